@@ -14,6 +14,7 @@ from typing import Final
 from snugroom.client.session import events as ev
 from snugroom.client.session.catalogue import sentences
 from snugroom.client.session.catalogue.sentence import Sentence, sentence
+from snugroom.client.session.entry.admission_batch import AdmissionBatch
 from snugroom.client.session.entry.clocks import TELL_EVERY
 from snugroom.client.session.entry.contacts import Contacts
 from snugroom.client.session.entry.identity_check import check_identity
@@ -52,6 +53,7 @@ class _Asked:
     ticket: bytes | None
     mark: bytes  # H of the knock
     handle: bytes  # of the connection that posted the knock last
+    doubtful: bool = False  # shown to the host with a warning
 
     @property
     def who(self) -> bytes:
@@ -100,6 +102,8 @@ class HostLobby:
         self._not_let_in: set[bytes] = set()  # keys whose rejoin failed: reported once
         #: After a lost connection the same knock comes again.
         self._replied = Replies()
+        #: Knocks that were admitted with one command.
+        self.batch = AdmissionBatch()
         self._now = now
         self.tick(now)
 
@@ -293,6 +297,7 @@ class HostLobby:
         if number in self._admitted:
             self._asked[number].handle = asked.handle
         elif self._knocks.renew(number, asked.knock, now):
+            asked.doubtful = self._asked[number].doubtful
             self._asked[number] = asked
         else:
             return False
@@ -314,6 +319,7 @@ class HostLobby:
         if older:
             warnings = (*warnings, sentence("warning.older_link"))
         alike = next((n for _, n, _ in membership.members() if look_alike(n, opened.name)), None)
+        asked.doubtful = bool(warnings) or alike is not None
         return ev.Knocked(
             outcome.id,
             opened.name,
@@ -338,11 +344,8 @@ class HostLobby:
             why = sentence("refusal.locked")
         else:
             return False
-        self._turn_away(asked, why)
-        return True
-
-    def _turn_away(self, asked: _Asked, why: str) -> None:
         self._inform(asked, answers.Refusal(why))
+        return True
 
     def _inform(self, asked: _Asked, what: answers.ReplyBody) -> None:
         """Send a reply that no person has decided, and that the same knock gets again."""
@@ -390,13 +393,13 @@ class HostLobby:
             return None
         leaf = next((n for n, _, _ in m.members() if m.signature_key(n) == asked.who), None)
         if leaf is None and asked.who in m.ledger.keys:
-            self._turn_away(asked, sentence("refusal.no_member"))
+            self._inform(asked, answers.Refusal(sentence("refusal.no_member")))
         if leaf is None or now - self._rejoined_at.get(leaf, 0.0) < REJOIN_EVERY:
             return None  # not a member, or it asked just now
         try:
             ticket = m.ticket_from(asked.package)
         except ValidationError:
-            self._turn_away(asked, sentence("refusal.replaced"))
+            self._inform(asked, answers.Refusal(sentence("refusal.replaced")))
             return None
         if ticket is None or ticket.by not in (ANY_HOST, m.own_leaf):
             return None
@@ -415,6 +418,20 @@ class HostLobby:
         self._knocks.take(number, now)
         self._admitted.add(number)
         return AddIntent(number, asked.package, asked.knock.index, asked.knock.name)
+
+    def admit_all(self, now: float) -> tuple[list[AddIntent], ev.AdmissionProgress]:
+        """Accept the knocks without a warning; return the intents to commit, and what that comes to."""
+        waiting = [w.id for w in self._knocks.waiting(now) if w.id in self._asked]
+        accepted = [number for number in waiting if not self._asked[number].doubtful]
+        progress = self.batch.add(accepted, len(waiting) - len(accepted), now)
+        return [self.admit(number, now) for number in accepted], progress
+
+    def refuse_all(self, reason: str, now: float) -> ev.AdmissionProgress:
+        """Refuse all knocks as the host."""
+        waiting = self._knocks.waiting(now)
+        for each in waiting:
+            self.refuse(each.id, reason, now)
+        return ev.AdmissionProgress(0, len(waiting), refused=len(waiting))
 
     def refuse(self, number: int, reason: str, now: float) -> None:
         """Refuse a knock as the host; ValueError if none waits under that number."""
@@ -443,6 +460,7 @@ class HostLobby:
     def fail(self, number: int, reason: str) -> None:
         """Refuse a knock, with the reason (cut to 280 bytes)."""
         self._admitted.discard(number)
+        self.batch.answered(number, inside=False)
         asked = self._asked.pop(number, None)
         if asked is not None:
             short = reason.encode()[: answers.REASON_MAX].decode(errors="ignore")
@@ -454,6 +472,7 @@ class HostLobby:
         Returns the identity (32 bytes) that the newcomer showed; None without one.
         """
         self._admitted.discard(number)
+        self.batch.answered(number, inside=True)
         asked = self._asked.pop(number, None)
         if asked is None:
             return None

@@ -57,10 +57,20 @@ def decide(
         host.refuse(knock, sentence("refusal.no"), now)
 
 
+def decide_all(host: HostLobby, room: RoomSession, admit: bool, now: float) -> ev.AdmissionProgress:
+    """Let in everybody who waits and gives no reason to look twice; or refuse everybody."""
+    if not admit:
+        return host.refuse_all(sentence("refusal.no"), now)
+    intents, progress = host.admit_all(now)
+    for intent in intents:
+        room.queue(intent, now)
+    return progress
+
+
 def serve(
     host: HostLobby, room: RoomSession, invites: MeetingInvites, admissions: Admissions, now: float
 ) -> list[ev.Event]:
-    """Answer newcomers, and close the invites that are over; return the links that were made."""
+    """Answer newcomers, and close the invites that are over; return what the person is told."""
     made: list[ev.Event | None] = []
     if room.host_keys is not None and room.host_keys is not host.keys:
         host.take_keys(room.host_keys, now)
@@ -70,7 +80,7 @@ def serve(
         host.revoke(index)
     if room.membership.policy.mode is Mode.LOCKED:
         host.lock(now)
-    made += [invites.replace_open(room), *invites.make_waiting(room)]
+    made += [invites.replace_open(room), *invites.make_waiting(room), host.batch.progress(now)]
     return [event for event in made if event is not None]
 
 

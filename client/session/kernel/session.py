@@ -267,6 +267,9 @@ class Session:
             case ev.Admit(knock) | ev.Refuse(knock):
                 admit = isinstance(what, ev.Admit)
                 hosting.decide(self._as_host(), self._in_room(), self._readmission, knock, admit, now)
+            case ev.AdmitAll() | ev.RefuseAll():
+                admit = isinstance(what, ev.AdmitAll)
+                self._tell(hosting.decide_all(self._as_host(), self._in_room(), admit, now))
             case ev.NewInvite() | ev.ListInvites() | ev.Revoke():
                 result = hosting.about_invites(what, self._as_host(), self._in_room(), self._invites)
                 if result is not None:
