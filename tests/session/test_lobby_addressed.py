@@ -70,7 +70,7 @@ def test_newcomers_that_wait_ask_for_no_card() -> None:
     """Whoever waits for a person's decision hears from the host's program, and asks nobody else."""
     w = Watched(2301)
     ada = opened(w)
-    people = waiting(w, ada, *(f"Guest {n}" for n in range(10)))
+    people = waiting(w, ada, *(f"Guest {n}" for n in range(20)))
     w.sent = 0
     w.run(60)
     repeats = 60 / WAIT_EVERY
