@@ -23,7 +23,7 @@ STEP: Final = 2.0
 #: Seconds after its last word in which an absent member may still be heard: that was under way.
 UNDER_WAY: Final = 3.0
 #: Seconds for which a newcomer keeps its leaf of which nothing is heard on a connection of ours.
-UNHEARD: Final = 60.0
+UNHEARD: Final = 180.0
 
 
 class Absence(Feature):

@@ -17,7 +17,7 @@ export const STEP = 2;
 /** Seconds after its last word in which an absent member may still be heard: that was under way. */
 export const UNDER_WAY = 3;
 /** Seconds for which a newcomer keeps its leaf of which nothing is heard on a connection of ours. */
-export const UNHEARD = 60;
+export const UNHEARD = 180;
 
 /** Removes absent members where we are a host and it is our turn. */
 export class Absence extends Feature {
