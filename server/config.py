@@ -113,6 +113,8 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=
         lobby_blob_bytes: the largest blob in a lobby; the server refuses larger ones.
         lobby_posts_per_second: the server refuses further ones; clients stay below the default.
         lobby_post_burst: the same at once.
+        lobby_broadcasts_per_second: posts to all in a lobby; the server refuses further ones.
+        lobby_broadcast_burst: the same at once.
         queue_bytes: bytes queued for one slow reader before the server drops it.
         queue_messages: messages queued for one slow reader before the server drops it.
         errors_max: refusals in a minute before the server closes the connection.
@@ -188,7 +190,7 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=
     max_rooms: Count = 1024
     max_lobbies: Count = 1024
     max_members: Count = 100
-    lobby_members: Count = 64
+    lobby_members: Count = 320
 
     trusted_proxies: list[str] = []
     client_header: Literal["X-Forwarded-For", "Forwarded"] = "X-Forwarded-For"
@@ -213,8 +215,10 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=
     lobby_blob_bytes: Annotated[int, msgspec.Meta(ge=limits.BUCKETS[0], le=limits.LOBBY_BLOB_MAX)] = (
         limits.LOBBY_BLOB_MAX
     )
-    lobby_posts_per_second: Rate = 10.0
-    lobby_post_burst: Rate = 100.0
+    lobby_posts_per_second: Rate = 50.0
+    lobby_post_burst: Rate = 200.0
+    lobby_broadcasts_per_second: Rate = 4.0
+    lobby_broadcast_burst: Rate = 40.0
     queue_bytes: Size = 33_554_432
     queue_messages: Count = 8192
     errors_max: Count = 8

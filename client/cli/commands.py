@@ -33,6 +33,8 @@ _NUMBERED: Final[dict[str, Callable[[int], ev.Input]]] = {
     "revoke": ev.Revoke,
     **_ABOUT_SOMEBODY,
 }
+#: Commands about a knock that take "all" in place of a number.
+_ALL: Final[dict[str, Callable[[], ev.Input]]] = {"admit": ev.AdmitAll, "refuse": ev.RefuseAll}
 #: Commands without an argument.
 _PLAIN: Final[dict[str, Callable[[], ev.Input]]] = {
     "leave": ev.Leave,
@@ -88,6 +90,8 @@ def parse_json(line: str) -> ev.Input:
         return _evidence(argument)
     if name == "know" and isinstance(argument, dict):
         return _know(argument)
+    if name in _ALL and argument == "all":
+        return _ALL[name]()
     if name in _NUMBERED and type(argument) is int:
         return _NUMBERED[name](argument)
     raise CommandError(sentence("terminal.no_command", name=repr(name[:40])))
@@ -254,6 +258,8 @@ def parse_human(line: str, names: Mapping[int, str] = MappingProxyType({})) -> e
         return ev.NameServers(() if argument.strip() == "none" else tuple(argument.split()))
     if name == "move":
         return ev.Move(argument.strip())
+    if name in _ALL and argument.strip() == "all":
+        return _ALL[name]()
     if name == "invite":
         return _typed_invite(argument)
     if name in ("hand", "unhand") and not argument.strip():

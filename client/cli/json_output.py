@@ -22,6 +22,7 @@ EVENTS: Final[dict[type, str]] = {
     ev.PolicyChanged: "policy by kind leaf mode text",
     ev.Knocked: "knock id=knock name greeting invite looks_like label standing contact fingerprint warnings "
     "older returning",
+    ev.AdmissionProgress: "admission inside of refused left",
     ev.Roster: "roster epoch members added removed by rejoined invite label left",
     ev.Code: "code epoch digits",
     ev.ShortCode: "short_code epoch emoji words members by",

@@ -88,6 +88,8 @@ class HumanOutput:
                 self._invites(rows)
             case ev.Knocked():
                 self._knocked(event)
+            case ev.AdmissionProgress():
+                self._admission(event)
             case ev.Roster():
                 self._roster(event)
             case ev.Code(_, digits):
@@ -209,6 +211,19 @@ class HumanOutput:
             self._speech.say("terminal.knock_identity", identity=identity)
         for warning in event.warnings:
             self._speech.warn(warning)
+
+    def _admission(self, event: ev.AdmissionProgress) -> None:
+        if event.of == event.left == 0:
+            self._speech.say("terminal.admission_nobody")
+        elif event.refused == event.of > 0:
+            self._speech.say("terminal.admission_refused", n=event.of)
+        elif event.of > 0:
+            progress = sentence("terminal.admission", inside=event.inside, of=event.of)
+            self._speech.hint(progress)
+            if event.refused:
+                self._speech.warn(sentence("terminal.admission_failed", n=event.refused))
+        if event.left:
+            self._speech.warn(sentence("terminal.admission_left", n=event.left, command="/admit N"))
 
     def _vouched(self, event: ev.Vouched) -> None:
         identity = _identity(event.standing, event.contact, event.fingerprint)

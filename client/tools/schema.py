@@ -72,8 +72,8 @@ class Evidence(msgspec.Struct, forbid_unknown_fields=True):
 
 #: Each command is an object with this one key, and with a value of this type.
 COMMANDS: Final[dict[str, Any]] = {
-    "admit": int,
-    "refuse": int,
+    "admit": int | Literal["all"],
+    "refuse": int | Literal["all"],
     "chat": str,
     "remove": int,
     "deputy": int,

@@ -25,7 +25,7 @@ from snugroom.client.session.catalogue.sentence import (
 _ERRORS: Final = ("errors",)
 _PAGE: Final = ("alarms", "session", "shell", "notes", "start", "meeting")
 #: Parts that are loaded by themselves, in all languages.
-_PARTS: Final = ("lecture", "landlord", "projector", "predictions")
+_PARTS: Final = ("lecture", "landlord", "projector", "predictions", "waiting")
 #: Beginnings of the keys of sentences that sessions make once they are in a room, of causes that these quote,
 #: and of what a person reads after turning blur on, or looking for a QR code.
 _LATER_KINDS: Final = re.compile(

@@ -11,7 +11,7 @@ from snugroom.crypto.errors import StateError
 from snugroom.crypto.kdf import H
 
 #: Knocks waiting for the host's decision, for all invites together.
-PENDING_MAX: Final = 64
+PENDING_MAX: Final = 256
 #: How long a knock waits for the host's decision, in seconds. Afterwards the newcomer knocks again.
 PENDING_LIFETIME: Final = 600
 #: Number of remembered KeyPackages. The cards of older ones expired long ago.
@@ -86,10 +86,22 @@ class Knocks:
         number = self._next
         self._next += 1
         self._waiting[number] = Waiting(number, opened, now)
+        self._see(opened)
+        return Accepted(number)
+
+    def renew(self, number: int, opened: OpenedKnock, now: float) -> bool:
+        """Let a newer knock of the same person wait in place of `number`; return whether it may."""
+        self._expire(now)
+        if number not in self._waiting or now >= opened.expiry or H(opened.key_package) in self._seen:
+            return False
+        self._waiting[number] = Waiting(number, opened, now)
+        self._see(opened)
+        return True
+
+    def _see(self, opened: OpenedKnock) -> None:
         self._seen[H(opened.key_package)] = None
         if len(self._seen) > SEEN_MAX:
             del self._seen[next(iter(self._seen))]
-        return Accepted(number)
 
     def _objection(self, opened: OpenedKnock, now: float) -> Reason | None:
         single = self._single.get(opened.index)

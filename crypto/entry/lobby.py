@@ -5,7 +5,7 @@ Every lobby message is sealed under the lobby's envelope key, and every blob has
     CardRequest  a newcomer asks the hosts for a card
     Card         a host's short-lived X25519 key, signed by the key that is in the link
     Knock        HPKE to that key: the newcomer's data, with a proof of the invite; only a host can read it
-    Reply        an Answer or a Refusal under the knock's HPKE export: proves that its author opened the knock
+    Reply        the contents of `answers`, under the knock's HPKE export: its author has opened the knock
 
 Without the link, none of this is readable. A link holder sees that somebody knocks, and the blobs' sizes.
 """
@@ -19,6 +19,7 @@ from typing import Final
 
 from snugroom.crypto import hpke, kdf
 from snugroom.crypto.agreed.names import check_name, check_text
+from snugroom.crypto.entry.answers import ReplyBody, encode_answer, read_answer
 from snugroom.crypto.entry.invite import GENERATIONS_MAX, HostKeys, Invite, origin_field
 from snugroom.crypto.errors import (
     AuthenticationError,
@@ -38,14 +39,12 @@ KNOCK_BUCKET: Final = 2048
 CARD_LIFETIME: Final = 600
 CLOCK_SKEW: Final = 300
 GREETING_MAX: Final = 280
-REASON_MAX: Final = 280
 #: Maximum size of a KeyPackage in a knock.
 KEY_PACKAGE_MAX: Final = 8192
 
 SUITE: Final = hpke.Suite.X25519_SHA256_AES128GCM
 _AAD: Final = b"snug 1 posted"
 _CARD_REQUEST, _CARD, _KNOCK, _REPLY, _RECOVERY, _CLOCK_REPORT = 1, 2, 3, 4, 5, 6
-_ANSWER, _REFUSAL = 1, 2
 #: Placeholder for an absent identity; no identity key starts with these bytes.
 _NO_IDENTITY: Final = bytes(KNOCK_PROOF_SIZE)
 _REPLY_ID: Final = 8
@@ -302,7 +301,7 @@ class PendingKnock:
         """Return whether the reply belongs to this knock."""
         return kdf.same(reply.id, _reply_id(self.exporter))
 
-    def open(self, reply: Reply) -> Answer | Refusal:
+    def open(self, reply: Reply) -> ReplyBody:
         """Open the host's reply.
 
         AuthenticationError if it belongs to another knock or was not made by a host that opened this one;
@@ -397,99 +396,12 @@ def _use(token: bytes, card_hash: bytes, enc: bytes, rest: bytes) -> bytes:
 # -- replies ----------------------------------------------------------------------------------
 
 
-@dataclass(frozen=True, slots=True)
-class Answer:
-    """Admission: the data that a newcomer needs and that only members know."""
-
-    welcome: bytes
-    #: The meeting's first number (16 bytes), to which members bind what they sign and seal.
-    number: bytes
-    door_seed: bytes = field(repr=False)
-    #: The key under which the server holds the room now; the policy names a newer one for a moment.
-    room_admin_public: bytes
-    #: Heartbeat key and move key (64 bytes) XOR MLS-Exporter("snug 1 handed", "", 64) of the epoch of the
-    #: Welcome: useless to a reader of the answer without the Welcome.
-    handed_keys: bytes = field(repr=False)
-    slot: int
-    chain: bytes
-    #: The replying member's clock, in Unix seconds: shows how long the answer was under way.
-    at: int
-    #: Opaque here: used invites, signature keys ever seen, recent rejoins; and the history before that slot.
-    ledger: bytes
-    before: bytes = b""
-    admission: bytes = b""  # the host's signature (`proof.report`, 64 bytes); empty without reports
-    places: bytes = b""  # opaque here, too: rooms at further servers, and their chain values
-
-
-@dataclass(frozen=True, slots=True)
-class Refusal:
-    """Refusal; `reason` (at most 280 bytes, may be empty) is the host's text for the newcomer."""
-
-    reason: str
-
-
-def reply(opened: OpenedKnock, answer: Answer | Refusal, *, rng: kdf.Rng = os.urandom) -> Reply:
-    """Seal an answer or a refusal to the newcomer. MalformedError if a part has a wrong size."""
+def reply(opened: OpenedKnock, answer: ReplyBody, *, rng: kdf.Rng = os.urandom) -> Reply:
+    """Seal a reply to the newcomer. MalformedError if a part has a wrong size."""
     body = encode_answer(answer)
     size = _bucket(len(body) + 4 + _REPLY_OVERHEAD) - _REPLY_OVERHEAD
     name = _reply_id(opened.exporter)
     return Reply(name, kdf.seal(_reply_key(opened.exporter), padded(body, size), name, rng=rng))
-
-
-def encode_answer(answer: Answer | Refusal) -> bytes:
-    """Encode the plaintext of a reply. MalformedError if a part has a wrong size."""
-    if isinstance(answer, Answer):
-        return b"".join(
-            (
-                uint(_ANSWER, 1),
-                prefixed(answer.welcome, 4),
-                exactly(answer.number, 16, "a room's number"),
-                exactly(answer.door_seed, 32, "a door seed"),
-                exactly(answer.room_admin_public, 32, "a room admin's public key"),
-                exactly(answer.handed_keys, 64, "the keys of beats and moves"),
-                uint(answer.slot, 8),
-                exactly(answer.chain, 32, "a chain value"),
-                uint(answer.at, 8),
-                prefixed(answer.ledger, 4),
-                prefixed(answer.before, 2),
-                prefixed(_admission(answer.admission), 1),
-                prefixed(answer.places, 1),
-            )
-        )
-    check_text(answer.reason, REASON_MAX)
-    return uint(_REFUSAL, 1) + prefixed(answer.reason.encode(), 2)
-
-
-def _admission(admission: bytes) -> bytes:
-    return exactly(admission, 64, "an admission") if admission else admission
-
-
-def read_answer(body: bytes) -> Answer | Refusal:
-    """Decode the result of `encode_answer`. MalformedError or UnsupportedError on other input."""
-    reader = Reader(body)
-    kind = reader.uint(1)
-    if kind == _ANSWER:
-        answer: Answer | Refusal = Answer(
-            reader.prefixed(4),
-            reader.take(16),
-            reader.take(32),
-            reader.take(32),
-            reader.take(64),
-            reader.uint(8),
-            reader.take(32),
-            reader.uint(8),
-            reader.prefixed(4),
-            reader.prefixed(2),
-            _admission(reader.prefixed(1)),
-            reader.prefixed(1),
-        )
-    elif kind == _REFUSAL:
-        answer = Refusal(reader.text(2))
-        check_text(answer.reason, REASON_MAX)
-    else:
-        raise UnsupportedError(f"a reply of the unknown kind {kind}")
-    reader.end()
-    return answer
 
 
 def _reply_key(exporter: hpke.Exporter) -> bytes:

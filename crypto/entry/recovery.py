@@ -21,7 +21,7 @@ from typing import Final
 from snugroom.crypto import hpke, kdf
 from snugroom.crypto.agreed.names import check_name
 from snugroom.crypto.agreed.room_state import HostReturn, host_return_message
-from snugroom.crypto.entry import lobby
+from snugroom.crypto.entry import answers, lobby
 from snugroom.crypto.entry.invite import SERVERS_MAX, HostKeys, HostSeed, canonical_origin
 from snugroom.crypto.errors import MalformedError, UnsupportedError
 from snugroom.crypto.fields import Reader, exactly, padded, prefixed, uint, unpadded
@@ -98,12 +98,12 @@ class RecoveryReply:
     enc: bytes
     sealed: bytes
 
-    def open(self, request: HostReturnRequest | RejoinRequest, reply_private: bytes) -> lobby.Answer:
+    def open(self, request: HostReturnRequest | RejoinRequest, reply_private: bytes) -> answers.Answer:
         """Open the answer. AuthenticationError if it is for another request; MalformedError if none."""
         info = b"snug 1 back" + H(request.encode())
         opened = hpke.open(_SUITE, reply_private, self.enc, info, self.id, self.sealed)
-        answer = lobby.read_answer(opened.plaintext)
-        if not isinstance(answer, lobby.Answer):
+        answer = answers.read_answer(opened.plaintext)
+        if not isinstance(answer, answers.Answer):
             raise MalformedError("the reply to a host's return must be an answer")
         return answer
 
@@ -121,11 +121,11 @@ def make_host_return_request(
 
 
 def make_recovery_reply(
-    request: HostReturnRequest | RejoinRequest, answer: lobby.Answer, *, rng: Rng = os.urandom
+    request: HostReturnRequest | RejoinRequest, answer: answers.Answer, *, rng: Rng = os.urandom
 ) -> RecoveryReply:
     """Seal the answer to the requester."""
     info = b"snug 1 back" + H(request.encode())
-    body = lobby.encode_answer(answer)
+    body = answers.encode_answer(answer)
     sealed = hpke.seal(_SUITE, request.reply_public, info, request.id, body, rng=rng)
     return RecoveryReply(request.id, sealed.enc, sealed.ciphertext)
 

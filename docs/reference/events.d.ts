@@ -47,6 +47,14 @@ export interface KnockEvent {
   readonly returning: boolean;
 }
 
+export interface AdmissionEvent {
+  readonly event: "admission";
+  readonly inside: number;
+  readonly of: number;
+  readonly refused: number;
+  readonly left: number;
+}
+
 export interface Member {
   readonly leaf: number;
   readonly name: string;
@@ -344,11 +352,11 @@ export interface CrowdEvent {
 }
 
 export interface AdmitCommand {
-  readonly admit: number;
+  readonly admit: number | "all";
 }
 
 export interface RefuseCommand {
-  readonly refuse: number;
+  readonly refuse: number | "all";
 }
 
 export interface ChatCommand {
@@ -500,6 +508,7 @@ export type SnugEvent =
   | InvitesEvent
   | PolicyEvent
   | KnockEvent
+  | AdmissionEvent
   | RosterEvent
   | CodeEvent
   | ShortCodeEvent

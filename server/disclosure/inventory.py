@@ -163,8 +163,9 @@ ATTRIBUTES: Final[dict[str, dict[str, str]]] = {
     },
     "snugroom.server.rooms.lobby.Lobby": {
         "_settings": SETTINGS,
-        "_posts": "?lobbies[].handles = handle",
+        "_rates": "?lobbies[].handles = handle",
     },
+    "snugroom.server.rooms.lobby._Rates": every("posts broadcasts", LIMITS),
     "snugroom.server.rooms.room.Room": {
         "number": "?rooms[].number = number",
         "permission": "?rooms[].permission",

@@ -15,6 +15,8 @@ PROTOCOL_VERSION: Final = 1
 BUCKETS: Final = (512, 1024, 2048, 4096, 8192, 16384, 32768, 65536, 131072, 262144)
 #: The largest blob that a lobby carries. It has space for an answer with the Welcome of a large meeting.
 LOBBY_BLOB_MAX: Final = 131072
+#: The largest blob that a lobby carries to all. Larger ones are answers, which have one receiver.
+LOBBY_BROADCAST_MAX: Final = 8192
 #: The largest blob that a room carries.
 ROOM_BLOB_MAX: Final = 262144
 #: A commit's blob has its gate here, after the slot of the sender's epoch. It is all that the server reads.

@@ -164,14 +164,16 @@ class Pong(Message, frozen=True, tag="pong"):
 
 
 class Post(Message, frozen=True, tag="post"):
-    """Client: a blob for all other connections in the lobby at this time. The server keeps no history."""
+    """Client: a blob for the connection `to`, if it is in the lobby, or (None) for all others there."""
 
+    to: Bytes8 | None
     blob: Blob
 
 
 class Posted(Message, frozen=True, tag="posted"):
-    """Server: a blob that another connection in the lobby has posted."""
+    """Server: a blob that another connection in the lobby, `handle`, has posted."""
 
+    handle: Bytes8
     blob: Blob
 
 

@@ -91,7 +91,9 @@ class Inventor:
 
     def posted(self, person: Person, slot: int, pick: int) -> wire.ServerMessage:
         sent = self.old(person, "up", wire.Post, pick) or self.old(person, "down", wire.Posted, pick)
-        return wire.Posted(sent.blob if isinstance(sent, wire.Post | wire.Posted) else self.w.rng(BUCKETS[2]))
+        blob = sent.blob if isinstance(sent, wire.Post | wire.Posted) else self.w.rng(BUCKETS[2])
+        handles = list(self.w.handles) or [bytes(8)]
+        return wire.Posted(handles[pick % len(handles)], blob)
 
     def shown(self, person: Person, slot: int, pick: int) -> wire.ServerMessage:
         return wire.Shown(slot)

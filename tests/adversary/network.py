@@ -169,18 +169,18 @@ class HostileNetwork(World):
         link = held.link if held.link.up else held.link.who.links.get(held.link.endpoint)
         if link is None or not link.up:
             if isinstance(held.message, wire.Post):
-                self._post(held.link.endpoint, held.message.blob)
+                self._post(held.link.endpoint, held.link.handle, held.message)
             return
         if held.way == "down":
             self._deliver(link, encode(held.message))
         else:
             super()._ascend(link, encode(held.message))
 
-    def _post(self, lobby: ev.Endpoint, blob: bytes) -> None:
+    def _post(self, lobby: ev.Endpoint, handle: bytes, post: wire.Post) -> None:
         """Post a blob in a lobby that its author has left."""
         for link in list(self.handles.values()):
-            if link.endpoint == lobby and link.up:
-                self._deliver(link, encode(wire.Posted(blob)))
+            if link.endpoint == lobby and link.up and post.to in (None, link.handle):
+                self._deliver(link, encode(wire.Posted(handle, post.blob)))
 
     def invent(self, who: Participant, endpoint: ev.Endpoint, message: wire.ServerMessage) -> bool:
         """Send a message that the hub has not sent; return whether there is a connection for it."""

@@ -5,9 +5,9 @@ from __future__ import annotations
 from hypothesis import strategies as st
 
 from snugroom.crypto.entry import lobby
+from snugroom.crypto.entry.answers import Answer
 from snugroom.crypto.entry.invite import HostKeys, HostSeed
 from snugroom.crypto.entry.lobby import (
-    Answer,
     OpenedKnock,
     PendingKnock,
     knock,

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from snugroom.crypto import hpke, kdf
 from snugroom.crypto.entry import lobby
+from snugroom.crypto.entry.answers import Refusal
 from snugroom.crypto.entry.invite import HostSeed, Invite
 from snugroom.crypto.entry.lobby import (
     BUCKETS,
@@ -18,7 +19,6 @@ from snugroom.crypto.entry.lobby import (
     CardRequest,
     Knock,
     LobbyMessage,
-    Refusal,
     Reply,
     knock,
     make_card,

@@ -11,8 +11,9 @@ from hypothesis import strategies as st
 from snugroom.crypto import hpke, kdf
 from snugroom.crypto.entry import knocks as record
 from snugroom.crypto.entry import lobby
+from snugroom.crypto.entry.answers import AlreadyMember, Answer, Received, Refusal
 from snugroom.crypto.entry.knocks import Accepted, Ignored, Knocks
-from snugroom.crypto.entry.lobby import BUCKETS, Answer, OpenedKnock, Refusal, Reply, post, read, reply
+from snugroom.crypto.entry.lobby import BUCKETS, OpenedKnock, Reply, post, read, reply
 from snugroom.crypto.errors import (
     AuthenticationError,
     MalformedError,
@@ -41,6 +42,16 @@ def test_answers_round_trip(welcome: bytes, ledger: bytes, slot: int, admission:
     assert pending.owns(posted)
     assert pending.open(posted) == answer
     assert len(blob) in BUCKETS
+
+
+def test_a_host_says_that_it_has_a_knock_and_whose_answer_is_lost() -> None:
+    opened, pending = knocked()
+    for said in (Received(), AlreadyMember(b"group", 7, b"c" * 32)):
+        blob = post(ENVELOPE_KEY, reply(opened, said))
+        posted = read(ENVELOPE_KEY, blob)
+        assert isinstance(posted, Reply)
+        assert pending.open(posted) == said
+        assert len(blob) == len(post(ENVELOPE_KEY, reply(opened, Refusal("no")))), "it looks like a refusal"
 
 
 @given(TEXTS)
@@ -134,7 +145,7 @@ def test_bytes_that_are_no_answer_are_refused() -> None:
         with pytest.raises(MalformedError):
             pending.open(_raw_reply(opened, body))
     with pytest.raises(UnsupportedError):
-        pending.open(_raw_reply(opened, b"\x03"))
+        pending.open(_raw_reply(opened, b"\x05"))
 
 
 def test_secrets_don_t_print() -> None:
@@ -233,6 +244,19 @@ def test_time_ends_cards_and_patience() -> None:
         book.take(1, NOW + 599 + 600)
     later = NOW + 1300
     assert book.consider(_from(5, b"again", later), later) == Accepted(2)
+
+
+def test_a_newer_knock_of_one_person_waits_in_place_of_the_older() -> None:
+    book = _book()
+    assert book.consider(_from(5, b"first"), NOW) == Accepted(1)
+    assert book.renew(1, _from(5, b"second"), NOW + 300)
+    assert [(w.id, w.knock.key_package, w.since) for w in book.waiting(NOW + 300)] == [
+        (1, b"second", NOW + 300)
+    ]
+    for other in (_from(5, b"first"), _from(5, b"second")):
+        assert not book.renew(1, other, NOW + 301), "a KeyPackage waits once"
+    assert not book.renew(1, _from(5, b"third"), NOW + 600), "its card has expired"
+    assert not book.renew(2, _from(5, b"fourth"), NOW + 301), "nobody waits under that number"
 
 
 def test_the_book_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:

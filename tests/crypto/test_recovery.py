@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from snugroom.crypto.agreed.room_state import host_return_message
-from snugroom.crypto.entry import lobby, recovery
+from snugroom.crypto.entry import answers, lobby, recovery
 from snugroom.crypto.entry.invite import HostKeys, HostSeed
 from snugroom.crypto.entry.recovery import (
     HelperOffer,
@@ -27,8 +27,10 @@ from snugroom.crypto.kdf import H, seal, verify
 KEY = recovery.recovery_key(bytes(range(32)))
 SEED = HostSeed(bytes([7]) * 32)
 GROUP = bytes([9]) * 16
-ANSWER = lobby.Answer(b"welcome", bytes(16), bytes(32), bytes(32), bytes(64), 3, bytes(32), 4, b"ledger", b"")
-REFUSAL = lobby.Refusal("no")
+ANSWER = answers.Answer(
+    b"welcome", bytes(16), bytes(32), bytes(32), bytes(64), 3, bytes(32), 4, b"ledger", b""
+)
+REFUSAL = answers.Refusal("no")
 
 b16, b32 = (st.binary(min_size=n, max_size=n) for n in (16, 32))
 slots = st.integers(0, 2**53 - 1)

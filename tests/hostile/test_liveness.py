@@ -61,7 +61,7 @@ async def test_posts_that_are_held_come_when_the_act_ends(stage: Stage) -> None:
     await guest.enter_lobby()
     stage.begin("alter_lobby", how="hold", sender=2, smallest=1024, most=1)
     for text in ("a knock", "the knock again"):
-        await guest.say(Post(blob(text, 1024)))
+        await guest.say(Post(None, blob(text, 1024)))
     assert (await host.until(Posted)).blob == blob("the knock again", 1024)
     stage.end("alter_lobby")
     assert (await host.until(Posted)).blob == blob("a knock", 1024)

@@ -230,9 +230,9 @@ async def test_the_lobby(stage: Stage, how: str) -> None:
     await host.enter_lobby()
     await guest.enter_lobby()
     stage.begin("alter_lobby", how=how, sender=2, smallest=1024, blob=b64(blob("mine", 1024)))
-    await guest.say(Post(blob("a call")))
-    await guest.say(Post(blob("a knock", 1024)))
-    await guest.say(Post(blob("the end")))
+    await guest.say(Post(None, blob("a call")))
+    await guest.say(Post(None, blob("a knock", 1024)))
+    await guest.say(Post(None, blob("the end")))
     got = [(await host.until(Posted)).blob]
     while got[-1] != blob("the end"):
         got.append((await host.until(Posted)).blob)

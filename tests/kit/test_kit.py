@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import signal
 from collections.abc import Callable
 
@@ -84,6 +85,23 @@ async def test_a_wait_ends_with_the_meeting(snug_server: Server) -> None:
         ada.send({"end": True})
         with pytest.raises(EndedError, match=r"Bo expected an event chat .*: it ended \(ended\)"):
             await waiting
+
+
+async def test_a_host_lets_in_all_who_wait(snug_server: Server) -> None:
+    quiet = Media(play=None)
+    async with contextlib.AsyncExitStack() as stack:
+        ada = await stack.enter_async_context(Participant.host(snug_server.url, name="Ada", media=quiet))
+        guests = [Participant.join(ada.link, name=name, media=quiet) for name in ("Bo", "Cem", "Dana")]
+        for guest in guests:
+            guest.start()
+            stack.push_async_callback(guest.close)
+        for name in ("Bo", "Cem", "Dana"):
+            await ada.event("knock", name=name)
+        ada.send({"admit": "all"})
+        for guest in guests:
+            await guest.entered()
+        await ada.event("admission", inside=3, of=3)
+        await ada.meets("Bo", "Cem", "Dana")
 
 
 async def test_a_host_decides_about_a_knock(snug_server: Server) -> None:

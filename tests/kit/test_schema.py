@@ -21,6 +21,8 @@ __all__ = ["snug_server"]
 STRICT: Any = Union[tuple(schema.events(strict=True))]  # noqa: UP007 - of a list
 EXAMPLES: dict[str, list[Any]] = {
     "invite": [{}, {"for": "Ada", "once": True}],
+    "admit": [1, "all"],
+    "refuse": [1, "all"],
     "know": [{"leaf": 2}, {"leaf": 2, "name": "Ada"}],
     "report": [{"messages": ["0" * 32], "file": "report.json"}],
     "evidence": ["evidence.json", {"file": "evidence.json", "names": True}],

@@ -17,6 +17,8 @@ from snugroom.client.session import events as ev
     [
         ('{"admit": 3}', ev.Admit(3)),
         ('{"refuse": 0}', ev.Refuse(0)),
+        ('{"admit": "all"}', ev.AdmitAll()),
+        ('{"refuse": "all"}', ev.RefuseAll()),
         ('{"remove": 1}', ev.Remove(1)),
         ('{"deputy": 2}', ev.Deputise(2)),
         ('{"chat": "hé 🦊"}', ev.Say("hé 🦊")),
@@ -68,6 +70,8 @@ def test_json(line: str, expected: ev.Input) -> None:
         '{"admit": true}',
         '{"admit": 1.0}',
         '{"admit": "1"}',
+        '{"admit": "ALL"}',
+        '{"remove": "all"}',
         '{"admit": null}',
         '{"chat": 3}',
         '{"chat": null}',
@@ -126,6 +130,8 @@ def test_json_that_is_no_command(line: str) -> None:
         ("  hello there \n", ev.Say("hello there")),
         ("/admit 3", ev.Admit(3)),
         ("/admit  3 ", ev.Admit(3)),
+        ("/admit all", ev.AdmitAll()),
+        ("/refuse  all ", ev.RefuseAll()),
         ("/refuse 4", ev.Refuse(4)),
         ("/remove 1", ev.Remove(1)),
         ("/deputy 1", ev.Deputise(1)),
@@ -229,7 +235,7 @@ def test_mistyped_commands(line: str) -> None:
 
 
 def test_the_error_says_what_could_be_typed() -> None:
-    with pytest.raises(CommandError, match=r"/admit N, /refuse N, .*/undeputy WHO.*/leave, /end"):
+    with pytest.raises(CommandError, match=r"/admit N\|all, /refuse N\|all, .*/undeputy WHO.*/leave, /end"):
         parse_human("/help")
 
 

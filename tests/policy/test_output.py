@@ -51,6 +51,10 @@ EVENTS: list[tuple[ev.Event, dict[str, Any]]] = [
         },
     ),
     (
+        ev.AdmissionProgress(37, 100, 1),
+        {"event": "admission", "inside": 37, "of": 100, "refused": 1, "left": 0},
+    ),
+    (
         ev.Knocked(3, "Bo", "let me in", 7, "Bob", "my friend"),
         {
             "event": "knock",

@@ -110,6 +110,14 @@ def _unsafe(text: str) -> set[str]:
             ev.Knocked(4, "Cem", "", 7, label=""),
             ["Cem knocks, by invite 7. Type /admit 4 or /refuse 4."],
         ),
+        (ev.AdmissionProgress(37, 100), ["37 of 100 are in."]),
+        (
+            ev.AdmissionProgress(99, 100, 1),
+            ["99 of 100 are in.", "! 1 of them was not let in."],
+        ),
+        (ev.AdmissionProgress(0, 3, 3), ["You refused 3 people."]),
+        (ev.AdmissionProgress(0, 0), ["Nobody waits."]),
+        (ev.AdmissionProgress(0, 0, left=2), ["! 2 knocks with a warning still wait: /admit N lets one in."]),
         (
             ev.InviteMade("l", 0x8007, "Bo", once=True),
             [

@@ -72,16 +72,27 @@ def test_a_post_goes_to_everybody_else_and_nobody_is_listed() -> None:
     lobby = Lobby(Settings())
     for who in (A, B, C):
         assert lobby.arrive(who, b"incarnat", 0.0) == [Send(who, Entered(who, b"incarnat"))]
-    posted = Posted(blob("knock"))
-    assert lobby.handle(B, Post(blob("knock")), 0.0) == [Send(A, posted), Send(C, posted)]
+    posted = Posted(B, blob("call"))
+    assert lobby.handle(B, Post(None, blob("call")), 0.0) == [Send(A, posted), Send(C, posted)]
     assert lobby.leave(C) == []
-    assert lobby.handle(B, Post(blob("knock")), 0.0) == [Send(A, posted)]
+    assert lobby.handle(B, Post(None, blob("call")), 0.0) == [Send(A, posted)]
+
+
+def test_a_post_to_one_connection_goes_to_no_other() -> None:
+    lobby = Lobby(Settings())
+    for who in (A, B, C):
+        lobby.arrive(who, b"incarnat", 0.0)
+    answer = blob("answer", limits.LOBBY_BLOB_MAX)
+    assert lobby.handle(A, Post(C, answer), 0.0) == [Send(C, Posted(A, answer))]
+    lobby.leave(C)
+    assert lobby.handle(A, Post(C, answer), 0.0) == []
+    assert lobby.handle(A, Post(b"no such ", answer), 0.0) == []
 
 
 def test_a_lobby_keeps_no_history() -> None:
     lobby = Lobby(Settings())
     lobby.arrive(A, b"incarnat", 0.0)
-    lobby.handle(A, Post(blob("knock")), 0.0)
+    lobby.handle(A, Post(None, blob("knock")), 0.0)
     assert lobby.arrive(B, b"incarnat", 0.0) == [Send(B, Entered(B, b"incarnat"))]
 
 
@@ -93,17 +104,35 @@ def test_a_lobby_has_a_size() -> None:
     assert len(lobby) == 2
 
 
+def test_a_lobby_has_space_for_all_knocks_that_a_host_keeps() -> None:
+    settings = Settings()
+    assert settings.lobby_members > 256
+    assert settings.lobby_posts_per_second == 50
+
+
 def test_posts_have_sizes_and_a_rate() -> None:
     lobby = Lobby(Settings(lobby_blob_bytes=4096, lobby_post_burst=3, lobby_posts_per_second=1))
     lobby.arrive(A, b"incarnat", 0.0)
     lobby.arrive(B, b"incarnat", 0.0)
     for size in (513, 8192, limits.ROOM_BLOB_MAX):
-        assert refusals(lobby.handle(A, Post(bytes(size)), 0.0)) == [(A, "size")]
+        assert refusals(lobby.handle(A, Post(None, bytes(size)), 0.0)) == [(A, "size")]
     for _ in range(3):
-        assert lobby.handle(A, Post(bytes(4096)), 0.0) == [Send(B, Posted(bytes(4096)))]
-    assert refusals(lobby.handle(A, Post(bytes(4096)), 0.5)) == [(A, "rate")]
-    assert lobby.handle(B, Post(bytes(512)), 0.5) == [Send(A, Posted(bytes(512)))]
-    assert refusals(lobby.handle(A, Post(bytes(4096)), 1.1)) == []
+        assert lobby.handle(A, Post(None, bytes(4096)), 0.0) == [Send(B, Posted(A, bytes(4096)))]
+    assert refusals(lobby.handle(A, Post(B, bytes(4096)), 0.5)) == [(A, "rate")]
+    assert lobby.handle(B, Post(None, bytes(512)), 0.5) == [Send(A, Posted(B, bytes(512)))]
+    assert refusals(lobby.handle(A, Post(B, bytes(4096)), 1.1)) == []
+
+
+def test_posts_to_all_have_smaller_limits() -> None:
+    lobby = Lobby(Settings(lobby_broadcast_burst=2, lobby_broadcasts_per_second=1))
+    lobby.arrive(A, b"incarnat", 0.0)
+    lobby.arrive(B, b"incarnat", 0.0)
+    assert refusals(lobby.handle(A, Post(None, bytes(2 * limits.LOBBY_BROADCAST_MAX)), 0.0)) == [(A, "size")]
+    for _ in range(2):
+        assert refusals(lobby.handle(A, Post(None, bytes(limits.LOBBY_BROADCAST_MAX)), 0.0)) == []
+    assert refusals(lobby.handle(A, Post(None, bytes(512)), 0.5)) == [(A, "rate")]
+    assert refusals(lobby.handle(A, Post(B, bytes(512)), 0.5)) == []
+    assert refusals(lobby.handle(A, Post(None, bytes(512)), 1.1)) == []
 
 
 def test_a_room_message_has_no_place_in_a_lobby() -> None:

@@ -156,7 +156,7 @@ def test_relays_are_numbered_and_reach_all_the_sender_too() -> None:
 
 def test_a_lobby_message_has_no_place() -> None:
     t = Table().opened(A)
-    assert codes(t.says(A, Post(blob("x")))) == ["state"]
+    assert codes(t.says(A, Post(None, blob("x")))) == ["state"]
 
 
 # -- media -------------------------------------------------------------------------------------------

@@ -105,9 +105,10 @@ async def test_a_lobby_over_the_wire() -> None:
         host, guest = await place.guest(), await place.guest()
         await host.enter_lobby()
         await guest.enter_lobby()
-        await guest.say(Post(blob("knock")))
-        assert await host.expect(Posted) == Posted(blob("knock"))
-        await host.say(Post(blob("answer", limits.LOBBY_BLOB_MAX)))
+        await guest.say(Post(None, blob("knock")))
+        knock = await host.expect(Posted)
+        assert knock.blob == blob("knock")
+        await host.say(Post(knock.handle, blob("answer", limits.LOBBY_BLOB_MAX)))
         assert (await guest.expect(Posted)).blob == blob("answer", limits.LOBBY_BLOB_MAX)
 
 
@@ -222,7 +223,7 @@ async def test_garbage_gets_one_clear_error_each_and_harms_nobody() -> None:
         assert (await bob.expect(Refused)).code == "message"
         await bob.say(Commit(1, bytes(513)))
         assert (await bob.expect(Refused)).code == "size"
-        await bob.say(Post(bytes(512)))
+        await bob.say(Post(None, bytes(512)))
         assert (await bob.expect(Refused)).code == "state"
         # both go on, and the room is where it was
         await bob.say(commit(1))

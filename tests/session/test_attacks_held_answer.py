@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from snugroom.client.session import events as ev
-from snugroom.client.session.features import commit_rota
+from snugroom.client.session.features import absence, commit_rota
 from snugroom.server.wire import messages as wire
 from snugroom.server.wire.messages import encode
 from tests.session.forked import Forked, Media, heal, texts
@@ -71,6 +71,7 @@ def test_a_held_answer_does_not_have_a_newcomer_talk_to_who_was_evicted_since(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(commit_rota, "HEAL_ROUND", 1e6)  # Mallory makes no commit of her own
+    monkeypatch.setattr(absence, "UNHEARD", 1e6)  # Ada's program keeps Dan
     w = HeldAnswer(470)
     ada, bo, mallory, dan = w.hold()
     w.now += HALF_AN_HOUR - 10

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from snugroom.client.session import events as ev
-from snugroom.crypto.entry import lobby
+from snugroom.crypto.entry import answers, lobby
 from tests.session.world import ORIGIN, Participant, World
 
 
@@ -57,24 +57,24 @@ def test_a_reader_of_anothers_answer_reads_no_heartbeats(monkeypatch: pytest.Mon
     ada, _, cem = deputy(w)
     w.do(ada, ev.Remove(1))
     w.until(lambda: len(cem.room.membership.policy.link_keys) == 2, 10)
-    answers: list[lobby.Answer] = []
+    made: list[answers.Answer] = []
     reply = lobby.reply
 
-    def reads(opened: lobby.OpenedKnock, answer: lobby.Answer | lobby.Refusal, **more: Any) -> lobby.Reply:
-        if isinstance(answer, lobby.Answer):
-            answers.append(answer)
+    def reads(opened: lobby.OpenedKnock, answer: answers.ReplyBody, **more: Any) -> lobby.Reply:
+        if isinstance(answer, answers.Answer):
+            made.append(answer)
         return reply(opened, answer, **more)
 
     monkeypatch.setattr(lobby, "reply", reads)
     dana = w.guest(w.link_of(ada), "Dana")
     w.until(lambda: w.agreed([ada, cem, dana]), 10)
-    (answer,) = answers
+    (answer,) = made
     assert (
         dana.room.membership.heartbeat_key
         == ada.room.membership.heartbeat_key
         == cem.room.membership.heartbeat_key
     )
     for key in (ada.room.membership.heartbeat_key, ada.room.membership.move_key):
-        assert key not in lobby.encode_answer(answer)
+        assert key not in answers.encode_answer(answer)
     w.run(8)
     assert not {"silent", "unheard", "gone"} & {*ada.alarms, *dana.alarms, *cem.alarms}

@@ -99,7 +99,7 @@ def ask(w: World, bo: Participant, by: Participant, *messages: recovery.Message)
     envelope_key = bo.session._readmission.members._envelope_keys[day]  # type: ignore[union-attr]
     for message in messages:
         blob = lobby.post(envelope_key, recovery.seal(key, message, rng=w.rng), rng=w.rng)
-        w._feed(bo, ev.Received(ev.Endpoint(day), wire.Posted(blob)))
+        w._feed(bo, ev.Received(ev.Endpoint(day), wire.Posted(bytes(8), blob)))
 
 
 def test_a_member_that_floods_those_in_the_lobby_does_not_push_out_a_host() -> None:
@@ -159,7 +159,7 @@ def test_a_members_rejoins_that_wait_are_few() -> None:
         knock, _ = lobby.knock(
             bo.session._invites.own, host._cards[day][-1].card, bundle.encoded, "Bo", "", rng=w.rng
         )
-        wanted.append(host._knocked(day, knock, ada.room.membership, w.now))
+        wanted.append(host._knocked(day, knock, bytes(8), ada.room.membership, w.now))
     assert len(host._asked) <= 2
     assert len(wanted) - wanted.count(None) <= 2
 
@@ -187,7 +187,7 @@ def test_an_answer_that_is_asked_for_again_and_again_crowds_out_no_other() -> No
     connections.post(day, other)
     for _ in range(10 * WAITING_MAX):
         connections.post(day, again)
-    assert [message for _, message in connections._waiting] == [again, other]
+    assert [waiting.message for waiting in connections._waiting] == [again, other]
 
 
 def test_a_knock_that_opens_by_no_card_costs_its_checks_once(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -207,7 +207,7 @@ def test_a_knock_that_opens_by_no_card_costs_its_checks_once(monkeypatch: pytest
     assert host is not None
     knocks = [lobby.Knock(w.rng(32), w.rng(1900)) for _ in range(10)]
     for knock in knocks * 5:
-        assert host._knocked(day, knock, m, w.now) is None
+        assert host._knocked(day, knock, bytes(8), m, w.now) is None
     assert opened == 10 * len(host._cards[day])
     dana = w.guest(w.link_of(ada), "Dana")
     w.until(lambda: dana.session.inside, 5, why="nobody else is kept out")

@@ -9,6 +9,7 @@ from functools import partial
 import pytest
 
 from snugroom.client.session import events as ev
+from snugroom.client.session.entry.lobby_connections import PostedMessage
 from snugroom.client.session.entry.recovery import RejoinLobby
 from snugroom.client.session.kernel.intents import HealIntent, RejoinIntent
 from snugroom.client.session.kernel.room import RoomSession
@@ -18,8 +19,9 @@ from snugroom.crypto.agreed.heartbeat import Heartbeat
 from snugroom.crypto.agreed.ledger import REJOIN_SLOTS, REJOINS_MAX
 from snugroom.crypto.agreed.room_state import ANY_HOST, RejoinTicket
 from snugroom.crypto.entry import recovery
+from snugroom.crypto.entry.answers import Answer
 from snugroom.crypto.entry.invite import day_of
-from snugroom.crypto.entry.lobby import Answer, RecoveryMessage
+from snugroom.crypto.entry.lobby import RecoveryMessage
 from snugroom.crypto.errors import ValidationError
 from snugroom.crypto.mls import KeyPackageIn
 from tests.session.dishonest import package_with, spoil_path
@@ -111,7 +113,7 @@ def lure(w: World, victim: Participant, old: RoomSession) -> RejoinLobby:
     back = recovery.make_recovery_reply(asked, answer, rng=w.rng)
     inside = recovery.seal(recovery.recovery_key(old.door_key.seed), back, rng=w.rng)
     assert isinstance(inside, RecoveryMessage)
-    lobby.message_posted(day_of(w.now), inside, w.now)
+    lobby.message_posted(day_of(w.now), PostedMessage(inside, bytes(8)), w.now)
     return lobby
 
 

@@ -26,6 +26,8 @@ from tests.session.dishonest import package_with
 from tests.session.forked import heal, last_heartbeat, monitor, send_heartbeat, texts
 from tests.session.world import Participant, World
 
+HANDLE = bytes(8)
+
 
 def rotate(w: World, who: Participant, people: Sequence[Participant], times: int) -> None:
     """The leaf makes that many commits of its own."""
@@ -268,18 +270,22 @@ def test_a_ticket_without_the_leafs_key_gets_a_refusal_and_alarms_nobody() -> No
     host, m, day = ada.session._host, ada.room.membership, day_of(w.now)
     assert host is not None
     posted: list[lobby.LobbyMessage] = []
-    host._connections.post = lambda day, message: posted.append(message)  # type: ignore[method-assign]
+
+    def post(day: int, message: lobby.LobbyMessage, to: bytes | None = None) -> None:
+        posted.append(message)
+
+    host._connections.post = post  # type: ignore[method-assign]
     slot = m.journal.slot
     for _ in range(3):
-        assert host._knocked(day, knock_of(w, bo, ada, slot, stolen), m, w.now) is None
+        assert host._knocked(day, knock_of(w, bo, ada, slot, stolen), HANDLE, m, w.now) is None
     assert len(posted) == 3
     assert all(isinstance(message, lobby.Reply) for message in posted)
     assert not host._asked, "nothing is kept for it"
     # a host that has not come so far yet can't judge, and says nothing
-    assert host._knocked(day, knock_of(w, bo, ada, slot + 1, stolen), m, w.now) is None
+    assert host._knocked(day, knock_of(w, bo, ada, slot + 1, stolen), HANDLE, m, w.now) is None
     assert len(posted) == 3
     assert (
-        host._knocked(day, knock_of(w, bo, ada, slot, bo.room.membership.rejoin_keys.all()), m, w.now)
+        host._knocked(day, knock_of(w, bo, ada, slot, bo.room.membership.rejoin_keys.all()), HANDLE, m, w.now)
         is not None
     )
     w.run(1)
@@ -303,13 +309,13 @@ def held_knock(w: World, monkeypatch: pytest.MonkeyPatch) -> tuple[list[Particip
     real = guest._connections.post
     first: list[tuple[int, lobby.Knock]] = []
 
-    def post(day: int, message: lobby.LobbyMessage) -> None:
+    def post(day: int, message: lobby.LobbyMessage, to: bytes | None = None) -> None:
         if isinstance(message, lobby.RecoveryMessage):
             return  # held back for good
         if isinstance(message, lobby.Knock):
             first.append((day, message))
         if not (isinstance(message, lobby.Knock) and message == first[0][1]):
-            real(day, message)
+            real(day, message, to)
 
     guest._connections.post = post  # type: ignore[method-assign]
     w.until(lambda: bo.session._guest is None and w.agreed(people), 60)
@@ -320,7 +326,7 @@ def held_knock(w: World, monkeypatch: pytest.MonkeyPatch) -> tuple[list[Particip
 def deliver(w: World, people: Sequence[Participant], day: int, knock: lobby.Knock) -> None:
     for host in people[:2]:
         assert host.session._host is not None
-        intent = host.session._host._knocked(day, knock, host.room.membership, w.now)
+        intent = host.session._host._knocked(day, knock, HANDLE, host.room.membership, w.now)
         if isinstance(intent, RejoinIntent):
             host.room.queue(intent, w.now)
 
@@ -371,7 +377,7 @@ def test_a_member_whose_answer_is_withheld_comes_in_by_its_next_knock(
     guest = bo.session._guest
     assert isinstance(guest, RejoinLobby)
     real = guest._replied
-    guest._replied = lambda reply: None  # type: ignore[method-assign]  # the server keeps the answer
+    guest._replied = lambda reply, handle, now: None  # type: ignore[method-assign]  # the server keeps the answer
     w.until(lambda: ada.room.membership.journal.slot > slot, 10)
     w.run(9)
     assert bo.session._guest is guest

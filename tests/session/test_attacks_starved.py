@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 import pytest
 
 from snugroom.client.session import events as ev
+from snugroom.client.session.entry.lobby_connections import PostedMessage
 from snugroom.crypto.mls import labels, treekem
 from snugroom.server.wire import messages as wire
 from tests.session.dishonest import forged, post_commit
@@ -140,7 +141,7 @@ def test_a_former_hosts_card_ends_no_membership() -> None:
     w.start_server()
     w.run(30)
     assert in_step(w, cem)
-    cem.session._readmission.message_posted(day, kept.card, cem.room, w.now)
+    cem.session._readmission.message_posted(day, PostedMessage(kept.card, bytes(8)), cem.room, w.now)
     w.run(1)
     assert waits(cem)
     assert not cem.room.needs_rejoin

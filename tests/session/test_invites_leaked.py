@@ -89,10 +89,12 @@ def test_a_second_knock_of_one_person_is_no_leak() -> None:
         for link in list(bo.links.values()):
             w.cut(link)
         w.run(7)
-    w.run(560)  # by then the host's card is a new one, and Bo has knocked by it as well
     guest = bo.session._guest
     assert isinstance(guest, GuestLobby)
-    assert len({sent.nonce for sent in guest._sent}) > 1
+    hears, guest._replied = guest._replied, lambda *_: None  # type: ignore[method-assign]
+    w.run(560)  # by then the host's card is a new one, and Bo, who hears nothing, has knocked by it as well
+    guest._replied = hears  # type: ignore[method-assign]
+    assert len({sent.card.nonce for sent in guest._sent}) > 1
     assert not ada.alarms
     assert bo.ended is None
     waiting = [a for a in lobby_of(ada)._asked.values() if a.knock.index == once.index]

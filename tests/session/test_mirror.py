@@ -193,7 +193,7 @@ def test_a_warm_move_takes_two_seconds_at_most(seed: int) -> None:
 
 
 def test_a_mirror_that_is_down_changes_nothing_and_comes_back() -> None:
-    w, (ada, bo, cem) = mirrored(1840, "Ada", "Bo", "Cem")
+    w, (ada, bo, cem) = mirrored(1841, "Ada", "Bo", "Cem")
     w.fails(OTHERS[0])
     w.run(60)
     talk(w, bo, [ada, cem], "without it")

@@ -64,6 +64,87 @@ class TestQueue:
         await page.wait_for_selector("text=Notify me while I am elsewhere", state="detached")
 
 
+ROWS = ".waiting-list .queue > li"
+
+
+class TestHundred:
+    async def test_some_are_found_chosen_and_let_in(self, book: Book, page: Page) -> None:
+        await book.show(page, "room-admission-hundred")
+        assert await page.locator(ROWS).count() == 100, "the person on the card is in the list too"
+        await page.fill("input[type=search]", "guest 4")
+        await page.wait_for_selector(".waiting-list [role=status] >> text=11 of 100 shown")
+        assert await page.locator(ROWS).count() == 11
+        await page.get_by_label("Choose all 11").check()
+        await page.get_by_label("Choose Guest 42").uncheck()
+        await page.fill("input[type=search]", "")
+        await page.click("text=Let 10 in...")
+        named = page.locator("dialog:modal .queue > li > bdi")
+        chosen = [f"Guest {n}" for n in (4, 40, 41, 43, 44, 45, 46, 47, 48, 49)]
+        assert await named.all_inner_texts() == chosen
+        await page.click("[data-yes]")
+        assert await asked(page) == [["admit", 9 + int(name.split()[1])] for name in chosen]
+
+    async def test_how_many_are_in_is_said(self, book: Book, page: Page) -> None:
+        await book.show(page, "room-admission-hundred")
+        await page.click("text=Let all 100 in...")
+        assert "looks like Bo" in await page.inner_text("dialog:modal .queue"), "a doubt is said here too"
+        await page.click("[data-yes]")
+        assert len(await asked(page)) == 100
+        await page.evaluate("model.knocks.value = []")
+        progress = page.locator(".admission [role=status]")
+        await progress.get_by_text("0 of 100 are in").wait_for()
+        come = """(n) => {
+          const [one] = model.people.value;
+          const guests = Array.from({ length: n }, (_, at) => (
+            { ...one, self: false, leaf: 50 + at, name: `Guest ${at + 1}` }));
+          model.people.value = [...model.people.value.filter(({ leaf }) => leaf < 50), ...guests];
+        }"""
+        await page.evaluate(come, 37)
+        await progress.get_by_text("37 of 100 are in").wait_for()
+        await page.evaluate(come, 36)
+        await page.evaluate(come, 100)
+        await progress.get_by_text("100 of 100 are in").wait_for()
+        await page.wait_for_selector(".admission", state="detached")
+
+    async def test_all_are_refused_after_a_question(self, book: Book, page: Page) -> None:
+        await book.show(page, "room-admission-hundred")
+        await page.click("text=Turn all 100 away...")
+        assert "Their link stays valid" in await page.inner_text("dialog:modal")
+        await see(page, "document.activeElement.closest('dialog') !== null")
+        await page.keyboard.press("Enter")  # the list has the focus, so that keys scroll through the names
+        await page.keyboard.press("Escape")
+        await page.wait_for_selector("dialog", state="detached")
+        assert await asked(page) == []
+        await page.click("text=Turn all 100 away...")
+        await page.click("[data-yes]")
+        assert await asked(page) == [["refuse", n] for n in range(10, 110)]
+        assert await page.locator(".admission progress").count() == 0
+
+    async def test_the_list_is_used_by_keyboard_alone(self, book: Book, page: Page) -> None:
+        await book.show(page, "room-admission-hundred")
+        await page.get_by_label("Find somebody who waits").focus()
+        await page.keyboard.type("Guest 100")
+        await page.keyboard.press("Tab")
+        await see_focus(page, "Turn all 100 away...")
+        await page.keyboard.press("Tab")
+        await page.keyboard.press("Tab")
+        await see(page, "document.activeElement.matches('.choice input')")
+        await page.keyboard.press("Tab")
+        await page.keyboard.press("Space")
+        await page.get_by_text("Let 1 in...").wait_for()
+        await page.keyboard.press("Tab")
+        await page.keyboard.press("Enter")
+        await page.wait_for_selector(".admission h2 >> text=Guest 100")
+        assert await asked(page) == []
+
+    async def test_what_was_chosen_outlives_an_answer_about_another(self, book: Book, page: Page) -> None:
+        await book.show(page, "room-admission-hundred")
+        await page.get_by_label("Choose Guest 5", exact=True).check()
+        await page.evaluate("model.knocks.value = model.knocks.value.slice(1)")
+        await page.wait_for_selector(".admission h2 >> text=Guest 2")
+        await page.wait_for_selector("text=Turn 1 away...")
+
+
 class TestRemoval:
     async def test_removing_says_what_becomes_of_the_link_and_offers_the_new_one(
         self, book: Book, page: Page

@@ -22,6 +22,7 @@ STORIES: Final = (
     "room-code-short",
     "room-code-differ",
     "room-admission-many",
+    "room-admission-hundred",
     "room-people-panel",
     "room-person-menu",
     "room-spared",

@@ -8,9 +8,9 @@ from typing import Any, Final
 
 from snugroom.crypto import fields, hpke, kdf
 from snugroom.crypto.agreed.names import check_text
-from snugroom.crypto.entry import knocks, lobby
+from snugroom.crypto.entry import answers, knocks, lobby
+from snugroom.crypto.entry.answers import AlreadyMember, Answer, Received, Refusal, ReplyBody
 from snugroom.crypto.entry.invite import HostKeys, HostSeed
-from snugroom.crypto.entry.lobby import Answer, Refusal
 from snugroom.crypto.errors import SnugCryptoError
 from snugroom.crypto.kdf import H, Rng, SigningKey
 from snugroom.crypto.proof.identity import IdentityKey
@@ -57,7 +57,7 @@ def _open_knock(card_rng: Rng, enc: bytes, ciphertext: bytes) -> Any:
     return lobby.open_knock(_pair(card_rng), lobby.Knock(enc, ciphertext), HOST_KEYS.tokens)
 
 
-def _reply(card_rng: Rng, rng: Rng, answer: Answer | Refusal, reply_rng: Rng) -> Any:
+def _reply(card_rng: Rng, rng: Rng, answer: ReplyBody, reply_rng: Rng) -> Any:
     """The way there and back: what is answered to a knock, and what the newcomer finds in it."""
     made, pending = lobby.knock(
         HOST.invite(ORIGIN, SECRET, 0), _pair(card_rng).card, b"package", "Ada", "", rng=rng
@@ -74,8 +74,8 @@ def _pair_again(card_rng: Rng) -> lobby.CardSecret:
 
 
 def _answer(body: bytes) -> Any:
-    answer = lobby.read_answer(body)
-    assert lobby.encode_answer(answer) == body
+    answer = answers.read_answer(body)
+    assert answers.encode_answer(answer) == body
     return answer
 
 
@@ -109,6 +109,10 @@ def _book(each: int, steps: list[list[Any]]) -> list[Any]:
                 outcome = book.consider(
                     lobby.OpenedKnock(index, bytes(32), package, "Ada", "", expiry, exporter), now
                 )
+            elif step == "renew":
+                number, index, package, expiry, now = given
+                newer = lobby.OpenedKnock(index, bytes(32), package, "Ada", "", expiry, exporter)
+                outcome = book.renew(number, newer, now)
             elif step == "waiting":
                 outcome = [[w.id, w.knock.index, w.since] for w in book.waiting(*given)]
             elif step == "take":
@@ -199,16 +203,22 @@ def _answers(cases: Cases) -> None:
         Refusal("r" * 280),
         Refusal("r" * 281),
         Refusal("a\nb"),
+        Received(),
+        AlreadyMember(filled("group", 16), 7, filled("chain")),
+        AlreadyMember(bytes(256), 7, filled("chain")),
+        AlreadyMember(filled("group", 16), 7, bytes(31)),
     )
     for each in replies:
         cases.do("reply", Seed("card"), Seed("knock"), each, Seed("reply"))
     for body in (
-        lobby.encode_answer(answer),
-        lobby.encode_answer(replies[1])[:200],
-        lobby.encode_answer(Refusal("no")),
+        answers.encode_answer(answer),
+        answers.encode_answer(replies[1])[:200],
+        answers.encode_answer(Refusal("no")),
+        answers.encode_answer(Received()),
+        answers.encode_answer(AlreadyMember(filled("group", 16), 7, filled("chain"))),
     ):
         cases.cuts("answer", body)
-    cases.do("answer", b"\3")
+    cases.do("answer", b"\5")
 
 
 def _messages(cases: Cases, card: lobby.Card, enc: bytes, ciphertext: bytes) -> None:
@@ -293,8 +303,8 @@ def lobby_cases() -> Any:
     _messages(cases, card, enc, ciphertext)
     cases.do("book", 1, _STEPS)
     cases.do("book", 2, _STEPS)
-    crowd = [["issue", i, False] for i in range(66)]
-    crowd += [["consider", i, i.to_bytes(2, "big"), 1000, 1] for i in range(66)]
+    crowd = [["issue", i, False] for i in range(258)]
+    crowd += [["consider", i, i.to_bytes(2, "big"), 1000, 1] for i in range(258)]
     cases.do("book", 1, [*crowd, ["waiting", 600], ["waiting", 601]])
     return cases
 
@@ -311,6 +321,10 @@ _STEPS: Final[list[list[Any]]] = [
     ["consider", 0x8001, b"d", 1000, 5],
     ["consider", 0x8001, b"e", 1000, 6],
     ["consider", 0, b"f", 7, 7],
+    ["renew", 1, 0, b"a", 1000, 7],
+    ["renew", 1, 0, b"i", 1000, 7],
+    ["renew", 1, 0, b"j", 7, 7],
+    ["renew", 7, 0, b"k", 1000, 7],
     ["waiting", 8],
     ["take", 1, 9],
     ["take", 1, 10],

@@ -7,9 +7,9 @@ from dataclasses import replace
 from typing import Any, Final
 
 from snugroom.crypto import fields, hpke, kdf
-from snugroom.crypto.entry import lobby, recovery
+from snugroom.crypto.entry import answers, lobby, recovery
+from snugroom.crypto.entry.answers import Answer, Refusal
 from snugroom.crypto.entry.invite import HostSeed
-from snugroom.crypto.entry.lobby import Answer, Refusal
 from snugroom.crypto.kdf import H, Rng
 from tests.web.cases import HOST, HOST_KEYS, ORIGIN, SECRET, SUITE, Cases, Seed, filled
 
@@ -72,7 +72,7 @@ def _answered(cases: Cases) -> tuple[Any, Any, Any]:
         public,
         b"snug 1 back" + H(again.encode()),
         again.id,
-        lobby.encode_answer(Refusal("no")),
+        answers.encode_answer(Refusal("no")),
         rng=Seed("no").rng(),
     )
     cases.do("open_back", recovery.RecoveryReply(again.id, no.enc, no.ciphertext), again, filled("reply"))

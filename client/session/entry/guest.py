@@ -12,10 +12,10 @@ from snugroom.client.session import events as ev
 from snugroom.client.session.catalogue import reasons, sentences
 from snugroom.client.session.catalogue.sentence import recognised, sentence
 from snugroom.client.session.entry import clocks
-from snugroom.client.session.entry.lobby_connections import LobbyConnections
+from snugroom.client.session.entry.lobby_connections import LobbyConnections, PostedMessage
 from snugroom.client.session.kernel.membership import policy_of
 from snugroom.crypto import mls
-from snugroom.crypto.entry import lobby
+from snugroom.crypto.entry import answers, lobby
 from snugroom.crypto.entry.invite import Invite, day_of
 from snugroom.crypto.errors import SnugCryptoError, ValidationError
 from snugroom.crypto.kdf import Rng, SigningKey
@@ -24,8 +24,12 @@ from snugroom.server.wire import messages as wire
 
 CALL_EVERY: Final = 3.0
 KNOCK_EVERY: Final = 5.0
-#: Seconds without an answer before another host's newer card is tried.
-KNOCK_PATIENCE: Final = 12.0
+#: The same while a host's program says that it has the knock.
+WAIT_EVERY: Final = 10.0
+#: Seconds without a word from the host before its knock goes to all in the lobby, and another card is tried.
+KNOCK_PATIENCE: Final = 15.0
+#: Knocks whose replies count: the newest, and some to other cards.
+KNOCKS_KEPT: Final = 4
 
 
 @dataclass
@@ -34,16 +38,24 @@ class _Sent:
     pending: lobby.PendingKnock
     bundle: mls.KeyPackageBundle
     day: int
-    nonce: bytes
-    at: float
+    card: lobby.Card
+    #: The handle of the host's connection.
+    to: bytes
     posted_at: float
+    #: When the host last said that it has the knock; at first, when we knocked.
+    heard_at: float
+    received: bool = False
+
+    def is_heard(self, now: float) -> bool:
+        """Return whether the host has said lately that it has the knock."""
+        return self.received and now - self.heard_at < KNOCK_PATIENCE
 
 
 @dataclass(frozen=True)
 class Entry:
     """A newcomer's way in: the host's verified answer, and the group that it leads to."""
 
-    answer: lobby.Answer
+    answer: answers.Answer
     group: mls.Group = field(repr=False)
     #: The rejoin key of our new leaf.
     rejoin_key: SigningKey
@@ -64,6 +76,7 @@ class GuestLobby:
         psks: dict[bytes, bytes],
         rejoin_key: SigningKey | None,
         *,
+        rejoin_package: Callable[[float, answers.AlreadyMember], mls.KeyPackageBundle] | None = None,
         identity: IdentityKey | None = None,
         slowness: float = 1.0,
         now: float,
@@ -71,7 +84,7 @@ class GuestLobby:
     ) -> None:
         """`make_package` takes a time; `rejoin_key` is that of the leaves in its KeyPackages.
 
-        None: `_key_of` finds it.
+        None: `_key_of` finds it. `rejoin_package` makes one with a ticket, if our answer is lost.
         """
         self.effects: list[ev.Effect] = []
         self.entry: Entry | None = None
@@ -81,6 +94,8 @@ class GuestLobby:
         self._name = name
         self._greeting = greeting
         self._make_package = make_package
+        self._rejoin_package = rejoin_package
+        self._rejoined_at = -inf
         self._psks = psks
         self._identity = identity
         self._rng = rng
@@ -108,15 +123,22 @@ class GuestLobby:
         if today not in self._connections.entered or self.entry is not None:
             return
         newest = self._sent[-1] if self._sent else None
-        if newest is not None and newest.day == today and now - newest.posted_at >= self.EVERY:
-            newest.posted_at = now
-            self._connections.post(today, newest.knock)
+        for sent in self._sent:
+            self._repeat(sent, today, now)
         if newest is None and now - self._began >= clocks.NO_CARD and self._told == "waiting":
             self._tell(clocks.no_card(now))
-        impatient = newest is None or now - newest.at >= KNOCK_PATIENCE
+        impatient = newest is None or now - newest.heard_at >= KNOCK_PATIENCE
         if impatient and now - self._called_at >= CALL_EVERY:
             self._called_at = now
             self._connections.post(today, lobby.CardRequest())
+
+    def _repeat(self, sent: _Sent, today: int, now: float) -> None:
+        """Post a knock again: to its host, or to all in the lobby if the host doesn't say that it has it."""
+        newest = sent is self._sent[-1]
+        every = self.EVERY if newest and not sent.is_heard(now) else WAIT_EVERY
+        if sent.day == today and now - sent.posted_at >= every:
+            sent.posted_at = now
+            self._connections.post(today, sent.knock, sent.to if sent.is_heard(now) else None)
 
     def lost(self, day: int, why: str, now: float) -> None:
         """Handle a lost connection to the lobby."""
@@ -133,22 +155,24 @@ class GuestLobby:
         posted = self._connections.received(day, message)
         if posted is True:
             self._called_at = 0.0
+            for sent in self._sent:
+                sent.posted_at = -inf  # hosts answer the connection that has posted the knock last
             self.tick(now)
         elif posted is not False:
             self.message_posted(day, posted, now)
 
-    def message_posted(self, day: int, posted: lobby.LobbyMessage, now: float) -> None:
+    def message_posted(self, day: int, posted: PostedMessage, now: float) -> None:
         """Process a message from another participant in the lobby."""
-        if isinstance(posted, lobby.Card):
-            self._card(day, posted, now)
-        elif isinstance(posted, lobby.Reply):
-            self._replied(posted)
+        if isinstance(posted.message, lobby.Card):
+            self._card(day, posted.message, posted.handle, now)
+        elif isinstance(posted.message, lobby.Reply):
+            self._replied(posted.message, posted.handle, now)
 
-    def _card(self, day: int, card: lobby.Card, now: float) -> None:
+    def _card(self, day: int, card: lobby.Card, handle: bytes, now: float) -> None:
         newest = self._sent[-1] if self._sent else None
-        if newest is not None and newest.nonce == card.nonce:
+        if newest is not None and newest.card.nonce == card.nonce:
             self._connections.heard(now)
-        if newest is not None and (newest.nonce == card.nonce or now - newest.at < KNOCK_PATIENCE):
+        if newest is not None and (newest.card.nonce == card.nonce or now - newest.heard_at < KNOCK_PATIENCE):
             return
         try:
             card.verify(self._link.host_public, self._link.origin, day, now)
@@ -159,7 +183,13 @@ class GuestLobby:
         except SnugCryptoError:
             return  # anybody with the link can post a card, but only a host can sign it
         self._connections.heard(now)
-        bundle = self._make_package(now)
+        self._knock(day, card, handle, self._make_package(now), now)
+        self._tell(sentences.status("knocking"))
+
+    def _knock(
+        self, day: int, card: lobby.Card, handle: bytes, bundle: mls.KeyPackageBundle, now: float
+    ) -> None:
+        """Knock at a verified card, which the connection `handle` has posted."""
         knock, pending = lobby.knock(
             self._link,
             card,
@@ -169,10 +199,9 @@ class GuestLobby:
             identity=self._identity,
             rng=self._rng,
         )
-        self._sent.append(_Sent(knock, pending, bundle, day, card.nonce, now, now))
-        del self._sent[:-4]
-        self._connections.post(day, knock)
-        self._tell(sentences.status("knocking"))
+        self._sent.append(_Sent(knock, pending, bundle, day, card, handle, now, now))
+        del self._sent[:-KNOCKS_KEPT]
+        self._connections.post(day, knock, handle)
 
     def _refuse(self, day: int, card: lobby.Card, now: float) -> None:
         """Tell both sides that a host's card is of another time: one of the two clocks is wrong."""
@@ -181,7 +210,7 @@ class GuestLobby:
             self._reported_at = now
             self._connections.post(day, lobby.ClockReport(card.hash, int(now)))
 
-    def _replied(self, reply: lobby.Reply) -> None:
+    def _replied(self, reply: lobby.Reply, handle: bytes, now: float) -> None:
         sent = next((s for s in self._sent if s.pending.owns(reply)), None)
         if sent is None or self.entry is not None:
             return
@@ -189,9 +218,25 @@ class GuestLobby:
             opened = sent.pending.open(reply)
         except SnugCryptoError:
             return  # not from the host who opened our knock
-        if isinstance(opened, lobby.Refusal):
-            self.refusal = reason_of(opened.reason)
-            return
+        sent.to, sent.heard_at, sent.received = handle, now, True
+        self._connections.heard(now)
+        match opened:
+            case answers.Refusal(reason):
+                self.refusal = reason_of(reason)
+            case answers.AlreadyMember():
+                self._rejoin(opened, sent, now)
+            case answers.Answer():
+                self._answered(opened, sent)
+            case answers.Received():
+                pass
+
+    def _rejoin(self, known: answers.AlreadyMember, sent: _Sent, now: float) -> None:
+        """Knock with a ticket: we were admitted, and the answer is lost."""
+        if self._rejoin_package is not None and now - self._rejoined_at >= KNOCK_EVERY:
+            self._rejoined_at = now
+            self._knock(sent.day, sent.card, sent.to, self._rejoin_package(now, known), now)
+
+    def _answered(self, opened: answers.Answer, sent: _Sent) -> None:
         try:
             group = mls.Group.join(opened.welcome, sent.bundle, psks=self._psks, rng=self._rng)
             policy = policy_of(group)
@@ -210,7 +255,7 @@ class GuestLobby:
         """Return the rejoin key of our new leaf."""
         return self._rejoin_key
 
-    def fits(self, answer: lobby.Answer, group: mls.Group) -> bool:
+    def fits(self, answer: answers.Answer, group: mls.Group) -> bool:
         """Return whether the answer leads to the expected meeting."""
         return True
 

@@ -21,7 +21,7 @@ from snugroom.crypto import mls
 from snugroom.crypto.agreed.names import check_name
 from snugroom.crypto.agreed.policy import RETURN_QUIET
 from snugroom.crypto.agreed.room_state import Identity, host_return_message
-from snugroom.crypto.entry import invite, lobby, recovery
+from snugroom.crypto.entry import answers, invite, lobby, recovery
 from snugroom.crypto.errors import SnugCryptoError
 from snugroom.crypto.kdf import H, Rng, verify
 from snugroom.crypto.proof.report import NO_INVITE
@@ -42,6 +42,7 @@ REQUEST_EVERY: Final = 1.0
 class _Asked:
     asked: recovery.HostReturnRequest | recovery.RejoinRequest
     day: int
+    handle: bytes  # of the connection that posted the request last
     package: mls.KeyPackage
     name: str
     due: float
@@ -58,7 +59,8 @@ ASKED_FOR: Final = 60.0
 #: Seconds for which a refused host is not asked about again.
 REFUSED_FOR: Final = 600.0
 
-Post = Callable[[int, lobby.LobbyMessage], None]
+#: Posts a message in a day's lobby, for one connection or (None) for all.
+Post = Callable[[int, lobby.LobbyMessage, bytes | None], None]
 
 
 class RejoinHelper:
@@ -85,7 +87,7 @@ class RejoinHelper:
                 del self._here_due[nonce]
                 m = room.membership
                 here = recovery.HelperOffer(nonce, m.journal.slot, m.policy.return_public)
-                post(day, recovery.seal(self._key, here, rng=self._rng))
+                post(day, recovery.seal(self._key, here, rng=self._rng), None)
         wanted: list[HostReturnIntent | RejoinIntent | HealIntent] = []
         for number, asked in self._asked.items():
             returns = isinstance(asked.asked, recovery.HostReturnRequest)
@@ -103,9 +105,9 @@ class RejoinHelper:
         return wanted
 
     def message_posted(
-        self, day: int, posted: lobby.RecoveryMessage, room: Room, rank: int, now: float
+        self, day: int, posted: lobby.RecoveryMessage, handle: bytes, room: Room, now: float
     ) -> ev.Knocked | None:
-        """Process a lobby message under the key that members have.
+        """Process a lobby message under the key that members have, which the connection `handle` has posted.
 
         Returns the question for our person, if we are a host and a host asks to come back.
         """
@@ -115,11 +117,11 @@ class RejoinHelper:
             return None  # the sender has the link, and was never admitted
         match said:
             case recovery.HelperQuery(nonce) if len(self._here_due) < REQUESTS_MAX:
-                self._here_due.setdefault(nonce, (now + HERE_STEP * rank, day))
+                self._here_due.setdefault(nonce, (now + HERE_STEP * room.rank, day))
             case recovery.HelperOffer(nonce):
                 self._here_due.pop(nonce, None)
             case recovery.HostReturnRequest() | recovery.RejoinRequest():
-                return self._ask(day, said, room, now)
+                return self._ask(day, said, handle, room, now)
             case _:
                 pass
         return None
@@ -128,11 +130,14 @@ class RejoinHelper:
         self,
         day: int,
         said: recovery.HostReturnRequest | recovery.RejoinRequest,
+        handle: bytes,
         room: Room,
         now: float,
     ) -> ev.Knocked | None:
-        if any(known.asked.key_package == said.key_package for known in self._asked.values()):
-            return None
+        for known in self._asked.values():
+            if known.asked.key_package == said.key_package:
+                known.handle = handle
+                return None
         m = room.membership
         if isinstance(said, recovery.HostReturnRequest) and m.ledger.rotation_due:
             return None  # perhaps a former host's: it is void, and must not displace others
@@ -155,8 +160,8 @@ class RejoinHelper:
             if not hosts or now < self._refused.get(name, 0.0):
                 return None  # nobody comes back under a new name
             if m.is_host(m.own_leaf):
-                return self._ask_person(_Asked(said, day, package, name, now), room, now)
-        self._add(_Asked(said, day, package, name, now))
+                return self._ask_person(_Asked(said, day, handle, package, name, now), room, now)
+        self._add(_Asked(said, day, handle, package, name, now))
         return None
 
     def _ask_person(self, asked: _Asked, room: Room, now: float) -> ev.Knocked | None:
@@ -207,7 +212,7 @@ class RejoinHelper:
                 del self._asked[number]
         return True
 
-    def answer(self, number: int, answer: lobby.Answer, post: Post) -> None:
+    def answer(self, number: int, answer: answers.Answer, post: Post) -> None:
         """Answer a request: our commit of it has come back."""
         asked = self._asked.get(number)
         if asked is not None:
@@ -215,7 +220,7 @@ class RejoinHelper:
                 back = recovery.make_recovery_reply(asked.asked, answer, rng=self._rng)
             except SnugCryptoError:
                 return  # an invalid reply key: the asker cannot be answered
-            post(asked.day, recovery.seal(self._key, back, rng=self._rng))
+            post(asked.day, recovery.seal(self._key, back, rng=self._rng), asked.handle)
 
 
 class MembersLobby(LobbyConnections):

@@ -14,11 +14,12 @@ from typing import Final
 from snugroom.client.session import events as ev
 from snugroom.client.session.catalogue import sentences
 from snugroom.client.session.catalogue.sentence import Sentence, sentence
+from snugroom.client.session.entry.admission_batch import AdmissionBatch
 from snugroom.client.session.entry.clocks import TELL_EVERY
 from snugroom.client.session.entry.contacts import Contacts
 from snugroom.client.session.entry.identity_check import check_identity
 from snugroom.client.session.entry.invites import InviteBook, invite_name
-from snugroom.client.session.entry.lobby_connections import LobbyConnections, days_around
+from snugroom.client.session.entry.lobby_connections import LobbyConnections, PostedMessage, days_around
 from snugroom.client.session.entry.replies import Replies
 from snugroom.client.session.kernel.intents import AddIntent, RejoinIntent
 from snugroom.client.session.kernel.membership import Membership
@@ -27,7 +28,7 @@ from snugroom.client.session.kernel.views import ticket_of
 from snugroom.crypto import mls
 from snugroom.crypto.agreed.names import look_alike
 from snugroom.crypto.agreed.room_state import ANY_HOST, SINGLE_USE, Identity, Mode
-from snugroom.crypto.entry import knocks, lobby
+from snugroom.crypto.entry import answers, knocks, lobby
 from snugroom.crypto.entry.invite import HostKeys
 from snugroom.crypto.errors import SnugCryptoError, ValidationError
 from snugroom.crypto.fields import uint
@@ -36,8 +37,8 @@ from snugroom.server.wire import messages as wire
 
 #: Remaining seconds of a card below which it is replaced.
 CARD_RENEW: Final = 120.0
-#: Maximum waiting knocks on one open invite: people who share a link must not block each other.
-KNOCKS_EACH: Final = 16
+#: Maximum waiting knocks on one open invite, which a class may share. Other invites have the rest.
+KNOCKS_EACH: Final = 240
 #: Minimum seconds between two posts of the same card: one post serves all callers.
 CARD_EVERY: Final = 0.5
 #: Minimum seconds between two rejoin requests of one member that count.
@@ -51,6 +52,8 @@ class _Asked:
     package: mls.KeyPackage
     ticket: bytes | None
     mark: bytes  # H of the knock
+    handle: bytes  # of the connection that posted the knock last
+    doubtful: bool = False  # shown to the host with a warning
 
     @property
     def who(self) -> bytes:
@@ -99,6 +102,8 @@ class HostLobby:
         self._not_let_in: set[bytes] = set()  # keys whose rejoin failed: reported once
         #: After a lost connection the same knock comes again.
         self._replied = Replies()
+        #: Knocks that were admitted with one command.
+        self.batch = AdmissionBatch()
         self._now = now
         self.tick(now)
 
@@ -173,22 +178,27 @@ class HostLobby:
 
     def received(
         self, day: int, message: wire.ServerMessage, membership: Membership, now: float
-    ) -> ev.Knocked | RejoinIntent | lobby.RecoveryMessage | lobby.ClockReport | lobby.Card | None:
+    ) -> ev.Knocked | RejoinIntent | PostedMessage | None:
         """Process a message from the server, and return the work that is left for the session.
 
-        That is a knock that the host is to be asked about, a member's new leaf that the room is to commit, a
-        message under the key that members have (for `recovery.RejoinHelper`), a newcomer's clock, or another
-        host's card.
+        That is a knock that the host is to be asked about, a member's new leaf that the room is to commit, or
+        a posted message: one under the key that members have (for `recovery.RejoinHelper`), a newcomer's
+        clock, or another host's card.
         """
         posted = self._connections.received(day, message)
-        if posted is True or isinstance(posted, lobby.CardRequest):
+        if posted is True:
             self._post_card(day, now)
-        elif isinstance(posted, lobby.RecoveryMessage | lobby.Card):
-            return posted
-        elif isinstance(posted, lobby.Knock):
-            return self._knocked(day, posted, membership, now)
-        elif isinstance(posted, lobby.ClockReport) and self._heeds(day, posted, now):
-            return posted
+        if isinstance(posted, bool):
+            return None
+        match posted.message:
+            case lobby.CardRequest():
+                self._post_card(day, now)
+            case lobby.RecoveryMessage() | lobby.Card():
+                return posted
+            case lobby.Knock() as knock:
+                return self._knocked(day, knock, posted.handle, membership, now)
+            case lobby.ClockReport() as report if self._heeds(day, report, now):
+                return posted
         return None
 
     def _heeds(self, day: int, report: lobby.ClockReport, now: float) -> bool:
@@ -208,9 +218,9 @@ class HostLobby:
         """The days whose lobbies we have entered."""
         return self._connections.entered
 
-    def post(self, day: int, message: lobby.LobbyMessage) -> None:
-        """Post a message in that day's lobby."""
-        self._connections.post(day, message)
+    def post(self, day: int, message: lobby.LobbyMessage, to: bytes | None = None) -> None:
+        """Post a message in that day's lobby, for the connection with the handle `to` or (None) for all."""
+        self._connections.post(day, message, to)
 
     def _post_card(self, day: int, now: float) -> None:
         cards = self._cards.setdefault(day, [])
@@ -232,12 +242,17 @@ class HostLobby:
         return [(public, token) for public, token in self.keys.tokens(index) if made in (None, public)]
 
     def _knocked(
-        self, day: int, knock: lobby.Knock, membership: Membership, now: float
+        self, day: int, knock: lobby.Knock, handle: bytes, membership: Membership, now: float
     ) -> ev.Knocked | RejoinIntent | None:
         mark = H(knock.enc, knock.ciphertext)
         replied = self._replied.get(mark)
         if replied is not None:
-            self._connections.post(day, replied)
+            self._connections.post(day, replied, handle)
+            return None
+        known = next((asked for asked in self._asked.values() if asked.mark == mark), None)
+        if known is not None:
+            known.handle = handle
+            self._inform(known, answers.Received())
             return None
         unreadable = H(uint(day, 4), mark)
         if unreadable in self._unreadable:
@@ -256,24 +271,55 @@ class HostLobby:
             self._unreadable.add(unreadable)
             return None
         ticket = ticket_of(package)
+        asked = _Asked(opened, day, package, ticket, mark, handle)
         if ticket is not None:
-            return self._rejoin(_Asked(opened, day, package, ticket, mark), membership, now)
-        if identity != Identity(opened.name):
+            return self._rejoin(asked, membership, now)
+        if identity != Identity(opened.name) or self._knocked_again(asked, membership, now):
             return None
         self._issued(opened.index)
-        if self._turned_away(_Asked(opened, day, package, None, mark), membership):
+        if self._turned_away(asked, membership):
             return None
+        return self._consider(asked, membership, now)
+
+    def _knocked_again(self, asked: _Asked, m: Membership, now: float) -> bool:
+        """Handle another knock of somebody whom we know by the signature key; return whether it is one.
+
+        The newer KeyPackage counts as long as the older one is in no commit, and no person is asked twice. A
+        member has lost its answer: it rejoins.
+        """
+        if any(asked.who == m.signature_key(leaf) for leaf, _, _ in m.members()):
+            self._inform(asked, answers.AlreadyMember(m.group.group_id, m.journal.slot, m.journal.chain))
+            return True
+        same = (n for n, a in self._asked.items() if n > 0 and a.who == asked.who)
+        number = next(same, None)
+        if number is None or self._asked[number].knock.index != asked.knock.index:
+            return False
+        if number in self._admitted:
+            self._asked[number].handle = asked.handle
+        elif self._knocks.renew(number, asked.knock, now):
+            asked.doubtful = self._asked[number].doubtful
+            self._asked[number] = asked
+        else:
+            return False
+        self._inform(asked, answers.Received())
+        return True
+
+    def _consider(self, asked: _Asked, membership: Membership, now: float) -> ev.Knocked | None:
+        """Return the question for our person, if there is space for another knock."""
+        opened = asked.knock
         outcome = self._knocks.consider(opened, now)
         if isinstance(outcome, knocks.Ignored):
             return None
         others = [(w.id, w.knock.name) for w in self._knocks.waiting(now) if w.id != outcome.id]
         seen = check_identity(opened.name, opened.identity, self._contacts, waiting=others)
-        self._asked[outcome.id] = _Asked(opened, day, package, None, mark)
+        self._asked[outcome.id] = asked
+        self._inform(asked, answers.Received())
         warnings = seen.warnings
         older = opened.host_public != membership.policy.link_keys[-1]
         if older:
             warnings = (*warnings, sentence("warning.older_link"))
         alike = next((n for _, n, _ in membership.members() if look_alike(n, opened.name)), None)
+        asked.doubtful = bool(warnings) or alike is not None
         return ev.Knocked(
             outcome.id,
             opened.name,
@@ -298,12 +344,13 @@ class HostLobby:
             why = sentence("refusal.locked")
         else:
             return False
-        self._turn_away(asked, why)
+        self._inform(asked, answers.Refusal(why))
         return True
 
-    def _turn_away(self, asked: _Asked, why: str) -> None:
+    def _inform(self, asked: _Asked, what: answers.ReplyBody) -> None:
+        """Send a reply that no person has decided, and that the same knock gets again."""
         if not self._connections.crowded:
-            self._connections.post(asked.day, lobby.reply(asked.knock, lobby.Refusal(why), rng=self._rng))
+            self._connections.post(asked.day, lobby.reply(asked.knock, what, rng=self._rng), asked.handle)
 
     def _opens_nothing(self, asked: _Asked, m: Membership) -> bool:
         """Return whether that knock's invite is over; alarm the host, once an invite, if it has leaked."""
@@ -346,13 +393,13 @@ class HostLobby:
             return None
         leaf = next((n for n, _, _ in m.members() if m.signature_key(n) == asked.who), None)
         if leaf is None and asked.who in m.ledger.keys:
-            self._turn_away(asked, sentence("refusal.no_member"))
+            self._inform(asked, answers.Refusal(sentence("refusal.no_member")))
         if leaf is None or now - self._rejoined_at.get(leaf, 0.0) < REJOIN_EVERY:
             return None  # not a member, or it asked just now
         try:
             ticket = m.ticket_from(asked.package)
         except ValidationError:
-            self._turn_away(asked, sentence("refusal.replaced"))
+            self._inform(asked, answers.Refusal(sentence("refusal.replaced")))
             return None
         if ticket is None or ticket.by not in (ANY_HOST, m.own_leaf):
             return None
@@ -371,6 +418,20 @@ class HostLobby:
         self._knocks.take(number, now)
         self._admitted.add(number)
         return AddIntent(number, asked.package, asked.knock.index, asked.knock.name)
+
+    def admit_all(self, now: float) -> tuple[list[AddIntent], ev.AdmissionProgress]:
+        """Accept the knocks without a warning; return the intents to commit, and what that comes to."""
+        waiting = [w.id for w in self._knocks.waiting(now) if w.id in self._asked]
+        accepted = [number for number in waiting if not self._asked[number].doubtful]
+        progress = self.batch.add(accepted, len(waiting) - len(accepted), now)
+        return [self.admit(number, now) for number in accepted], progress
+
+    def refuse_all(self, reason: str, now: float) -> ev.AdmissionProgress:
+        """Refuse all knocks as the host."""
+        waiting = self._knocks.waiting(now)
+        for each in waiting:
+            self.refuse(each.id, reason, now)
+        return ev.AdmissionProgress(0, len(waiting), refused=len(waiting))
 
     def refuse(self, number: int, reason: str, now: float) -> None:
         """Refuse a knock as the host; ValueError if none waits under that number."""
@@ -399,30 +460,32 @@ class HostLobby:
     def fail(self, number: int, reason: str) -> None:
         """Refuse a knock, with the reason (cut to 280 bytes)."""
         self._admitted.discard(number)
+        self.batch.answered(number, inside=False)
         asked = self._asked.pop(number, None)
         if asked is not None:
-            short = reason.encode()[: lobby.REASON_MAX].decode(errors="ignore")
-            self._reply(asked, lobby.Refusal(short))
+            short = reason.encode()[: answers.REASON_MAX].decode(errors="ignore")
+            self._reply(asked, answers.Refusal(short))
 
-    def answer(self, number: int, answer: lobby.Answer) -> bytes | None:
+    def answer(self, number: int, answer: answers.Answer) -> bytes | None:
         """Answer a knock whose commit has come back, with the Welcome and what belongs to it.
 
         Returns the identity (32 bytes) that the newcomer showed; None without one.
         """
         self._admitted.discard(number)
+        self.batch.answered(number, inside=True)
         asked = self._asked.pop(number, None)
         if asked is None:
             return None
         self._reply(asked, answer)
         return asked.knock.identity
 
-    def _reply(self, asked: _Asked, answer: lobby.Answer | lobby.Refusal) -> None:
+    def _reply(self, asked: _Asked, answer: answers.Answer | answers.Refusal) -> None:
         try:
             reply = lobby.reply(asked.knock, answer, rng=self._rng)
         except SnugCryptoError:
-            reply = lobby.reply(asked.knock, lobby.Refusal(sentence("refusal.full")), rng=self._rng)
+            reply = lobby.reply(asked.knock, answers.Refusal(sentence("refusal.full")), rng=self._rng)
         self._replied.add(asked.mark, reply, self._now)
-        self._connections.post(asked.day, reply)
+        self._connections.post(asked.day, reply, asked.handle)
 
     def close(self) -> None:
         """Leave the lobby, and erase the cards."""

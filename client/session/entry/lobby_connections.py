@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Sequence
+from dataclasses import dataclass
 from math import inf
 from typing import Final
 
@@ -26,12 +27,44 @@ ROUNDS: Final = 4
 #: Seconds for which it stays where somebody of the meeting was heard.
 HEARD_STAY: Final = 30.0
 #: Posts a second, and in a burst: below a server's default limits, so that none is refused and lost.
-POST_RATE: Final = 8.0
-POST_BURST: Final = 60.0
+POST_RATE: Final = 40.0
+POST_BURST: Final = 160.0
+#: The same of posts to all in the lobby.
+BROADCAST_RATE: Final = 3.0
+BROADCAST_BURST: Final = 30.0
+#: Bytes a second, and in a burst, of blobs: a server closes a connection that sends more than its default.
+BYTE_RATE: Final = 524_288.0
+BYTE_BURST: Final = 4_194_304.0
 #: Waiting posts from which unsolicited posts (refusals without a host's decision) are not added.
 CROWDED: Final = 32
 #: Maximum waiting posts: somebody who floods the lobby makes us answer, and the oldest is dropped.
-WAITING_MAX: Final = 256
+WAITING_MAX: Final = 512
+
+
+@dataclass(frozen=True, slots=True)
+class PostedMessage:
+    """A lobby message, and the handle of the connection that has posted it, by the server's word."""
+
+    message: lobby.LobbyMessage
+    handle: bytes
+
+
+class _Allowance:
+    """What may be spent now: `rate` more each second, at most `burst`."""
+
+    def __init__(self, rate: float, burst: float) -> None:
+        self._rate, self._burst = rate, burst
+        self.left = burst
+
+    def pass_time(self, seconds: float) -> None:
+        self.left = min(self._burst, self.left + self._rate * seconds)
+
+
+@dataclass(frozen=True, slots=True)
+class _Waiting:
+    day: int
+    message: lobby.LobbyMessage
+    to: bytes | None
 
 
 def days_around(now: float) -> set[int]:
@@ -70,8 +103,10 @@ class LobbyConnections:
         #: Whether we have ever entered a lobby.
         self.was_inside = False
         self._refusal = ""
-        self._waiting: deque[tuple[int, lobby.LobbyMessage]] = deque()
-        self._allowance = POST_BURST
+        self._waiting: deque[_Waiting] = deque()
+        self._posts = _Allowance(POST_RATE, POST_BURST)
+        self._broadcasts = _Allowance(BROADCAST_RATE, BROADCAST_BURST)
+        self._bytes = _Allowance(BYTE_RATE, BYTE_BURST)
         self._flushed_at: float | None = None
 
     @property
@@ -83,7 +118,8 @@ class LobbyConnections:
         """Be in the lobbies of these days only. Call it regularly: it also sends waiting posts."""
         since = 0.0 if self._flushed_at is None else now - self._flushed_at
         self._flushed_at = now
-        self._allowance = min(POST_BURST, self._allowance + POST_RATE * since)
+        for allowance in (self._posts, self._broadcasts, self._bytes):
+            allowance.pass_time(since)
         self._flush()
         for day in days - self._keys.keys():
             self._take_keys(day)
@@ -152,7 +188,7 @@ class LobbyConnections:
         """Connect at once where we are about to: the network has changed."""
         self._retry = dict.fromkeys(self._retry, now)
 
-    def received(self, day: int, message: wire.ServerMessage) -> lobby.LobbyMessage | bool:
+    def received(self, day: int, message: wire.ServerMessage) -> PostedMessage | bool:
         """Return a posted lobby message; True if we have just entered; False for anything else."""
         key = self._keys.get(day)
         if key is None:
@@ -173,18 +209,19 @@ class LobbyConnections:
                 self._effects.append(ev.Tell(sentences.alarm("refused.lobby", why=message.text)))
         elif isinstance(message, wire.Posted):
             try:
-                return lobby.read(self._envelope_keys[day], message.blob)
+                return PostedMessage(lobby.read(self._envelope_keys[day], message.blob), message.handle)
             except SnugCryptoError:
                 return False  # not from a holder of the link
         return False
 
-    def post(self, day: int, message: lobby.LobbyMessage) -> None:
+    def post(self, day: int, message: lobby.LobbyMessage, to: bytes | None = None) -> None:
         """Seal and post if we are in that lobby, at once or as soon as the server's limits allow.
 
-        A message that already waits is not added: repeated equal knocks would displace other replies.
+        `to`: the handle of the only receiver; None: all in the lobby. A message that already waits is not
+        added: repeated equal knocks would displace other replies.
         """
-        if day in self._entered and not any(waiting is message for _, waiting in self._waiting):
-            self._waiting.append((day, message))
+        if day in self._entered and not any(waiting.message is message for waiting in self._waiting):
+            self._waiting.append(_Waiting(day, message, to))
             self._flush()
             if len(self._waiting) > WAITING_MAX:
                 self._waiting.popleft()
@@ -195,15 +232,25 @@ class LobbyConnections:
         return len(self._waiting) >= CROWDED
 
     def _flush(self) -> None:
-        while self._waiting and self._allowance >= 1:
-            day, message = self._waiting.popleft()
-            if day in self._entered:
-                self._allowance -= 1
-                try:
-                    blob = lobby.post(self._envelope_keys[day], message, rng=self._rng)
-                except SnugCryptoError:
-                    continue  # larger than a lobby allows
-                self._effects.append(ev.Transmit(ev.Endpoint(day), wire.Post(blob)))
+        later: deque[_Waiting] = deque()
+        while self._waiting and self._posts.left >= 1 and self._bytes.left > 0:
+            waiting = self._waiting.popleft()
+            if waiting.to is None and self._broadcasts.left < 1:
+                later.append(waiting)
+            elif waiting.day in self._entered:
+                self._send(waiting)
+        self._waiting.extendleft(reversed(later))
+
+    def _send(self, waiting: _Waiting) -> None:
+        try:
+            blob = lobby.post(self._envelope_keys[waiting.day], waiting.message, rng=self._rng)
+        except SnugCryptoError:
+            return  # larger than a lobby allows
+        self._posts.left -= 1
+        self._bytes.left -= len(blob)
+        if waiting.to is None:
+            self._broadcasts.left -= 1
+        self._effects.append(ev.Transmit(ev.Endpoint(waiting.day), wire.Post(waiting.to, blob)))
 
     def close(self) -> None:
         """Leave all lobbies."""

@@ -18,7 +18,7 @@ from snugroom.client.session.catalogue import sentences
 from snugroom.client.session.catalogue.sentence import Sentence, sentence
 from snugroom.client.session.entry.guest import Entry, GuestLobby
 from snugroom.client.session.entry.helper import ATTENDANTS_MAX, PATIENCE
-from snugroom.client.session.entry.lobby_connections import LobbyConnections
+from snugroom.client.session.entry.lobby_connections import LobbyConnections, PostedMessage
 from snugroom.client.session.kernel.membership import SUITE, policy_of
 from snugroom.client.session.kernel.ports import Room
 from snugroom.client.session.kernel.rejoin_keys import RejoinKeys
@@ -26,7 +26,7 @@ from snugroom.client.session.kernel.views import leaf_view, ticket_of
 from snugroom.crypto import hpke, mls
 from snugroom.crypto.agreed.ledger import Ledger
 from snugroom.crypto.agreed.room_state import ANY_HOST, Policy, RejoinTicket
-from snugroom.crypto.entry import invite, lobby, recovery
+from snugroom.crypto.entry import answers, invite, lobby, recovery
 from snugroom.crypto.entry.invite import day_of
 from snugroom.crypto.entry.member_recovery import Standing
 from snugroom.crypto.errors import SnugCryptoError
@@ -158,8 +158,8 @@ class RejoinLobby(GuestLobby):
             )
         )
 
-    def message_posted(self, day: int, posted: lobby.LobbyMessage, now: float) -> None:
-        if not isinstance(posted, lobby.RecoveryMessage) or self.entry is not None:
+    def message_posted(self, day: int, posted: PostedMessage, now: float) -> None:
+        if not isinstance(posted.message, lobby.RecoveryMessage) or self.entry is not None:
             super().message_posted(day, posted, now)
             if self._final and self.refusal == sentence("refusal.no_member"):
                 return
@@ -171,7 +171,7 @@ class RejoinLobby(GuestLobby):
                 self._made = None
             return
         try:
-            said = recovery.open(self._key, posted)
+            said = recovery.open(self._key, posted.message)
             if isinstance(said, recovery.RejoinRequest):
                 self._waits_too(said, now)
                 self._connections.heard(now)
@@ -233,7 +233,7 @@ class RejoinLobby(GuestLobby):
             key = package.leaf_node.signature_key
             self._level |= dict.fromkeys((leaf for leaf, known in mine.members if known == key), now)
 
-    def fits(self, answer: lobby.Answer, group: mls.Group) -> bool:
+    def fits(self, answer: answers.Answer, group: mls.Group) -> bool:
         """Return whether the answer continues the meeting that we were in.
 
         A removed member can answer as well, in a room that goes on from an epoch before its removal.
@@ -333,10 +333,10 @@ class HostReturnLobby:
         if posted is True:
             self._sought_at = 0.0
             self.tick(now)
-        if not isinstance(posted, lobby.RecoveryMessage):
+        if isinstance(posted, bool) or not isinstance(posted.message, lobby.RecoveryMessage):
             return
         try:
-            said = recovery.open(self._key, posted)
+            said = recovery.open(self._key, posted.message)
         except SnugCryptoError:
             return
         if isinstance(said, recovery.HelperOffer) and said.nonce == self._nonce and self._sent is None:

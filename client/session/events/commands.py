@@ -118,6 +118,16 @@ class Refuse:
 
 
 @dataclass(frozen=True)
+class AdmitAll:
+    """As a host, accept all knocks without a warning that wait now."""
+
+
+@dataclass(frozen=True)
+class RefuseAll:
+    """As a host, refuse all knocks that wait now."""
+
+
+@dataclass(frozen=True)
 class Remove:
     """As a host, remove the member at a leaf."""
 
@@ -269,6 +279,8 @@ Command = (
     | SaveEvidence
     | Admit
     | Refuse
+    | AdmitAll
+    | RefuseAll
     | Remove
     | Deputise
     | Undeputise

@@ -86,6 +86,19 @@ class Knocked:
 
 
 @dataclass(frozen=True)
+class AdmissionProgress:
+    """How many of the people whom a host has answered at once are in, or refused; `left` still wait.
+
+    `AdmitAll` answers no knock with a warning or with a name that resembles a member's.
+    """
+
+    inside: int
+    of: int
+    refused: int = 0
+    left: int = 0
+
+
+@dataclass(frozen=True)
 class Roster:
     """The current members, and what changed; `by` is the leaf that committed the change."""
 
@@ -353,6 +366,7 @@ Event = (
     | Invites
     | PolicyChanged
     | Knocked
+    | AdmissionProgress
     | Roster
     | Code
     | ShortCode

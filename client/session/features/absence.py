@@ -1,6 +1,7 @@
-"""Members whose programs have ended, by their own word: hosts remove them when they don't come back.
+"""Members whose programs have ended: hosts remove them when they don't come back.
 
-Their invites stay valid, and nobody is alarmed. Without that, people who close their pages would stay in the
+A member is absent by its own word, or because nothing was ever heard of it: it left before it had its answer.
+Its invite stays valid, and nobody is alarmed. Without that, people who close their pages would stay in the
 tree for as long as the meeting lasts, and with them the meeting would lose the majority that confirms it.
 """
 
@@ -11,6 +12,8 @@ from typing import Final
 from snugroom.client.session.features.states import States
 from snugroom.client.session.kernel.feature import Feature
 from snugroom.client.session.kernel.intents import RemoveIntent
+from snugroom.client.session.kernel.ports import Room
+from snugroom.client.session.kernel.verdict import Change
 
 #: Seconds for which an absent member keeps its leaf; and while those who are left are no majority.
 KEPT: Final = 60.0
@@ -19,10 +22,25 @@ KEPT_IN_A_CROWD: Final = 5.0
 STEP: Final = 2.0
 #: Seconds after its last word in which an absent member may still be heard: that was under way.
 UNDER_WAY: Final = 3.0
+#: Seconds for which a newcomer keeps its leaf of which nothing is heard on a connection of ours.
+UNHEARD: Final = 180.0
 
 
 class Absence(Feature):
     """Removes absent members where we are a host and it is our turn."""
+
+    def __init__(self, room: Room) -> None:
+        super().__init__(room)
+        #: Newcomers of which nothing was heard yet, and since when we listen.
+        self._unheard: dict[int, float] = {}
+
+    def adopted(self, change: Change, now: float) -> None:
+        for leaf, _, _ in change.removed:
+            self._unheard.pop(leaf, None)
+        self._unheard |= dict.fromkeys((leaf for leaf, _ in change.added), now)
+
+    def synced(self, now: float) -> None:
+        self._unheard = dict.fromkeys(self._unheard, now)
 
     def absent(self, now: float) -> dict[int, float]:
         """Return the absent members by leaf, and since when: nobody has heard them since."""
@@ -34,6 +52,7 @@ class Absence(Feature):
 
     def tick(self, now: float) -> None:
         room, m = self.room, self.room.membership
+        unheard = self._never_heard(now)
         if not m.is_host(m.own_leaf):
             return
         absent = self.absent(now)
@@ -41,4 +60,17 @@ class Absence(Feature):
         kept = KEPT if here == 1 or here > len(absent) else KEPT_IN_A_CROWD
         for leaf, since in absent.items():
             if now - since > kept + STEP * room.rank:
-                room.queue_once(RemoveIntent(leaf, m.signature_key(leaf) or b"", absent=True), now)
+                self._remove(leaf, now)
+        for leaf, since in unheard.items():
+            if room.is_synced(now) and now - since > UNHEARD + STEP * room.rank:
+                self._remove(leaf, now)
+
+    def _never_heard(self, now: float) -> dict[int, float]:
+        heard = [leaf for leaf, at in self._unheard.items() if self.room.heard_recently(leaf, now, at)]
+        for leaf in heard:
+            del self._unheard[leaf]
+        return self._unheard
+
+    def _remove(self, leaf: int, now: float) -> None:
+        key = self.room.membership.signature_key(leaf) or b""
+        self.room.queue_once(RemoveIntent(leaf, key, absent=True), now)

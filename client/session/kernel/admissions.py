@@ -9,7 +9,7 @@ from snugroom.client.session.features.reporting import Reporting
 from snugroom.client.session.kernel.intents import AddIntent, EntryIntent, RejoinIntent
 from snugroom.client.session.kernel.readmission import Readmission
 from snugroom.client.session.kernel.room import RoomSession
-from snugroom.crypto.entry import lobby
+from snugroom.crypto.entry import answers
 
 
 class Admissions:
@@ -60,10 +60,10 @@ class Admissions:
             if isinstance(intent, AddIntent | RejoinIntent):
                 host.not_added(intent, why, room.membership)
 
-    def answer(self, room: RoomSession, done: EntryIntent, welcome: bytes, now: float) -> lobby.Answer:
+    def answer(self, room: RoomSession, done: EntryIntent, welcome: bytes, now: float) -> answers.Answer:
         """Return what a newcomer needs to join, beside its Welcome."""
         key = done.key_package.leaf_node.signature_key
-        return lobby.Answer(
+        return answers.Answer(
             welcome=welcome,
             number=room.number,
             door_seed=room.door_key.seed,

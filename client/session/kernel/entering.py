@@ -6,16 +6,18 @@ import unicodedata
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 
-from snugroom.client.session.entry.guest import Entry
+from snugroom.client.session.entry.guest import Entry, GuestLobby
 from snugroom.client.session.entry.recovery import RejoinLobby
 from snugroom.client.session.kernel.me import Me
 from snugroom.client.session.kernel.membership import Membership
 from snugroom.client.session.kernel.rejoin_keys import RejoinKeys
 from snugroom.client.session.kernel.room import RoomSession
+from snugroom.client.session.options import Options
 from snugroom.crypto import mls
 from snugroom.crypto.agreed.ledger import Ledger
 from snugroom.crypto.agreed.names import check_text
 from snugroom.crypto.agreed.room_state import TITLE_MAX, Mode, Policy, RejoinTicket
+from snugroom.crypto.entry.answers import AlreadyMember
 from snugroom.crypto.entry.invite import HostSeed, Invite, link_psk, room_number
 from snugroom.crypto.entry.member_recovery import MemberRecoveryData, Standing
 from snugroom.crypto.entry.recovery import HostRecoveryData
@@ -94,6 +96,31 @@ def enter_meeting(entry: Entry, secret: bytes, now: float, rng: Rng) -> Arrival:
         rng=rng,
     )
     return Arrival(membership, door_key, answer.room_admin_public)
+
+
+def guest_lobby(
+    me: Me, link: Invite, greeting: str, psks: dict[bytes, bytes], options: Options, now: float, rng: Rng
+) -> GuestLobby:
+    """Knock with a link."""
+    rejoin_key, make_package = me.new_leaf()
+
+    def rejoin_package(at: float, known: AlreadyMember) -> mls.KeyPackageBundle:
+        ticket = RejoinTicket(known.group_id, known.slot, known.chain, rng(16))
+        return me.package(at, rejoin_key, ticket, [rejoin_key])
+
+    return GuestLobby(
+        link,
+        me.name,
+        greeting,
+        make_package,
+        psks,
+        rejoin_key,
+        rejoin_package=rejoin_package,
+        identity=options.identity,
+        slowness=options.slowness,
+        now=now,
+        rng=rng,
+    )
 
 
 def rejoin_lobby(

@@ -9,6 +9,7 @@ from snugroom.client.session.catalogue.sentence import sentence
 from snugroom.client.session.entry import clocks
 from snugroom.client.session.entry.helper import FIRST_NUMBER
 from snugroom.client.session.entry.lobby import HostLobby
+from snugroom.client.session.entry.lobby_connections import PostedMessage
 from snugroom.client.session.kernel.admissions import Admissions
 from snugroom.client.session.kernel.intents import RejoinIntent
 from snugroom.client.session.kernel.meeting_invites import MeetingInvites
@@ -37,10 +38,10 @@ def in_lobby(
             return replace(knocked, label=invites.book.label(knocked.invite))
         case RejoinIntent() as intent:
             room.queue(intent, now)
-        case lobby.RecoveryMessage() | lobby.Card() as said:
-            return readmission.message_posted(day, said, room, now)
-        case lobby.ClockReport(at=at):
+        case PostedMessage(lobby.ClockReport(at=at)):
             return clocks.report(at - now, room.feature(Monitor).clocks)
+        case PostedMessage() as posted:
+            return readmission.message_posted(day, posted, room, now)
     return None
 
 
@@ -56,10 +57,20 @@ def decide(
         host.refuse(knock, sentence("refusal.no"), now)
 
 
+def decide_all(host: HostLobby, room: RoomSession, admit: bool, now: float) -> ev.AdmissionProgress:
+    """Let in everybody who waits and gives no reason to look twice; or refuse everybody."""
+    if not admit:
+        return host.refuse_all(sentence("refusal.no"), now)
+    intents, progress = host.admit_all(now)
+    for intent in intents:
+        room.queue(intent, now)
+    return progress
+
+
 def serve(
     host: HostLobby, room: RoomSession, invites: MeetingInvites, admissions: Admissions, now: float
 ) -> list[ev.Event]:
-    """Answer newcomers, and close the invites that are over; return the links that were made."""
+    """Answer newcomers, and close the invites that are over; return what the person is told."""
     made: list[ev.Event | None] = []
     if room.host_keys is not None and room.host_keys is not host.keys:
         host.take_keys(room.host_keys, now)
@@ -69,7 +80,7 @@ def serve(
         host.revoke(index)
     if room.membership.policy.mode is Mode.LOCKED:
         host.lock(now)
-    made += [invites.replace_open(room), *invites.make_waiting(room)]
+    made += [invites.replace_open(room), *invites.make_waiting(room), host.batch.progress(now)]
     return [event for event in made if event is not None]
 
 

@@ -8,9 +8,10 @@ from typing import Final
 from snugroom.client.session import events as ev
 from snugroom.client.session.entry.helper import ATTENDANTS_MAX, MembersLobby, RejoinHelper
 from snugroom.client.session.entry.lobby import HostLobby
+from snugroom.client.session.entry.lobby_connections import PostedMessage
 from snugroom.client.session.kernel.room import RoomSession
 from snugroom.client.session.monitor.heartbeats import interval
-from snugroom.crypto.entry import lobby
+from snugroom.crypto.entry import answers, lobby
 from snugroom.crypto.entry.invite import Invite
 from snugroom.crypto.errors import SnugCryptoError
 from snugroom.crypto.kdf import Rng
@@ -85,21 +86,22 @@ class Readmission:
                 return
 
     def message_posted(
-        self, day: int, said: lobby.LobbyMessage, room: RoomSession, now: float
+        self, day: int, posted: PostedMessage, room: RoomSession, now: float
     ) -> ev.Knocked | None:
         """Process a request, an offer or another host's card; return the question for our person, if any."""
+        said = posted.message
         if isinstance(said, lobby.Card):
             self._card_posted(day, said, room, now)
         if not isinstance(said, lobby.RecoveryMessage):
             return None
-        return self._helping(room).message_posted(day, said, room, room.rank, now)
+        return self._helping(room).message_posted(day, said, posted.handle, room, now)
 
     def decide(self, number: int, admit: bool, room: RoomSession, now: float) -> None:
         """Let a host come back, or refuse it; ValueError if none asks under that number."""
         self._helping(room).decide(number, admit, now)
 
     def answer(
-        self, number: int, answer: lobby.Answer, room: RoomSession, place: HostLobby | MembersLobby
+        self, number: int, answer: answers.Answer, room: RoomSession, place: HostLobby | MembersLobby
     ) -> None:
         """Answer a request, in that lobby: our commit of it has come back."""
         self._helping(room).answer(number, answer, place.post)

@@ -130,19 +130,8 @@ class Session:
         """Knock with a link; MalformedError or UnsupportedError if the link is wrong, with the reason."""
         me = Me(name, rng)
         session = cls(me, Invite.parse(link), options, rng, now)
-        rejoin_key, make_package = me.new_leaf()
-        session._guest = GuestLobby(
-            session._invites.own,
-            name,
-            greeting,
-            make_package,
-            session._invites.psks,
-            rejoin_key,
-            identity=options.identity,
-            slowness=options.slowness,
-            now=now,
-            rng=rng,
-        )
+        invites = session._invites
+        session._guest = entering.guest_lobby(me, invites.own, greeting, invites.psks, options, now, rng)
         session._collect(now)
         return session
 
@@ -278,6 +267,9 @@ class Session:
             case ev.Admit(knock) | ev.Refuse(knock):
                 admit = isinstance(what, ev.Admit)
                 hosting.decide(self._as_host(), self._in_room(), self._readmission, knock, admit, now)
+            case ev.AdmitAll() | ev.RefuseAll():
+                admit = isinstance(what, ev.AdmitAll)
+                self._tell(hosting.decide_all(self._as_host(), self._in_room(), admit, now))
             case ev.NewInvite() | ev.ListInvites() | ev.Revoke():
                 result = hosting.about_invites(what, self._as_host(), self._in_room(), self._invites)
                 if result is not None:

@@ -35,12 +35,12 @@ class AlterLobby(Act):
         super().__init__(context)
         self._orders = orders
         self._left = orders.most
-        self._held: list[bytes] = []
+        self._held: list[Posted] = []
 
     def end(self, now: float) -> None:
-        for blob in self._held:
+        for posted in self._held:
             for handle in self.context.hub.lobby_handles():
-                self.context.deliver(handle, Posted(blob))
+                self.context.deliver(handle, posted)
             self.did("delivered a post that it had held")
         self._held.clear()
 
@@ -56,14 +56,14 @@ class AlterLobby(Act):
             self._left -= 1
         self.did(f"{orders.how}: a post in the lobby", bytes=len(message.blob))
         if orders.how == "hold":
-            self._held.append(message.blob)
+            self._held.append(Posted(handle, message.blob))
         if orders.how in ("drop", "hold"):
             return ()
         if orders.how == "repeat":
             # repeat to all connections in lobbies, the sender included: only key holders can read it
             for other in self.context.hub.lobby_handles():
-                self.context.deliver(other, Posted(message.blob))
+                self.context.deliver(other, Posted(handle, message.blob))
             return (message,)
         if orders.how == "swap":
-            return () if orders.blob is None else (Post(orders.blob),)
-        return (Post(flipped(message.blob, len(message.blob) // 2)),)
+            return () if orders.blob is None else (Post(message.to, orders.blob),)
+        return (Post(message.to, flipped(message.blob, len(message.blob) // 2)),)

@@ -55,7 +55,7 @@ class Inject(Act):
                 raise OrderError("a blob must have the size of a bucket")
             if orders.into == "lobby":
                 for handle in context.hub.lobby_handles():
-                    context.deliver(handle, Posted(blob))
+                    context.deliver(handle, Posted(os.urandom(limits.HANDLE_SIZE), blob))
                 self.did("posted in the lobby")
             else:
                 self._put(self._room(), blob, now)

@@ -217,6 +217,9 @@ export default [
         { ...knock, knock: 5, name: "Eve" },
       ],
     })),
+  story("admission-hundred", () => room(some(3), { knocks: Array.from({ length: 100 }, (_, n) => ({
+    ...knock, knock: 10 + n, name: `Guest ${n + 1}`, greeting: "", invite: 0, label: "", ...(n === 41 ? { looksLike: "Bo" } : {}),
+  })) })),
   story("admission-known", () =>
     room(some(3), { panel: "people", knocks: [{ ...knock, standing: "verified", contact: "Dana K.", fingerprint: "9134820571630028491756620384715590263847" }] })),
   story("alarm", () => room(some(3), incidents(TROUBLE[0]))),

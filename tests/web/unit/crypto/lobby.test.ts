@@ -9,6 +9,7 @@ import { HostKeys, HostSeed } from "../../../../client/web/src/crypto/entry/invi
 import { H, SEAL_OVERHEAD, seal } from "../../../../client/web/src/crypto/kdf";
 import { checkText } from "../../../../client/web/src/crypto/agreed/names";
 import * as lobby from "../../../../client/web/src/crypto/entry/lobby";
+import { encodeAnswer, readAnswer, type ReplyBody } from "../../../../client/web/src/crypto/entry/answers";
 import { Knocks } from "../../../../client/web/src/crypto/entry/knocks";
 import { Card, CardRequest, Knock, RecoveryMessage, Reply } from "../../../../client/web/src/crypto/entry/lobby";
 import { compareWithPython } from "./cases";
@@ -82,15 +83,15 @@ compareWithPython("lobby", {
     type: "OpenedKnock",
     ...(await opened(await pairOf(cardRng), new Knock(enc, ciphertext))),
   }),
-  reply: async (cardRng: Rng, rng: Rng, answer: lobby.Answer | lobby.Refusal, replyRng: Rng) => {
+  reply: async (cardRng: Rng, rng: Rng, answer: ReplyBody, replyRng: Rng) => {
     const secret = await pairOf(cardRng);
     const { knock, pending } = await knockOf(secret.card, (await hosts).first, 0, utf8("package"), "Ada", "", null, rng);
     const reply = await lobby.reply(await opened(secret, knock), answer, replyRng);
     return [reply.id, reply.sealed, await pending.open(reply)];
   },
   answer: (body: Bytes) => {
-    const answer = lobby.readAnswer(body);
-    assert.deepEqual(lobby.encodeAnswer(answer), body);
+    const answer = readAnswer(body);
+    assert.deepEqual(encodeAnswer(answer), body);
     return answer;
   },
   post: async (envelopeKey: Bytes, fields: Fields & { readonly type: string }, rng: Rng) => {
@@ -116,6 +117,11 @@ compareWithPython("lobby", {
         case "consider": {
           const knock = { index, keyPackage, expiry, name: "Ada", greeting: "", exporter, identity: null };
           return book.consider(knock as never, now as never);
+        }
+        case "renew": {
+          const [number, index, keyPackage, expiry, now] = given as readonly unknown[];
+          const knock = { index, keyPackage, expiry, name: "Ada", greeting: "", exporter, identity: null };
+          return book.renew(number as never, knock as never, now as never);
         }
         case "waiting":
           return book.waiting(index as never).map(({ id, knock, since }) => [id, knock.index, since]);

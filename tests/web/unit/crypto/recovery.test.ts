@@ -3,7 +3,8 @@ import { type Bytes, type Rng, same, utf8 } from "../../../../client/web/src/cry
 import { padded } from "../../../../client/web/src/crypto/fields";
 import { HostSeed } from "../../../../client/web/src/crypto/entry/invite";
 import { seal } from "../../../../client/web/src/crypto/kdf";
-import { type Answer, RecoveryMessage } from "../../../../client/web/src/crypto/entry/lobby";
+import type { Answer } from "../../../../client/web/src/crypto/entry/answers";
+import { RecoveryMessage } from "../../../../client/web/src/crypto/entry/lobby";
 import { X25519Key } from "../../../../client/web/src/crypto/primitives";
 import * as recovery from "../../../../client/web/src/crypto/entry/recovery";
 import { HelperOffer, HelperQuery, HostRecoveryData, HostReturnRequest, RecoveryReply, RejoinRequest } from "../../../../client/web/src/crypto/entry/recovery";

@@ -254,7 +254,9 @@ export class Hub {
         });
         return;
       case "post":
-        for (const other of this.#others(link)) this.#send(other, { type: "posted", blob: message.blob });
+        for (const other of this.#others(link))
+          if (message.to === null || same(message.to, other.handle))
+            this.#send(other, { type: "posted", handle: link.handle, blob: message.blob });
         return;
       case "room_door": {
         const number = roomNumber(message.door_key, message.room_admin_key);

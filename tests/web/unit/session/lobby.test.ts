@@ -3,6 +3,7 @@ import { test } from "node:test";
 import { type Bytes, utf8 } from "../../../../client/web/src/crypto/bytes";
 import { dayOf, HostKeys, HostSeed, lobbyEnvelopeKey } from "../../../../client/web/src/crypto/entry/invite";
 import { H, SigningKey } from "../../../../client/web/src/crypto/kdf";
+import type { Answer } from "../../../../client/web/src/crypto/entry/answers";
 import * as lobby from "../../../../client/web/src/crypto/entry/lobby";
 import * as recovery from "../../../../client/web/src/crypto/entry/recovery";
 import {
@@ -16,7 +17,7 @@ import { Contacts } from "../../../../client/web/src/session/entry/contacts";
 import type { Effect } from "../../../../client/web/src/session/events";
 import { Vouching } from "../../../../client/web/src/session/features/identity";
 import { GuestLobby } from "../../../../client/web/src/session/entry/guest";
-import { LobbyConnections, POST_BURST } from "../../../../client/web/src/session/entry/lobbyConnections";
+import { BROADCAST_BURST, BYTE_BURST, LobbyConnections, POST_BURST, POST_RATE } from "../../../../client/web/src/session/entry/lobbyConnections";
 import { IS_OVER, reasonOf } from "../../../../client/web/src/session/entry/refusals";
 import { SUITE } from "../../../../client/web/src/session/kernel/membership";
 import { RejoinHelper } from "../../../../client/web/src/session/entry/helper";
@@ -64,6 +65,8 @@ async function guest(seed: HostSeed): Promise<GuestLobby> {
   return made;
 }
 
+const HANDLE = new Uint8Array(8).fill(7);
+
 /** The messages posted since, decoded. */
 async function posted(effects: Effect[]): Promise<lobby.LobbyMessage[]> {
   const found: lobby.LobbyMessage[] = [];
@@ -75,6 +78,7 @@ async function posted(effects: Effect[]): Promise<lobby.LobbyMessage[]> {
 
 const post = async (message: lobby.LobbyMessage): Promise<ServerMessage> => ({
   type: "posted",
+  handle: HANDLE,
   blob: await lobby.post(ENVELOPE_KEY, message),
 });
 
@@ -92,7 +96,7 @@ test("a guest knocks at its host's card and at nobody else's", async () => {
   const old = await lobby.makeCard(new HostKeys([seed]), ORIGIN, DAY, START - 1000, seeded("old card"));
   const yesterday = await lobby.makeCard(new HostKeys([seed]), ORIGIN, DAY - 1, START, seeded("card of yesterday"));
   for (const { card } of [forged, old, yesterday]) await bo.received(DAY, await post(card), START);
-  await bo.received(DAY, { type: "posted", blob: new Uint8Array(512) }, START);
+  await bo.received(DAY, { type: "posted", handle: HANDLE, blob: new Uint8Array(512) }, START);
   assert.deepEqual(await posted(bo.effects), [new lobby.ClockReport(old.card.hash, START)]);
   const card = await lobby.makeCard(new HostKeys([seed]), ORIGIN, DAY, START, seeded("good card"));
   await bo.received(DAY, await post(card.card), START);
@@ -128,7 +132,7 @@ test("an answer by who is no host of the meeting leads nowhere", async () => {
     const { welcome } = await group.stage([mls.add(newcomer)], { forcePath: true });
     assert.ok(welcome);
     const some = new Uint8Array(32).fill(9);
-    const answer: lobby.Answer = {
+    const answer: Answer = {
       type: "Answer",
       welcome,
       number: some.slice(0, 16),
@@ -160,17 +164,36 @@ test("posts keep to the server's limits, and the same is not said twice while it
   await connections.stayIn(new Set([DAY]), START);
   await connections.received(DAY, ENTERED);
   effects.length = 0;
-  for (let i = 0; i < POST_BURST + 40; i++) await connections.post(DAY, new lobby.CardRequest());
+  const reply = () => new lobby.Reply(new Uint8Array(8), new Uint8Array(64));
+  for (let i = 0; i < POST_BURST + 80; i++) await connections.post(DAY, reply(), HANDLE);
   assert.equal(effects.length, POST_BURST);
   assert.ok(connections.crowded);
-  const same = new lobby.CardRequest();
-  for (let i = 0; i < 5; i++) await connections.post(DAY, same);
+  const same = reply();
+  for (let i = 0; i < 5; i++) await connections.post(DAY, same, HANDLE);
   await connections.stayIn(new Set([DAY]), START + 1);
-  assert.equal(effects.length, POST_BURST + 8);
+  assert.equal(effects.length, POST_BURST + POST_RATE);
   await connections.stayIn(new Set([DAY]), START + 100);
-  assert.equal(effects.length, POST_BURST + 41);
+  assert.equal(effects.length, POST_BURST + 81);
   connections.close();
   assert.equal(effects.at(-1)?.type, "Disconnect");
+});
+
+test("posts to all, and large ones, wait without holding up others", async () => {
+  const effects: Effect[] = [];
+  const connections = new LobbyConnections(SECRET, [ORIGIN], effects, seeded("doors"));
+  await connections.stayIn(new Set([DAY]), START);
+  await connections.received(DAY, ENTERED);
+  effects.length = 0;
+  for (let i = 0; i < BROADCAST_BURST + 5; i++) await connections.post(DAY, new lobby.CardRequest());
+  assert.equal(effects.length, BROADCAST_BURST);
+  await connections.post(DAY, new lobby.Reply(new Uint8Array(8), new Uint8Array(64)), HANDLE);
+  assert.equal(effects.length, BROADCAST_BURST + 1, "a reply overtakes posts to all");
+  await connections.stayIn(new Set([DAY]), START + 100);
+  effects.length = 0;
+  const large = BYTE_BURST / 131_072;
+  for (let i = 0; i < large + 5; i++)
+    await connections.post(DAY, new lobby.Reply(new Uint8Array(8), new Uint8Array(131_000 - 64)), HANDLE);
+  assert.equal(effects.length, large);
 });
 
 test("known refusals are said in the reader's language, others as they came", () => {
@@ -205,6 +228,7 @@ test("a helper lets nobody back in whom the return key has not signed for", asyn
     heardRecently: () => state.heard,
   } as unknown as Room;
   const said: lobby.LobbyMessage[] = [];
+  const from = { day: DAY, handle: HANDLE };
   const place = { post: async (_: number, message: lobby.LobbyMessage) => void said.push(message) };
   const key = recovery.recoveryKey(door.seed);
   for (const [by, due, hosted, heard, expected] of [
@@ -219,16 +243,16 @@ test("a helper lets nobody back in whom the return key has not signed for", asyn
     const helper = new RejoinHelper(door.seed, seeded("desk"));
     const signer = by === "host" ? seed : await HostSeed.fromRandom(seeded(by));
     const { request: asked } = await recovery.makeHostReturnRequest(signer, groupId, 5, bundle.encoded, seeded("return"));
-    await helper.messagePosted(DAY, await recovery.seal(key, asked), room, START);
-    await helper.messagePosted(DAY, await recovery.seal(key, asked), room, START); // said again
+    await helper.messagePosted(await recovery.seal(key, asked), from, room, START);
+    await helper.messagePosted(await recovery.seal(key, asked), from, room, START); // said again
     const wanted = await helper.tick(room, place, START);
     assert.deepEqual(wanted.map(({ type }) => type), expected === undefined ? [] : [expected]);
   }
   const helper = new RejoinHelper(door.seed, seeded("desk"));
-  await helper.messagePosted(DAY, await recovery.seal(key, new recovery.HelperQuery(new Uint8Array(16))), room, START);
+  await helper.messagePosted(await recovery.seal(key, new recovery.HelperQuery(new Uint8Array(16))), from, room, START);
   await helper.messagePosted(
-    DAY,
     await recovery.seal(new Uint8Array(32), new recovery.HelperQuery(new Uint8Array(16).fill(1))),
+    from,
     room,
     START,
   );

@@ -3,7 +3,7 @@ import { test } from "node:test";
 import type { Bytes } from "../../../../client/web/src/crypto/bytes";
 import { MalformedError, ValidationError } from "../../../../client/web/src/crypto/errors";
 import { Invite } from "../../../../client/web/src/crypto/entry/invite";
-import type { Answer } from "../../../../client/web/src/crypto/entry/lobby";
+import type { Answer } from "../../../../client/web/src/crypto/entry/answers";
 import { SigningKey } from "../../../../client/web/src/crypto/kdf";
 import {
   Identity,

@@ -6,7 +6,7 @@ import { H } from "../kdf";
 import type { OpenedKnock } from "./lobby";
 
 /** Knocks waiting for the host's decision, for all invites together. */
-export const PENDING_MAX = 64;
+export const PENDING_MAX = 256;
 /** How long a knock waits for the host's decision, in seconds. Afterwards the newcomer knocks again. */
 export const PENDING_LIFETIME = 600;
 /** Number of remembered KeyPackages. The cards of older ones expired long ago. */
@@ -79,11 +79,24 @@ export class Knocks {
     const reason = this.#objection(opened, mark, now);
     if (reason !== null) return { type: "Ignored", reason };
     const id = this.#next++;
-    this.#waiting.set(id, { id, knock: opened, since: now });
+    this.#wait(id, opened, mark, now);
+    return { type: "Accepted", id };
+  }
+
+  /** Let a newer knock of the same person wait in place of `id`; return whether it may. */
+  renew(id: number, opened: OpenedKnock, now: number): boolean {
+    this.#expire(now);
+    const mark = hex(H(opened.keyPackage));
+    if (!this.#waiting.has(id) || now >= opened.expiry || this.#seen.has(mark)) return false;
+    this.#wait(id, opened, mark, now);
+    return true;
+  }
+
+  #wait(id: number, knock: OpenedKnock, mark: string, now: number): void {
+    this.#waiting.set(id, { id, knock, since: now });
     this.#seen.add(mark);
     const [oldest] = this.#seen;
     if (this.#seen.size > SEEN_MAX && oldest !== undefined) this.#seen.delete(oldest);
-    return { type: "Accepted", id };
   }
 
   #objection(opened: OpenedKnock, mark: string, now: number): Reason | null {

@@ -6,7 +6,7 @@
  *     CardRequest  a newcomer asks the hosts for a card
  *     Card         a host's short-lived X25519 key, signed by the key that is in the link
  *     Knock        HPKE to that key: the newcomer's data, with a proof of the invite; only a host can read it
- *     Reply        an Answer or a Refusal under the knock's HPKE export: proves that its author opened the knock
+ *     Reply        the contents of `answers`, under the knock's HPKE export: its author has opened the knock
  *
  * Without the link, none of this is readable. A link holder sees that somebody knocks. The link holder does
  * not see the name, the invite, or the answer, except as far as the blob's size reveals it.
@@ -15,9 +15,10 @@
 import { sentence } from "../../words/sentence";
 import { type Bytes, concat, type Rng, systemRng, utf8 } from "../bytes";
 import { AuthenticationError, MalformedError, StateError, UnsupportedError, ValidationError } from "../errors";
-import { exactly, padded, prefixed, Reader, uint, unpadded } from "../fields";
+import { padded, prefixed, Reader, uint, unpadded } from "../fields";
 import * as hpke from "../hpke";
 import { type IdentityKey, KNOCK_PROOF_SIZE, verifyKnockProof } from "../proof/identity";
+import { encodeAnswer, readAnswer, type ReplyBody } from "./answers";
 import { GENERATIONS_MAX, type HostKeys, type Invite, originField } from "./invite";
 import { H, mac, SEAL_OVERHEAD, same, seal, unseal, verify } from "../kdf";
 import { checkName, checkText } from "../agreed/names";
@@ -32,14 +33,12 @@ export const CARD_LIFETIME = 600;
 /** Tolerated error of a newcomer's clock, in seconds. */
 export const CLOCK_SKEW = 300;
 export const GREETING_MAX = 280;
-export const REASON_MAX = 280;
 /** Maximum size of a KeyPackage in a knock. */
 export const KEY_PACKAGE_MAX = 8192;
 
 const AAD = utf8("snug 1 posted");
 const NOTHING = new Uint8Array(0);
 const [CARD_REQUEST, CARD, KNOCK, REPLY, RECOVERY, CLOCK_REPORT] = [1, 2, 3, 4, 5, 6];
-const [ANSWER, REFUSAL] = [1, 2];
 /** Placeholder for an absent identity; no identity key starts with these bytes. */
 const NO_IDENTITY = new Uint8Array(KNOCK_PROOF_SIZE);
 const REPLY_ID = 8;
@@ -302,7 +301,7 @@ export class PendingKnock {
    * AuthenticationError if it belongs to another knock or was not made by a host that opened this one;
    * MalformedError if it does not contain an answer.
    */
-  async open(reply: Reply): Promise<Answer | Refusal> {
+  async open(reply: Reply): Promise<ReplyBody> {
     if (!this.owns(reply)) throw new AuthenticationError("the reply is to another knock");
     return readAnswer(unpadded(await unseal(replyKey(this.#exporter), reply.sealed, reply.id)));
   }
@@ -387,102 +386,16 @@ const use = (token: Bytes, cardHash: Bytes, enc: Bytes, rest: Bytes): Bytes =>
 
 // -- replies ----------------------------------------------------------------------------------
 
-/** Admission: the data that a newcomer needs and that only members know. */
-export interface Answer {
-  readonly type: "Answer";
-  readonly welcome: Bytes;
-  /** The meeting's first number (16 bytes), to which members bind what they sign and seal. */
-  readonly number: Bytes;
-  readonly doorSeed: Bytes;
-  /** The key under which the server holds the room now; the policy names a newer one for a moment. */
-  readonly roomAdminPublic: Bytes;
-  /**
-   * Heartbeat key and move key (64 bytes) XOR MLS-Exporter("snug 1 handed", "", 64) of the epoch of the Welcome: useless
-   * to a reader of the answer without the Welcome.
-   */
-  readonly handedKeys: Bytes;
-  readonly slot: number;
-  readonly chain: Bytes;
-  /** The replying member's clock, in Unix seconds: shows how long the answer was under way. */
-  readonly at: number;
-  /** Opaque in this module: used invites, all signature keys ever seen, recent rejoins. */
-  readonly ledger: Bytes;
-  /** Opaque here, too: the history before that slot. */
-  readonly before: Bytes;
-  /** The host's signature that it admitted this key (`crypto/report`, 64 bytes); empty without reports. */
-  readonly admission: Bytes;
-  /** Opaque here, too: rooms at further servers, and their chain values. */
-  readonly places: Bytes;
-}
-
-/** Refusal; `reason` (at most 280 bytes, may be empty) is the host's text for the newcomer. */
-export interface Refusal {
-  readonly type: "Refusal";
-  readonly reason: string;
-}
-
-/** Seal an answer or a refusal to the newcomer. MalformedError if a part has a wrong size. */
+/** Seal a reply to the newcomer. MalformedError if a part has a wrong size. */
 export async function reply(
   opened: OpenedKnock,
-  answer: Answer | Refusal,
+  answer: ReplyBody,
   rng: Rng = systemRng,
 ): Promise<Reply> {
   const body = encodeAnswer(answer);
   const size = bucket(body.length + 4 + REPLY_OVERHEAD) - REPLY_OVERHEAD;
   const id = replyId(opened.exporter);
   return new Reply(id, await seal(replyKey(opened.exporter), padded(body, size), id, rng));
-}
-
-/** Encode the plaintext of a reply. MalformedError if a part has a wrong size. */
-export function encodeAnswer(answer: Answer | Refusal): Bytes {
-  if (answer.type === "Answer")
-    return concat(
-      Uint8Array.of(ANSWER),
-      prefixed(answer.welcome, 4),
-      exactly(answer.number, 16, "a room's number"),
-      exactly(answer.doorSeed, 32, "a door seed"),
-      exactly(answer.roomAdminPublic, 32, "a room admin's public key"),
-      exactly(answer.handedKeys, 64, "the keys of beats and moves"),
-      uint(answer.slot, 8),
-      exactly(answer.chain, 32, "a chain value"),
-      uint(answer.at, 8),
-      prefixed(answer.ledger, 4),
-      prefixed(answer.before, 2),
-      prefixed(checkAdmission(answer.admission), 1),
-      prefixed(answer.places, 1),
-    );
-  checkText(answer.reason, REASON_MAX);
-  return concat(Uint8Array.of(REFUSAL), prefixed(utf8(answer.reason), 2));
-}
-
-const checkAdmission = (admission: Bytes): Bytes =>
-  admission.length === 0 ? admission : exactly(admission, 64, "an admission");
-
-/** Decode the result of `encodeAnswer`. MalformedError or UnsupportedError on other input. */
-export function readAnswer(body: Bytes): Answer | Refusal {
-  const reader = new Reader(body);
-  const kind = reader.uint(1);
-  let answer: Answer | Refusal;
-  if (kind === ANSWER)
-    answer = {
-      type: "Answer",
-      welcome: reader.prefixed(4),
-      number: reader.take(16),
-      doorSeed: reader.take(32),
-      roomAdminPublic: reader.take(32),
-      handedKeys: reader.take(64),
-      slot: reader.uint(8),
-      chain: reader.take(32),
-      at: reader.uint(8),
-      ledger: reader.prefixed(4),
-      before: reader.prefixed(2),
-      admission: checkAdmission(reader.prefixed(1)),
-      places: reader.prefixed(1),
-    };
-  else if (kind === REFUSAL) answer = { type: "Refusal", reason: checkText(reader.text(2), REASON_MAX) };
-  else throw new UnsupportedError(`a reply of the unknown kind ${kind}`);
-  reader.end();
-  return answer;
 }
 
 const replyKey = (exporter: hpke.Exporter): Bytes => exporter.export(utf8("snug 1 answer"), 32);

@@ -4,7 +4,7 @@
  * Protocol section 4. A card that a server repeats is no sign of a wrong clock: a host reacts only to a report that
  * names one of its current cards.
  */
-import { CARD_LIFETIME, type Card } from "../../crypto/entry/lobby";
+import { CARD_LIFETIME, type Card, CLOCK_SKEW, type ClockReport } from "../../crypto/entry/lobby";
 import { type Sentence, sentence } from "../../words/sentence";
 import * as sentences from "../catalogue/sentences";
 import type { EventOf } from "../events";
@@ -14,6 +14,9 @@ export const REPORT_EVERY = 30;
 export const TELL_EVERY = 600;
 /** Seconds without any card before a newcomer is told its date: lobbies are of one day. */
 export const NO_CARD = 30;
+
+/** Return whether a newcomer's clock differs from ours by no more than clocks may. */
+export const isTolerated = (report: ClockReport, now: number): boolean => Math.abs(report.at - now) < CLOCK_SKEW;
 
 /** Return what a newcomer is told that has refused a card for its time. */
 export function refusedCard(card: Card, now: number): EventOf<"Status"> {

@@ -3,6 +3,7 @@ import { type Bytes, among, type Rng, same, systemRng } from "../../crypto/bytes
 import { SnugCryptoError, ValidationError } from "../../crypto/errors";
 import type { IdentityKey } from "../../crypto/proof/identity";
 import { dayOf, type Invite } from "../../crypto/entry/invite";
+import type { AlreadyMember, Answer, ReplyBody } from "../../crypto/entry/answers";
 import * as lobby from "../../crypto/entry/lobby";
 import type { SigningKey } from "../../crypto/kdf";
 import * as mls from "../../mls";
@@ -13,27 +14,38 @@ import { policyOf } from "../kernel/membership";
 import * as reasons from "../catalogue/reasons";
 import * as sentences from "../catalogue/sentences";
 import * as clocks from "./clocks";
-import { LobbyConnections } from "./lobbyConnections";
+import { LobbyConnections, type PostedMessage } from "./lobbyConnections";
 import { reasonOf } from "./refusals";
 
 export const CALL_EVERY = 3;
 export const KNOCK_EVERY = 5;
-/** Seconds without an answer before another host's newer card is tried. */
-export const KNOCK_PATIENCE = 12;
+/** The same while a host's program says that it has the knock. */
+export const WAIT_EVERY = 10;
+/** Seconds without a word from the host before its knock goes to all in the lobby, and another card is tried. */
+export const KNOCK_PATIENCE = 15;
+/** Knocks whose replies count: the newest, and some to other cards. */
+export const KNOCKS_KEPT = 4;
 
 interface Sent {
   readonly knock: lobby.Knock;
   readonly pending: lobby.PendingKnock;
   readonly bundle: mls.KeyPackageBundle;
   readonly day: number;
-  readonly nonce: Bytes;
-  readonly at: number;
+  readonly card: lobby.Card;
+  /** The handle of the host's connection. */
+  to: Bytes;
   postedAt: number;
+  /** When the host last said that it has the knock; at first, when we knocked. */
+  heardAt: number;
+  received: boolean;
 }
+
+/** Return whether the host has said lately that it has the knock. */
+const isHeard = ({ received, heardAt }: Sent, now: number): boolean => received && now - heardAt < KNOCK_PATIENCE;
 
 /** A newcomer's way in: the host's verified answer, and the group that it leads to. */
 export interface Entry {
-  readonly answer: lobby.Answer;
+  readonly answer: Answer;
   readonly group: mls.Group;
   /** The rejoin key of our new leaf. */
   readonly rejoinKey: SigningKey;
@@ -47,6 +59,8 @@ export interface GuestLobbyFacts {
   readonly psks: mls.Psks;
   /** That of the leaves in the KeyPackages; null: `keyOf` finds it. */
   readonly rejoinKey: SigningKey | null;
+  /** Makes a KeyPackage with a ticket, if our answer is lost. */
+  readonly rejoinPackage?: (now: number, known: AlreadyMember) => Promise<mls.KeyPackageBundle>;
   readonly identity?: IdentityKey | null;
   readonly now: number;
   readonly rng?: Rng;
@@ -62,6 +76,8 @@ export class GuestLobby {
   protected readonly connections: LobbyConnections;
   protected readonly psks: mls.Psks;
   readonly #rejoinKey: SigningKey | null;
+  readonly #rejoinPackage: GuestLobbyFacts["rejoinPackage"];
+  #rejoinedAt = -Infinity;
   protected readonly rng: Rng;
   protected sent: Sent[] = [];
   readonly #link: Invite;
@@ -104,6 +120,7 @@ export class GuestLobby {
     this.#makePackage = facts.makePackage;
     this.psks = facts.psks;
     this.#rejoinKey = facts.rejoinKey;
+    this.#rejoinPackage = facts.rejoinPackage;
     this.#identity = facts.identity ?? null;
     this.rng = facts.rng ?? systemRng;
     const { secret, origin, servers } = facts.link;
@@ -125,17 +142,23 @@ export class GuestLobby {
     await this.connections.stayIn(new Set([today]), now);
     if (!this.connections.entered.has(today) || this.entry !== null) return;
     const newest = this.sent.at(-1);
-    if (newest !== undefined && newest.day === today && now - newest.postedAt >= this.every) {
-      newest.postedAt = now;
-      await this.connections.post(today, newest.knock);
-    }
+    for (const sent of this.sent) await this.#repeat(sent, today, now);
     if (newest === undefined && now - this.#began >= clocks.NO_CARD && this.#told === "waiting")
       this.tell(clocks.noCard(now));
-    const impatient = newest === undefined || now - newest.at >= KNOCK_PATIENCE;
+    const impatient = newest === undefined || now - newest.heardAt >= KNOCK_PATIENCE;
     if (impatient && now - this.#calledAt >= CALL_EVERY) {
       this.#calledAt = now;
       await this.connections.post(today, new lobby.CardRequest());
     }
+  }
+
+  /** Post a knock again: to its host, or to all in the lobby if the host doesn't say that it has it. */
+  async #repeat(sent: Sent, today: number, now: number): Promise<void> {
+    const heard = isHeard(sent, now);
+    const every = sent === this.sent.at(-1) && !heard ? this.every : WAIT_EVERY;
+    if (sent.day !== today || now - sent.postedAt < every) return;
+    sent.postedAt = now;
+    await this.connections.post(today, sent.knock, heard ? sent.to : null);
   }
 
   /** Handle a lost connection to the lobby. */
@@ -154,20 +177,23 @@ export class GuestLobby {
     const posted = await this.connections.received(day, message);
     if (posted === true) {
       this.#calledAt = 0;
+      // Hosts answer the connection that has posted the knock last.
+      for (const sent of this.sent) sent.postedAt = -Infinity;
       await this.tick(now);
     } else if (posted !== false) await this.messagePosted(day, posted, now);
   }
 
   /** Process a message from another participant in the lobby. */
-  async messagePosted(day: number, posted: lobby.LobbyMessage, now: number): Promise<void> {
-    if (posted.type === "Card") await this.#card(day, posted, now);
-    else if (posted.type === "Reply") await this.#replied(posted);
+  async messagePosted(day: number, { message, handle }: PostedMessage, now: number): Promise<void> {
+    if (message.type === "Card") await this.#card(day, message, handle, now);
+    else if (message.type === "Reply") await this.#replied(message, handle, now);
   }
 
-  async #card(day: number, card: lobby.Card, now: number): Promise<void> {
+  async #card(day: number, card: lobby.Card, handle: Bytes, now: number): Promise<void> {
     const newest = this.sent.at(-1);
-    if (newest !== undefined && same(newest.nonce, card.nonce)) this.connections.heard(now);
-    if (newest !== undefined && (same(newest.nonce, card.nonce) || now - newest.at < KNOCK_PATIENCE)) return;
+    const known = newest !== undefined && same(newest.card.nonce, card.nonce);
+    if (known) this.connections.heard(now);
+    if (known || (newest !== undefined && now - newest.heardAt < KNOCK_PATIENCE)) return;
     try {
       await card.verify(this.#link.hostPublic, this.#link.origin, day, now);
     } catch (error) {
@@ -178,22 +204,21 @@ export class GuestLobby {
       throw error;
     }
     this.connections.heard(now);
-    const bundle = await this.makePackage(now);
-    const { knock, pending } = await lobby.knock(
-      this.#link,
-      card,
-      bundle.encoded,
-      this.#name,
-      this.#greeting,
-      {
-        identity: this.#identity,
-        rng: this.rng,
-      },
-    );
-    this.sent.push({ knock, pending, bundle, day, nonce: card.nonce, at: now, postedAt: now });
-    this.sent = this.sent.slice(-4);
-    await this.connections.post(day, knock);
+    await this.#knock({ day, card, to: handle }, await this.makePackage(now), now);
     this.tell(sentences.status("knocking"));
+  }
+
+  /** Knock at a verified card, which the connection `to` has posted. */
+  async #knock(
+    at: { readonly day: number; readonly card: lobby.Card; readonly to: Bytes },
+    bundle: mls.KeyPackageBundle,
+    now: number,
+  ): Promise<void> {
+    const shown = { identity: this.#identity, rng: this.rng };
+    const sealed = await lobby.knock(this.#link, at.card, bundle.encoded, this.#name, this.#greeting, shown);
+    this.sent.push({ ...at, ...sealed, bundle, postedAt: now, heardAt: now, received: false });
+    this.sent = this.sent.slice(-KNOCKS_KEPT);
+    await this.connections.post(at.day, sealed.knock, at.to);
   }
 
   /** Tell both sides that a host's card is of another time: one of the two clocks is wrong. */
@@ -204,20 +229,33 @@ export class GuestLobby {
     await this.connections.post(day, new lobby.ClockReport(card.hash, Math.floor(now)));
   }
 
-  async #replied(reply: lobby.Reply): Promise<void> {
+  async #replied(reply: lobby.Reply, handle: Bytes, now: number): Promise<void> {
     const sent = this.sent.find(({ pending }) => pending.owns(reply));
     if (sent === undefined || this.entry !== null) return;
-    let opened: lobby.Answer | lobby.Refusal;
+    let opened: ReplyBody;
     try {
       opened = await sent.pending.open(reply);
     } catch (error) {
       if (error instanceof SnugCryptoError) return; // not from the host who opened our knock
       throw error;
     }
-    if (opened.type === "Refusal") {
-      this.refusal = reasonOf(opened.reason);
-      return;
-    }
+    sent.to = handle;
+    sent.heardAt = now;
+    sent.received = true;
+    this.connections.heard(now);
+    if (opened.type === "Refusal") this.refusal = reasonOf(opened.reason);
+    else if (opened.type === "AlreadyMember") await this.#rejoin(opened, sent, now);
+    else if (opened.type === "Answer") await this.#answered(opened, sent);
+  }
+
+  /** Knock with a ticket: we were admitted, and the answer is lost. */
+  async #rejoin(known: AlreadyMember, { day, card, to }: Sent, now: number): Promise<void> {
+    if (this.#rejoinPackage === undefined || now - this.#rejoinedAt < KNOCK_EVERY) return;
+    this.#rejoinedAt = now;
+    await this.#knock({ day, card, to }, await this.#rejoinPackage(now, known), now);
+  }
+
+  async #answered(opened: Answer, sent: Sent): Promise<void> {
     let group: mls.Group, byHost: boolean;
     try {
       group = await mls.Group.join(opened.welcome, sent.bundle, { psks: this.psks, rng: this.rng });
@@ -240,7 +278,7 @@ export class GuestLobby {
   }
 
   /** Return whether the answer leads to the expected meeting. */
-  fits(_answer: lobby.Answer, _group: mls.Group): boolean {
+  fits(_answer: Answer, _group: mls.Group): boolean {
     return true;
   }
 

@@ -7,6 +7,7 @@ import { type Bytes, hex, type Rng, same, systemRng } from "../../crypto/bytes";
 import { SnugCryptoError } from "../../crypto/errors";
 import * as invite from "../../crypto/entry/invite";
 import { H, verify } from "../../crypto/kdf";
+import type { Answer } from "../../crypto/entry/answers";
 import type * as lobby from "../../crypto/entry/lobby";
 import { checkName } from "../../crypto/agreed/names";
 import { RETURN_QUIET } from "../../crypto/agreed/policy";
@@ -40,6 +41,8 @@ export const REFUSED_FOR = 600;
 interface Asked {
   readonly asked: recovery.HostReturnRequest | recovery.RejoinRequest;
   readonly day: number;
+  /** Of the connection that posted the request last. */
+  handle: Bytes;
   readonly keyPackage: mls.KeyPackage;
   readonly ticket: Bytes;
   readonly name: string;
@@ -49,9 +52,16 @@ interface Asked {
   approved: boolean;
 }
 
+/** The day of the lobby in which a message came, and the handle of its connection. */
+interface From {
+  readonly day: number;
+  readonly handle: Bytes;
+}
+
 /** Access to the lobby: a host's own, or `MembersLobby` while no host is active. */
 export interface LobbyPost {
-  post(day: number, message: lobby.LobbyMessage): Promise<void>;
+  /** Post for the connection with the handle `to`, or (without) for all. */
+  post(day: number, message: lobby.LobbyMessage, to?: Bytes | null): Promise<void>;
 }
 
 /**
@@ -105,11 +115,16 @@ export class RejoinHelper {
   }
 
   /**
-   * Process a lobby message under the key that members have.
+   * Process a lobby message under the key that members have, and where it came from.
    *
    * Returns the question for our person, if we are a host and a host asks to come back.
    */
-  async messagePosted(day: number, posted: lobby.RecoveryMessage, room: Room, now: number): Promise<Knocked | null> {
+  async messagePosted(
+    posted: lobby.RecoveryMessage,
+    from: From,
+    room: Room,
+    now: number,
+  ): Promise<Knocked | null> {
     let said: recovery.Message;
     try {
       said = await recovery.open(this.#key, posted);
@@ -120,20 +135,24 @@ export class RejoinHelper {
     if (said.type === "HelperQuery") {
       const key = hex(said.nonce);
       if (this.#hereDue.size < REQUESTS_MAX && !this.#hereDue.has(key))
-        this.#hereDue.set(key, { nonce: said.nonce, due: now + HERE_STEP * room.rank, day });
+        this.#hereDue.set(key, { nonce: said.nonce, due: now + HERE_STEP * room.rank, day: from.day });
     } else if (said.type === "HelperOffer") this.#hereDue.delete(hex(said.nonce));
     else if (said.type === "HostReturnRequest" || said.type === "RejoinRequest")
-      return await this.#ask(day, said, room, now);
+      return await this.#ask(said, from, room, now);
     return null;
   }
 
   async #ask(
-    day: number,
     said: recovery.HostReturnRequest | recovery.RejoinRequest,
+    from: From,
     room: Room,
     now: number,
   ): Promise<Knocked | null> {
-    for (const known of this.#asked.values()) if (same(known.asked.keyPackage, said.keyPackage)) return null;
+    for (const known of this.#asked.values()) {
+      if (!same(known.asked.keyPackage, said.keyPackage)) continue;
+      known.handle = from.handle;
+      return null;
+    }
     const { membership: m } = room;
     // Perhaps a former host's: it is void, and must not displace others.
     if (said.type === "HostReturnRequest" && m.ledger.rotationDue) return null;
@@ -156,7 +175,7 @@ export class RejoinHelper {
     }
     if (said.type === "RejoinRequest" && !this.#mayAsk(keyPackage, room, now)) return null;
     const facts = { keyPackage, ticket: encoded, name, due: now, wanted: false, approved: false };
-    const asked: Asked = { asked: said, day, ...facts };
+    const asked: Asked = { asked: said, ...from, ...facts };
     if (said.type === "HostReturnRequest") {
       const hosts = m.members().filter((member) => member.host && member.name === name);
       // Nobody comes back under a new name.
@@ -239,7 +258,7 @@ export class RejoinHelper {
   }
 
   /** Answer a request: our commit of it has come back. */
-  async answer(number: number, answer: lobby.Answer, lobbyPost: LobbyPost): Promise<void> {
+  async answer(number: number, answer: Answer, lobbyPost: LobbyPost): Promise<void> {
     const asked = this.#asked.get(number);
     if (asked === undefined) return;
     let back: recovery.RecoveryReply;
@@ -250,7 +269,7 @@ export class RejoinHelper {
       if (error instanceof SnugCryptoError) return;
       throw error;
     }
-    await lobbyPost.post(asked.day, await recovery.seal(this.#key, back, this.#rng));
+    await lobbyPost.post(asked.day, await recovery.seal(this.#key, back, this.#rng), asked.handle);
   }
 }
 

@@ -7,14 +7,14 @@ import { SnugCryptoError, ValidationError } from "../../crypto/errors";
 import type { HostKeys } from "../../crypto/entry/invite";
 import { uint } from "../../crypto/fields";
 import { H } from "../../crypto/kdf";
+import { type Answer, REASON_MAX, type Refusal, type ReplyBody } from "../../crypto/entry/answers";
 import * as lobby from "../../crypto/entry/lobby";
 import { Knocks } from "../../crypto/entry/knocks";
 import { loadLookAlikes, lookAlike } from "../../crypto/agreed/names";
-import { ANY_HOST, Identity, Mode, type RejoinTicket, SINGLE_USE } from "../../crypto/agreed/roomState";
-import * as mls from "../../mls";
+import { ANY_HOST, Mode, type RejoinTicket, SINGLE_USE } from "../../crypto/agreed/roomState";
 import type { ServerMessage } from "../../wire/messages";
 import { CommandError, type Sentence, sentence } from "../../words/sentence";
-import { TELL_EVERY } from "./clocks";
+import { isTolerated, TELL_EVERY } from "./clocks";
 import type { Contacts } from "./contacts";
 import type { Effect, EventOf, Knocked } from "../events";
 import type { AddIntent, RejoinIntent } from "../kernel/intents";
@@ -25,29 +25,19 @@ import { ticketOf } from "../kernel/views";
 import { checkIdentity } from "./identityCheck";
 import * as reasons from "../catalogue/reasons";
 import * as sentences from "../catalogue/sentences";
-import { LobbyConnections, daysAround } from "./lobbyConnections";
+import { LobbyConnections, daysAround, type PostedMessage } from "./lobbyConnections";
+import { type Asked, type From, openWithCards } from "./openedKnocks";
 import { Replies } from "./replies";
 import { IS_FULL, IS_LOCKED, IS_OVER, IS_REPLACED, NO_MEMBER, notAdded } from "./refusals";
 
 /** Remaining seconds of a card below which it is replaced. */
 export const CARD_RENEW = 120;
-/** Maximum waiting knocks on one open invite: people who share a link must not block each other. */
-export const KNOCKS_EACH = 16;
+/** Maximum waiting knocks on one open invite, which a class may share. Other invites have the rest. */
+export const KNOCKS_EACH = 240;
 /** Minimum seconds between two posts of the same card: one post serves all callers. */
 export const CARD_EVERY = 0.5;
 /** Minimum seconds between two rejoin requests of one member that count. */
 export const REJOIN_EVERY = 1;
-
-interface Asked {
-  readonly knock: lobby.OpenedKnock;
-  readonly day: number;
-  readonly keyPackage: mls.KeyPackage;
-  readonly ticket: Bytes | null;
-  /** hex(H) of the knock. */
-  readonly mark: string;
-  /** The signature key (hex), which is the same in all knocks of one person, at every host's card. */
-  readonly who: string;
-}
 
 export interface HostLobbyFacts {
   readonly keys: HostKeys;
@@ -144,7 +134,7 @@ export class HostLobby {
   /** Connect at once where we are about to. */
   hurry = (now: number): void => this.#connections.hurry(now);
 
-  /** Close an invite, and refuse the knocks that wait on it. */
+  /** Close an invite, and refuse its knocks. */
   async revoke(index: number): Promise<void> {
     if (this.#shut.has(index)) return;
     this.#shut.add(index);
@@ -183,22 +173,24 @@ export class HostLobby {
   /**
    * Process a message from the server, and return the work that is left for the session.
    *
-   * That is a knock that the host is to be asked about, a member's new leaf that the room is to commit, a message
-   * under the key that members have (for `recovery.RejoinHelper`), or another host's card.
+   * That is a knock that the host is to be asked about, a member's new leaf that the room is to commit, or a posted
+   * message: one under the key that members have (for `recovery.RejoinHelper`), a newcomer's clock, or another host's
+   * card.
    */
   async received(
     day: number,
     message: ServerMessage,
     m: Membership,
     now: number,
-  ): Promise<Knocked | RejoinIntent | lobby.RecoveryMessage | lobby.ClockReport | lobby.Card | null> {
+  ): Promise<Knocked | RejoinIntent | PostedMessage | null> {
     const posted = await this.#connections.received(day, message);
     if (posted === true) await this.#postCard(day, now);
-    else if (posted === false) return null;
-    else if (posted.type === "CardRequest") await this.#postCard(day, now);
-    else if (posted.type === "RecoveryMessage" || posted.type === "Card") return posted;
-    else if (posted.type === "Knock") return await this.#knocked(day, posted, m, now);
-    else if (posted.type === "ClockReport" && this.#heeds(day, posted, now)) return posted;
+    if (typeof posted === "boolean") return null;
+    const { message: said, handle } = posted;
+    if (said.type === "CardRequest") await this.#postCard(day, now);
+    else if (said.type === "RecoveryMessage" || said.type === "Card") return posted;
+    else if (said.type === "Knock") return await this.#knocked({ day, handle }, said, m, now);
+    else if (said.type === "ClockReport" && this.#heeds(day, said, now)) return posted;
     return null;
   }
 
@@ -209,8 +201,7 @@ export class HostLobby {
    */
   #heeds(day: number, report: lobby.ClockReport, now: number): boolean {
     const known = this.#cards.get(day)?.some(({ card }) => same(card.hash, report.card)) ?? false;
-    const tolerated = Math.abs(report.at - now) < lobby.CLOCK_SKEW;
-    if (!known || tolerated || now - this.#clockTold < TELL_EVERY) return false;
+    if (!known || isTolerated(report, now) || now - this.#clockTold < TELL_EVERY) return false;
     this.#clockTold = now;
     return true;
   }
@@ -220,9 +211,9 @@ export class HostLobby {
     return this.#connections.entered;
   }
 
-  /** Post a message in that day's lobby. */
-  async post(day: number, message: lobby.LobbyMessage): Promise<void> {
-    await this.#connections.post(day, message);
+  /** Post a message in that day's lobby, for the connection with the handle `to` or (null) for all. */
+  async post(day: number, message: lobby.LobbyMessage, to: Bytes | null = null): Promise<void> {
+    await this.#connections.post(day, message, to);
   }
 
   async #postCard(day: number, now: number): Promise<void> {
@@ -246,21 +237,28 @@ export class HostLobby {
   }
 
   /** Return the tokens that prove an invite: of an own one, in the generation of its link alone. */
-  #tokens(index: number): [Bytes, Bytes][] {
+  readonly #tokens = (index: number): [Bytes, Bytes][] => {
     const made = this.#book.madeIn(index);
     return this.keys.tokens(index).filter(([hostPublic]) => made === null || same(made, hostPublic));
-  }
+  };
 
-  async #knocked(day: number, knock: lobby.Knock, m: Membership, now: number): Promise<Knocked | RejoinIntent | null> {
+  async #knocked(from: From, knock: lobby.Knock, m: Membership, now: number): Promise<Knocked | RejoinIntent | null> {
+    const { day, handle } = from;
     const mark = hex(H(knock.enc, knock.ciphertext));
     const replied = this.#replied.get(mark);
     if (replied !== undefined) {
-      await this.#connections.post(day, replied);
+      await this.#connections.post(day, replied, handle);
+      return null;
+    }
+    const waiting = [...this.#asked.values()].find((asked) => asked.mark === mark);
+    if (waiting !== undefined) {
+      waiting.handle = handle;
+      await this.#inform(waiting, { type: "Received" });
       return null;
     }
     const unreadable = H(uint(day, 4), unhex(mark));
     if (this.#unreadable.has(unreadable)) return null;
-    const opened = await this.#open(day, knock, m, now);
+    const opened = await openWithCards(this.#cards.get(day) ?? [], knock, this.#tokens, m.group.suite, now);
     if (opened === null) {
       this.#unreadable.add(unreadable);
       return null;
@@ -268,29 +266,58 @@ export class HostLobby {
     const { keyPackage, identity } = opened;
     const ticket = ticketOf(keyPackage);
     const who = hex(keyPackage.leafNode.signatureKey);
-    const asked: Asked = { knock: opened.knock, day, keyPackage, ticket, mark, who };
+    const asked: Asked = { knock: opened.knock, ...from, keyPackage, ticket, mark, who };
     if (ticket !== null) return await this.#rejoin(asked, ticket, m, now);
-    const { name, greeting, index } = opened.knock;
-    if (identity.name !== name || identity.flags !== 0) return null;
-    this.#issued(index);
-    if (await this.#turnedAway(asked, m)) return null;
-    const outcome = this.#knocks.consider(opened.knock, now);
+    if (identity.name !== opened.knock.name || identity.flags !== 0) return null;
+    if (await this.#knockedAgain(asked, m, now)) return null;
+    this.#issued(opened.knock.index);
+    return (await this.#turnedAway(asked, m)) ? null : await this.#consider(asked, m, now);
+  }
+
+  /**
+   * Handle another knock of somebody whom we know by the signature key; return whether it is one.
+   *
+   * The newer KeyPackage counts as long as the older one is in no commit, and no person is asked twice. A member has
+   * lost its answer: it rejoins.
+   */
+  async #knockedAgain(asked: Asked, m: Membership, now: number): Promise<boolean> {
+    if (m.leafOf(asked.keyPackage.leafNode.signatureKey) !== null) {
+      const { slot, chain } = m.journal;
+      await this.#inform(asked, { type: "AlreadyMember", groupId: m.group.groupId, slot, chain });
+      return true;
+    }
+    const known = [...this.#asked].find(([number, { who }]) => number > 0 && who === asked.who);
+    if (known?.[1].knock.index !== asked.knock.index) return false;
+    const [number, earlier] = known;
+    if (this.#admitted.has(number)) earlier.handle = asked.handle;
+    else if (this.#knocks.renew(number, asked.knock, now)) this.#asked.set(number, asked);
+    else return false;
+    await this.#inform(asked, { type: "Received" });
+    return true;
+  }
+
+  /** Return the question for our person, if there is space for another knock. */
+  async #consider(asked: Asked, m: Membership, now: number): Promise<Knocked | null> {
+    const opened = asked.knock;
+    const { name, greeting, index: invite } = opened;
+    const outcome = this.#knocks.consider(opened, now);
     if (outcome.type === "Ignored") return null;
+    await this.#inform(asked, { type: "Received" });
     const others = this.#knocks.waiting(now).filter(({ id }) => id !== outcome.id);
     const seen = checkIdentity(
       name,
-      opened.knock.identity,
+      opened.identity,
       this.#contacts,
       others.map((waiting) => [waiting.id, waiting.knock.name] as const),
     );
     this.#asked.set(outcome.id, asked);
-    const older = !among(opened.knock.hostPublic, m.policy.linkKeys.slice(-1));
+    const older = !among(opened.hostPublic, m.policy.linkKeys.slice(-1));
     return {
       type: "Knocked",
       knock: outcome.id,
       name,
       greeting,
-      invite: index,
+      invite,
       looksLike: m.members().find((member) => lookAlike(member.name, name))?.name ?? null,
       label: null,
       ...seen,
@@ -298,33 +325,6 @@ export class HostLobby {
       older,
       returning: false,
     };
-  }
-
-  /** Open a knock with the card that it was sealed to, and check its KeyPackage; null: it is never shown. */
-  async #open(
-    day: number,
-    knock: lobby.Knock,
-    m: Membership,
-    now: number,
-  ): Promise<{ knock: lobby.OpenedKnock; keyPackage: mls.KeyPackage; identity: Identity } | null> {
-    for (const secret of this.#cards.get(day) ?? []) {
-      try {
-        const opened = await lobby.openKnock(secret, knock, (index) => this.#tokens(index));
-        const keyPackage = await mls.KeyPackageIn.decode(opened.keyPackage).verify(
-          m.group.suite,
-          Math.floor(now),
-        );
-        return {
-          knock: opened,
-          keyPackage,
-          identity: Identity.decode(keyPackage.leafNode.credential.identity),
-        };
-      } catch (error) {
-        if (!(error instanceof SnugCryptoError)) throw error;
-        // Otherwise it is for another host's card, or without that invite.
-      }
-    }
-    return null;
   }
 
   /**
@@ -341,12 +341,12 @@ export class HostLobby {
     return true;
   }
 
-  async #turnAway(asked: Asked, reason: string): Promise<void> {
+  #turnAway = (asked: Asked, reason: string): Promise<void> => this.#inform(asked, { type: "Refusal", reason });
+
+  /** Send a reply that no person has decided, and that the same knock gets again. */
+  async #inform({ knock, day, handle }: Asked, what: ReplyBody): Promise<void> {
     if (!this.#connections.crowded)
-      await this.#connections.post(
-        asked.day,
-        await lobby.reply(asked.knock, { type: "Refusal", reason }, this.#rng),
-      );
+      await this.#connections.post(day, await lobby.reply(knock, what, this.#rng), handle);
   }
 
   /** Return whether that knock's invite is over; alarm the host, once an invite, if it has leaked. */
@@ -363,8 +363,8 @@ export class HostLobby {
       return true;
     }
     if (this.#shut.has(index)) return true;
-    const others = [...this.#asked.values()].filter((a) => a.knock.index === index && a.ticket === null);
-    const other = others.find((a) => a.who !== asked.who);
+    const on = [...this.#asked.values()].filter((a) => a.knock.index === index && a.ticket === null);
+    const other = on.find((a) => a.who !== asked.who);
     if (!single || other === undefined) return false;
     this.#leaks(asked, other.knock.name, false);
     this.#takeBack(index); // for all hosts; the other knock is refused before we go on
@@ -461,7 +461,7 @@ export class HostLobby {
     this.#asked.delete(number);
     if (asked === undefined) return;
     // A character that is cut in two at the end is left out.
-    const short = new TextDecoder().decode(utf8(reason).subarray(0, lobby.REASON_MAX), { stream: true });
+    const short = new TextDecoder().decode(utf8(reason).subarray(0, REASON_MAX), { stream: true });
     await this.#reply(asked, { type: "Refusal", reason: short });
   }
 
@@ -470,7 +470,7 @@ export class HostLobby {
    *
    * Returns the identity (32 bytes) that the newcomer showed; null without one.
    */
-  async answer(number: number, answer: lobby.Answer): Promise<Bytes | null> {
+  async answer(number: number, answer: Answer): Promise<Bytes | null> {
     this.#admitted.delete(number);
     const asked = this.#asked.get(number);
     this.#asked.delete(number);
@@ -479,7 +479,7 @@ export class HostLobby {
     return asked.knock.identity;
   }
 
-  async #reply(asked: Asked, answer: lobby.Answer | lobby.Refusal): Promise<void> {
+  async #reply(asked: Asked, answer: Answer | Refusal): Promise<void> {
     let reply: lobby.Reply;
     try {
       reply = await lobby.reply(asked.knock, answer, this.#rng);
@@ -488,7 +488,7 @@ export class HostLobby {
       reply = await lobby.reply(asked.knock, { type: "Refusal", reason: IS_FULL }, this.#rng);
     }
     this.#replied.add(asked.mark, reply, this.#now);
-    await this.#connections.post(asked.day, reply);
+    await this.#connections.post(asked.day, reply, asked.handle);
   }
 
   /** Leave the lobby, and erase the cards. */

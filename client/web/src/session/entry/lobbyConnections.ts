@@ -21,12 +21,43 @@ export const ROUNDS = 4;
 /** Seconds for which it stays where somebody of the meeting was heard. */
 export const HEARD_STAY = 30;
 /** Posts a second, and in a burst: below a server's default limits, so that none is refused and lost. */
-export const POST_RATE = 8;
-export const POST_BURST = 60;
+export const POST_RATE = 40;
+export const POST_BURST = 160;
+/** The same of posts to all in the lobby. */
+export const BROADCAST_RATE = 3;
+export const BROADCAST_BURST = 30;
+/** Bytes a second, and in a burst, of blobs: a server closes a connection that sends more than its default. */
+export const BYTE_RATE = 524_288;
+export const BYTE_BURST = 4_194_304;
 /** Waiting posts from which unsolicited posts (refusals without a host's decision) are not added. */
 export const CROWDED = 32;
 /** Maximum waiting posts: somebody who floods the lobby makes us answer, and the oldest is dropped. */
-export const WAITING_MAX = 256;
+export const WAITING_MAX = 512;
+
+/** A lobby message, and the handle of the connection that has posted it, by the server's word. */
+export interface PostedMessage {
+  readonly message: lobby.LobbyMessage;
+  readonly handle: Bytes;
+}
+
+interface Waiting {
+  readonly day: number;
+  readonly message: lobby.LobbyMessage;
+  readonly to: Bytes | null;
+}
+
+/** What may be spent now: `rate` more each second, at most `burst`. */
+class Allowance {
+  left: number;
+
+  constructor(private readonly rate: number, private readonly burst: number) {
+    this.left = burst;
+  }
+
+  passTime(seconds: number): void {
+    this.left = Math.min(this.burst, this.left + this.rate * seconds);
+  }
+}
 
 const endpointOf = (day: number): Endpoint => ({ day, further: null });
 
@@ -54,8 +85,10 @@ export class LobbyConnections {
   /** Whether we have ever entered a lobby. */
   wasInside = false;
   #refusal = "";
-  readonly #waiting: (readonly [number, lobby.LobbyMessage])[] = [];
-  #allowance = POST_BURST;
+  #waiting: Waiting[] = [];
+  readonly #posts = new Allowance(POST_RATE, POST_BURST);
+  readonly #broadcasts = new Allowance(BROADCAST_RATE, BROADCAST_BURST);
+  readonly #bytes = new Allowance(BYTE_RATE, BYTE_BURST);
   #flushedAt: number | null = null;
 
   /** `origins`: where the meeting began, and where it can go on. */
@@ -76,7 +109,7 @@ export class LobbyConnections {
   async stayIn(days: ReadonlySet<number>, now: number): Promise<void> {
     const since = this.#flushedAt === null ? 0 : now - this.#flushedAt;
     this.#flushedAt = now;
-    this.#allowance = Math.min(POST_BURST, this.#allowance + POST_RATE * since);
+    for (const allowance of [this.#posts, this.#broadcasts, this.#bytes]) allowance.passTime(since);
     await this.#flush();
     for (const day of days) {
       if (this.#keys.has(day)) continue;
@@ -155,7 +188,7 @@ export class LobbyConnections {
   }
 
   /** Return a posted lobby message; true if we have just entered; false for anything else. */
-  async received(day: number, message: ServerMessage): Promise<lobby.LobbyMessage | boolean> {
+  async received(day: number, message: ServerMessage): Promise<PostedMessage | boolean> {
     const held = this.#keys.get(day);
     if (held === undefined) return false;
     switch (message.type) {
@@ -185,7 +218,7 @@ export class LobbyConnections {
         return false;
       case "posted":
         try {
-          return await lobby.read(held.envelopeKey, message.blob);
+          return { message: await lobby.read(held.envelopeKey, message.blob), handle: message.handle };
         } catch (error) {
           if (error instanceof SnugCryptoError) return false; // not from a holder of the link
           throw error;
@@ -198,11 +231,12 @@ export class LobbyConnections {
   /**
    * Seal and post if we are in that lobby, at once or as soon as the server's limits allow.
    *
-   * A message that already waits is not added: repeated equal knocks would displace other replies.
+   * `to`: the handle of the only receiver; null: all in the lobby. A message that already waits is not added: repeated
+   * equal knocks would displace other replies.
    */
-  async post(day: number, message: lobby.LobbyMessage): Promise<void> {
-    if (!this.#entered.has(day) || this.#waiting.some(([, waiting]) => waiting === message)) return;
-    this.#waiting.push([day, message]);
+  async post(day: number, message: lobby.LobbyMessage, to: Bytes | null = null): Promise<void> {
+    if (!this.#entered.has(day) || this.#waiting.some((waiting) => waiting.message === message)) return;
+    this.#waiting.push({ day, message, to });
     await this.#flush();
     if (this.#waiting.length > WAITING_MAX) this.#waiting.shift();
   }
@@ -213,19 +247,27 @@ export class LobbyConnections {
   }
 
   async #flush(): Promise<void> {
-    while (this.#allowance >= 1) {
+    const later: Waiting[] = [];
+    while (this.#posts.left >= 1 && this.#bytes.left > 0) {
       const next = this.#waiting.shift();
-      if (next === undefined) return;
-      const [day, message] = next;
-      const held = this.#keys.get(day);
-      if (held === undefined || !this.#entered.has(day)) continue;
-      this.#allowance--;
-      try {
-        const blob = await lobby.post(held.envelopeKey, message, this.#rng);
-        this.#effects.push({ type: "Transmit", endpoint: endpointOf(day), message: { type: "post", blob } });
-      } catch (error) {
-        if (!(error instanceof SnugCryptoError)) throw error; // larger than a lobby allows
-      }
+      if (next === undefined) break;
+      if (next.to === null && this.#broadcasts.left < 1) later.push(next);
+      else if (this.#entered.has(next.day)) await this.#send(next);
+    }
+    this.#waiting = [...later, ...this.#waiting];
+  }
+
+  async #send({ day, message, to }: Waiting): Promise<void> {
+    const held = this.#keys.get(day);
+    if (held === undefined) return;
+    this.#posts.left--;
+    if (to === null) this.#broadcasts.left--;
+    try {
+      const blob = await lobby.post(held.envelopeKey, message, this.#rng);
+      this.#bytes.left -= blob.length;
+      this.#effects.push({ type: "Transmit", endpoint: endpointOf(day), message: { type: "post", to, blob } });
+    } catch (error) {
+      if (!(error instanceof SnugCryptoError)) throw error; // larger than a lobby allows
     }
   }
 

@@ -8,6 +8,7 @@
 import { type Bytes, among, hex, type Rng, same, systemRng } from "../../crypto/bytes";
 import { SnugCryptoError } from "../../crypto/errors";
 import * as invite from "../../crypto/entry/invite";
+import type { Answer } from "../../crypto/entry/answers";
 import type * as lobby from "../../crypto/entry/lobby";
 import type { SigningKey } from "../../crypto/kdf";
 import { X25519Key } from "../../crypto/primitives";
@@ -23,7 +24,7 @@ import type { Effect } from "../events";
 import { type Entry, GuestLobby } from "./guest";
 import { ATTENDANTS_MAX } from "./attendants";
 import { PATIENCE } from "./helper";
-import { LobbyConnections } from "./lobbyConnections";
+import { LobbyConnections, type PostedMessage } from "./lobbyConnections";
 import { policyOf, SUITE } from "../kernel/membership";
 import type { RejoinKeys } from "../kernel/rejoinKeys";
 import { leafView, ticketOf } from "../kernel/views";
@@ -178,9 +179,9 @@ export class RejoinLobby extends GuestLobby {
     return again;
   }
 
-  override async messagePosted(day: number, posted: lobby.LobbyMessage, now: number): Promise<void> {
-    if (posted.type === "RecoveryMessage" && this.entry === null) {
-      await this.#memberMessagePosted(posted, now);
+  override async messagePosted(day: number, posted: PostedMessage, now: number): Promise<void> {
+    if (posted.message.type === "RecoveryMessage" && this.entry === null) {
+      await this.#memberMessagePosted(posted.message, now);
       return;
     }
     await super.messagePosted(day, posted, now);
@@ -270,7 +271,7 @@ export class RejoinLobby extends GuestLobby {
    *
    * A removed member can answer as well, in a room that goes on from an epoch before its removal.
    */
-  override fits(answer: lobby.Answer, group: mls.Group): boolean {
+  override fits(answer: Answer, group: mls.Group): boolean {
     const old = this.#standing().fields;
     const before = old.ledger;
     let after: Ledger;
@@ -389,10 +390,10 @@ export class HostReturnLobby {
       this.#soughtAt = 0;
       await this.tick(now);
     }
-    if (typeof posted === "boolean" || posted.type !== "RecoveryMessage") return;
+    if (typeof posted === "boolean" || posted.message.type !== "RecoveryMessage") return;
     let said: recovery.Message;
     try {
-      said = await recovery.open(this.#key, posted);
+      said = await recovery.open(this.#key, posted.message);
     } catch (error) {
       if (error instanceof SnugCryptoError) return;
       throw error;

@@ -1,10 +1,12 @@
 /**
- * Members whose programs have ended, by their own word: hosts remove them when they don't come back.
+ * Members whose programs have ended: hosts remove them when they don't come back.
  *
- * Their invites stay valid, and nobody is alarmed. Without that, people who close their pages would stay in the tree for
- * as long as the meeting lasts, and with them the meeting would lose the majority that confirms it.
+ * A member is absent by its own word, or because nothing was ever heard of it: it left before it had its answer. Its
+ * invite stays valid, and nobody is alarmed. Without that, people who close their pages would stay in the tree for as
+ * long as the meeting lasts, and with them the meeting would lose the majority that confirms it.
  */
 import { Feature } from "../kernel/feature";
+import type { Change } from "../kernel/verdict";
 import { States } from "./states";
 
 /** Seconds for which an absent member keeps its leaf; and while those who are left are no majority. */
@@ -14,20 +16,37 @@ export const KEPT_IN_A_CROWD = 5;
 export const STEP = 2;
 /** Seconds after its last word in which an absent member may still be heard: that was under way. */
 export const UNDER_WAY = 3;
+/** Seconds for which a newcomer keeps its leaf of which nothing is heard on a connection of ours. */
+export const UNHEARD = 180;
 
 /** Removes absent members where we are a host and it is our turn. */
 export class Absence extends Feature {
+  /** Newcomers of which nothing was heard yet, and since when we listen. */
+  readonly #unheard = new Map<number, number>();
+
+  override async adopted(change: Change, now: number): Promise<void> {
+    for (const { leaf } of change.removed) this.#unheard.delete(leaf);
+    for (const { leaf } of change.added) this.#unheard.set(leaf, now);
+  }
+
+  override async synced(now: number): Promise<void> {
+    for (const leaf of this.#unheard.keys()) this.#unheard.set(leaf, now);
+  }
+
   override async tick(now: number): Promise<void> {
     const { room } = this;
     const { membership: m } = room;
+    for (const [leaf, at] of [...this.#unheard]) if (room.heardRecently(leaf, now, at)) this.#unheard.delete(leaf);
     if (!m.isHost(m.ownLeaf)) return;
     const absent = [...room.feature(States).away].filter(([leaf, since]) => !room.heardRecently(leaf, now, since + UNDER_WAY));
     const here = m.members().length - absent.length;
     const kept = here === 1 || here > absent.length ? KEPT : KEPT_IN_A_CROWD;
-    for (const [leaf, since] of absent) {
-      const signatureKey = m.signatureKey(leaf);
-      if (signatureKey !== null && now - since > kept + STEP * room.rank)
-        await room.queueOnce({ type: "RemoveIntent", leaf, signatureKey, absent: true }, now);
-    }
+    const unheard = room.isSynced(now) ? [...this.#unheard] : [];
+    for (const [late, who] of [[kept, absent], [UNHEARD, unheard]] as const)
+      for (const [leaf, since] of who) {
+        const signatureKey = m.signatureKey(leaf);
+        if (signatureKey !== null && now - since > late + STEP * room.rank)
+          await room.queueOnce({ type: "RemoveIntent", leaf, signatureKey, absent: true }, now);
+      }
   }
 }

@@ -1,6 +1,6 @@
 /** Answers to newcomers whom our commits have let in, and to those whom no commit lets in. */
 import type { Bytes } from "../../crypto/bytes";
-import type * as lobby from "../../crypto/entry/lobby";
+import type { Answer } from "../../crypto/entry/answers";
 import type { Sentence } from "../../words/sentence";
 import { FIRST_NUMBER } from "../entry/attendants";
 import type { HostLobby } from "../entry/lobby";
@@ -69,7 +69,7 @@ async function answerFor(
   done: EntryIntent,
   welcome: Bytes,
   now: number,
-): Promise<lobby.Answer> {
+): Promise<Answer> {
   const { membership: m } = room;
   return {
     type: "Answer",

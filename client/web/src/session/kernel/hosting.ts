@@ -21,20 +21,19 @@ export async function inLobby(
   { day, message, now }: { readonly day: number; readonly message: ServerMessage; readonly now: number },
 ): Promise<Event | null> {
   const left = await host.received(day, message, room.membership, now);
-  switch (left?.type) {
+  if (left === null) return null;
+  if ("handle" in left) {
+    if (left.message.type === "ClockReport")
+      return clocks.report(left.message.at - now, room.feature(Monitor).clocks);
+    return await readmission.messagePosted(day, left, room, now);
+  }
+  switch (left.type) {
     case "Knocked":
       if (room.membership.policy.mode === Mode.WAVE_IN && !left.older)
         await decide(host, room, readmission, left.knock, true, now);
       return { ...left, label: invites.book.label(left.invite) };
     case "RejoinIntent":
       await room.queue(left, now);
-      return null;
-    case "RecoveryMessage":
-    case "Card":
-      return await readmission.messagePosted(day, left, room, now);
-    case "ClockReport":
-      return clocks.report(left.at - now, room.feature(Monitor).clocks);
-    default:
       return null;
   }
 }

@@ -1,5 +1,6 @@
 /** A participant's own leaf, and the group of a meeting that it opens. */
 import type { Bytes, Rng } from "../../crypto/bytes";
+import type { AlreadyMember } from "../../crypto/entry/answers";
 import { checkName } from "../../crypto/agreed/names";
 import * as roomState from "../../crypto/agreed/roomState";
 import { SigningKey } from "../../crypto/kdf";
@@ -13,6 +14,8 @@ const SKEW = 3600;
 
 interface NewLeaf {
   readonly rejoinKey: SigningKey;
+  /** Makes a KeyPackage for a member that has never had the answer to its knock. */
+  readonly rejoinPackage: (now: number, known: AlreadyMember) => Promise<mls.KeyPackageBundle>;
   readonly makePackage: (now: number) => Promise<mls.KeyPackageBundle>;
 }
 
@@ -41,7 +44,14 @@ export class Me {
   /** Return a new leaf's rejoin key, and a function of the time that makes KeyPackages for that leaf. */
   async newLeaf(): Promise<NewLeaf> {
     const rejoinKey = await SigningKey.fresh();
-    return { rejoinKey, makePackage: (now) => this.package(now, rejoinKey) };
+    return {
+      rejoinKey,
+      makePackage: (now) => this.package(now, rejoinKey),
+      rejoinPackage: (now, { groupId, slot, chain }) => {
+        const ticket = new roomState.RejoinTicket({ groupId, slot, chain, nonce: this.#rng(16) });
+        return this.package(now, rejoinKey, ticket, [rejoinKey]);
+      },
+    };
   }
 
   /**

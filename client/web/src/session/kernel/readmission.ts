@@ -1,11 +1,13 @@
 /** Our help for crashed hosts and members out of step: in our lobby as a host, or while no host is active. */
 import type { Rng } from "../../crypto/bytes";
 import type { Invite } from "../../crypto/entry/invite";
+import type { Answer } from "../../crypto/entry/answers";
 import * as lobby from "../../crypto/entry/lobby";
 import { SnugCryptoError } from "../../crypto/errors";
 import { ATTENDANTS_MAX } from "../entry/attendants";
 import type { LobbyPost, MembersLobby, RejoinHelper } from "../entry/helper";
 import type { HostLobby } from "../entry/lobby";
+import type { PostedMessage } from "../entry/lobbyConnections";
 import type { Effect, Knocked } from "../events";
 import { interval } from "../monitor/heartbeats";
 import { load } from "./load";
@@ -90,13 +92,13 @@ export class Readmission {
   /** Process a request, an offer or another host's card; return the question for our person, if any. */
   async messagePosted(
     day: number,
-    said: lobby.LobbyMessage,
+    { message: said, handle }: PostedMessage,
     room: RoomSession,
     now: number,
   ): Promise<Knocked | null> {
     if (said.type === "Card") await this.#cardPosted(day, said, room, now);
     if (said.type !== "RecoveryMessage") return null;
-    return await (await this.#helping(room)).messagePosted(day, said, room, now);
+    return await (await this.#helping(room)).messagePosted(said, { day, handle }, room, now);
   }
 
   /** Let a host come back, or refuse it; CommandError if none asks under that number. */
@@ -110,7 +112,7 @@ export class Readmission {
   }
 
   /** Answer a request, in that lobby: our commit of it has come back. */
-  async answer(number: number, answer: lobby.Answer, room: RoomSession, place: LobbyPost): Promise<void> {
+  async answer(number: number, answer: Answer, room: RoomSession, place: LobbyPost): Promise<void> {
     await (await this.#helping(room)).answer(number, answer, place);
   }
 

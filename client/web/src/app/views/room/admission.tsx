@@ -4,14 +4,12 @@ import { useEffect, useRef } from "preact/hooks";
 import { clock, type Key, word } from "../../../words";
 import type { Standing } from "../../../session/events";
 import { Icon } from "../../icons";
-import type { Model } from "../../model";
 import { groups } from "./digits";
 import { inviteWords } from "./inviteWords";
 import { Monogram } from "./monogram";
 import { NotifyOffer } from "./noticeSettings";
-import { ADMISSION, type Question, useUi } from "./ui";
-
-type Knock = Model["knocks"]["value"][number];
+import { ADMISSION, useUi } from "./ui";
+import { Doubts, doubtsOf, type Knock, Progress, useWaitingList, WaitingList, type WaitingState } from "./waitingList";
 
 const STANDING: Readonly<Record<Standing, Key>> = {
   none: "meet.knock_none",
@@ -24,9 +22,11 @@ export function Admission() {
   const { model } = useUi();
   const chosen = useSignal<Knock | null>(null);
   const first = useRef<number | null>(null);
+  const list = useWaitingList();
   const knocks = model.knocks.value;
   const knock = knocks.find((each) => each === chosen.value) ?? knocks[0];
-  if (knock === undefined || !model.amHost.value) return null;
+  if (!model.amHost.value) return null;
+  if (knock === undefined) return <Progress list={list} alone />;
   first.current ??= knock.knock;
   return (
     <Card
@@ -34,6 +34,7 @@ export function Admission() {
       knock={knock}
       others={knocks.filter((each) => each !== knock)}
       offers={knock.knock === first.current}
+      list={list}
       show={(other) => {
         chosen.value = other;
       }}
@@ -41,22 +42,17 @@ export function Admission() {
   );
 }
 
-/** Reasons to look twice at who knocks. */
-const doubtsOf = ({ looksLike, warnings }: Knock): readonly string[] => [
-  ...(looksLike === null ? [] : [word("meet.knock_looks_like", { name: looksLike })]),
-  ...warnings.map((warning) => word(warning)),
-];
-
 interface CardProps {
   readonly knock: Knock;
   readonly others: readonly Knock[];
   /** Whether it offers to notify the person of further knocks. */
   readonly offers: boolean;
+  readonly list: WaitingState;
   show(other: Knock): void;
 }
 
-function Card({ knock, others, offers, show }: CardProps) {
-  const { model, question } = useUi();
+function Card({ knock, others, offers, list, show }: CardProps) {
+  const { model } = useUi();
   const card = useRef<HTMLElement>(null);
   const invite = inviteWords(knock.invite, knock.label);
   const doubts = doubtsOf(knock);
@@ -148,79 +144,10 @@ function Card({ knock, others, offers, show }: CardProps) {
         </p>
         {offers && <NotifyOffer />}
       </div>
-      {others.length > 0 && (
-        <div class="stack tight">
-          <ul class="queue" aria-label={word("meet.knock_more", { n: others.length })}>
-            {others.map((other) => (
-              <li key={other.knock}>
-                <Waiting knock={other} show={answer(() => show(other))} />
-              </li>
-            ))}
-          </ul>
-          <button
-            type="button"
-            class="button wide"
-            onClick={() => {
-              question.value = allQuestion(model, [knock, ...others]);
-            }}
-          >
-            {word("meet.admit_all", { n: others.length + 1 })}
-          </button>
-        </div>
-      )}
+      <Progress list={list} />
+      {others.length > 0 && <WaitingList knock={knock} others={others} list={list} show={(other) => answer(() => show(other))} />}
     </section>
   );
-}
-
-function Waiting({ knock, show }: { readonly knock: Knock; show(event: MouseEvent): void }) {
-  const doubts = doubtsOf(knock);
-  return (
-    <button type="button" class="item" onClick={show}>
-      <Monogram name={knock.name} />
-      <span>
-        <bdi>{knock.name}</bdi>
-        {!knock.returning && <small>{word("meet.knock_by", { invite: inviteWords(knock.invite, knock.label) })}</small>}
-        <span class="unseen">{doubts.join(" ")}</span>
-      </span>
-      {doubts.length > 0 && <Icon name="triangle-alert" />}
-    </button>
-  );
-}
-
-const Doubts = ({ doubts }: { readonly doubts: readonly string[] }) =>
-  doubts.length === 0 ? null : (
-    <ul class="doubts">
-      {doubts.map((doubt) => (
-        <li key={doubt}>
-          <Icon name="triangle-alert" />
-          <span>{doubt}</span>
-        </li>
-      ))}
-    </ul>
-  );
-
-/** Return the question that names all who wait now. Nobody else comes in by its answer: not even under a name of theirs. */
-function allQuestion(model: Model, knocks: readonly Knock[]): Question {
-  return {
-    title: word("meet.admit_all_title", { n: knocks.length }),
-    text: word("meet.admit_all_text"),
-    more: (
-      <ul class="queue">
-        {knocks.map((knock) => (
-          <li key={knock.knock}>
-            <bdi>{knock.name}</bdi>
-            <Doubts doubts={doubtsOf(knock)} />
-          </li>
-        ))}
-      </ul>
-    ),
-    yes: word("meet.admit_all_yes"),
-    act: () => {
-      const waiting = model.knocks.peek();
-      // another host may have answered some of them meanwhile
-      for (const knock of knocks) if (waiting.includes(knock)) model.do.admit(knock.knock);
-    },
-  };
 }
 
 let answeredByKey = false;

@@ -1,0 +1,124 @@
+/** What a reply to a knock says (protocol section 4). `crypto/entry/lobby` seals it. */
+import { checkText } from "../agreed/names";
+import { type Bytes, concat, utf8 } from "../bytes";
+import { UnsupportedError } from "../errors";
+import { exactly, prefixed, Reader, uint } from "../fields";
+
+export const REASON_MAX = 280;
+const ANSWER = 1;
+const REFUSAL = 2;
+const RECEIVED = 3;
+const ALREADY_MEMBER = 4;
+
+/** Admission: the data that a newcomer needs and that only members know. */
+export interface Answer {
+  readonly type: "Answer";
+  readonly welcome: Bytes;
+  /** The meeting's first number (16 bytes), to which members bind what they sign and seal. */
+  readonly number: Bytes;
+  readonly doorSeed: Bytes;
+  /** The key under which the server holds the room now; the policy names a newer one for a moment. */
+  readonly roomAdminPublic: Bytes;
+  /**
+   * Heartbeat key and move key (64 bytes) XOR MLS-Exporter("snug 1 handed", "", 64) of the epoch of the Welcome: useless
+   * to a reader of the answer without the Welcome.
+   */
+  readonly handedKeys: Bytes;
+  readonly slot: number;
+  readonly chain: Bytes;
+  /** The replying member's clock, in Unix seconds: shows how long the answer was under way. */
+  readonly at: number;
+  /** Opaque in this module: used invites, all signature keys ever seen, recent rejoins. */
+  readonly ledger: Bytes;
+  /** Opaque here, too: the history before that slot. */
+  readonly before: Bytes;
+  /** The host's signature that it admitted this key (`crypto/report`, 64 bytes); empty without reports. */
+  readonly admission: Bytes;
+  /** Opaque here, too: rooms at further servers, and their chain values. */
+  readonly places: Bytes;
+}
+
+/** Refusal; `reason` (at most 280 bytes, may be empty) is the host's text for the newcomer. */
+export interface Refusal {
+  readonly type: "Refusal";
+  readonly reason: string;
+}
+
+/** The host's program has the knock, and its person has not decided yet. */
+export interface Received {
+  readonly type: "Received";
+}
+
+/**
+ * The knock's signature key is a member's: its answer was lost, and it rejoins with a ticket.
+ *
+ * A ticket names the group and a place in its history: `slot`, and `chain` (32 bytes) there.
+ */
+export interface AlreadyMember {
+  readonly type: "AlreadyMember";
+  readonly groupId: Bytes;
+  readonly slot: number;
+  readonly chain: Bytes;
+}
+
+export type ReplyBody = Answer | Refusal | Received | AlreadyMember;
+
+/** Encode the plaintext of a reply. MalformedError if a part has a wrong size. */
+export function encodeAnswer(answer: ReplyBody): Bytes {
+  if (answer.type === "Answer")
+    return concat(
+      Uint8Array.of(ANSWER),
+      prefixed(answer.welcome, 4),
+      exactly(answer.number, 16, "a room's number"),
+      exactly(answer.doorSeed, 32, "a door seed"),
+      exactly(answer.roomAdminPublic, 32, "a room admin's public key"),
+      exactly(answer.handedKeys, 64, "the keys of beats and moves"),
+      uint(answer.slot, 8),
+      exactly(answer.chain, 32, "a chain value"),
+      uint(answer.at, 8),
+      prefixed(answer.ledger, 4),
+      prefixed(answer.before, 2),
+      prefixed(checkAdmission(answer.admission), 1),
+      prefixed(answer.places, 1),
+    );
+  if (answer.type === "Received") return Uint8Array.of(RECEIVED);
+  if (answer.type === "AlreadyMember") {
+    const place = concat(uint(answer.slot, 8), exactly(answer.chain, 32, "a chain value"));
+    return concat(Uint8Array.of(ALREADY_MEMBER), prefixed(answer.groupId, 1), place);
+  }
+  checkText(answer.reason, REASON_MAX);
+  return concat(Uint8Array.of(REFUSAL), prefixed(utf8(answer.reason), 2));
+}
+
+const checkAdmission = (admission: Bytes): Bytes =>
+  admission.length === 0 ? admission : exactly(admission, 64, "an admission");
+
+/** Decode the result of `encodeAnswer`. MalformedError or UnsupportedError on other input. */
+export function readAnswer(body: Bytes): ReplyBody {
+  const reader = new Reader(body);
+  const kind = reader.uint(1);
+  let answer: ReplyBody;
+  if (kind === ANSWER)
+    answer = {
+      type: "Answer",
+      welcome: reader.prefixed(4),
+      number: reader.take(16),
+      doorSeed: reader.take(32),
+      roomAdminPublic: reader.take(32),
+      handedKeys: reader.take(64),
+      slot: reader.uint(8),
+      chain: reader.take(32),
+      at: reader.uint(8),
+      ledger: reader.prefixed(4),
+      before: reader.prefixed(2),
+      admission: checkAdmission(reader.prefixed(1)),
+      places: reader.prefixed(1),
+    };
+  else if (kind === REFUSAL) answer = { type: "Refusal", reason: checkText(reader.text(2), REASON_MAX) };
+  else if (kind === RECEIVED) answer = { type: "Received" };
+  else if (kind === ALREADY_MEMBER)
+    answer = { type: "AlreadyMember", groupId: reader.prefixed(1), slot: reader.uint(8), chain: reader.take(32) };
+  else throw new UnsupportedError(`a reply of the unknown kind ${kind}`);
+  reader.end();
+  return answer;
+}

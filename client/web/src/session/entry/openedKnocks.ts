@@ -1,0 +1,47 @@
+/** Knocks that a host has opened, and the cards that open them. */
+import type { Bytes } from "../../crypto/bytes";
+import { SnugCryptoError } from "../../crypto/errors";
+import * as lobby from "../../crypto/entry/lobby";
+import { Identity } from "../../crypto/agreed/roomState";
+import * as mls from "../../mls";
+
+/** The day of the lobby in which a message came, and the handle of the connection that has posted it. */
+export interface From {
+  readonly day: number;
+  readonly handle: Bytes;
+}
+
+export interface Asked {
+  readonly knock: lobby.OpenedKnock;
+  readonly day: number;
+  readonly keyPackage: mls.KeyPackage;
+  readonly ticket: Bytes | null;
+  /** hex(H) of the knock. */
+  readonly mark: string;
+  /** The signature key (hex), which is the same in all knocks of one person, at every host's card. */
+  readonly who: string;
+  /** Of the connection that has posted the knock last. */
+  handle: Bytes;
+}
+
+/** Open a knock with the card that it was sealed to, and check its KeyPackage; null: it is never shown. */
+export async function openWithCards(
+  cards: readonly lobby.CardSecret[],
+  knock: lobby.Knock,
+  tokens: (index: number) => [Bytes, Bytes][],
+  suite: number,
+  now: number,
+): Promise<{ knock: lobby.OpenedKnock; keyPackage: mls.KeyPackage; identity: Identity } | null> {
+  for (const secret of cards) {
+    try {
+      const opened = await lobby.openKnock(secret, knock, tokens);
+      const keyPackage = await mls.KeyPackageIn.decode(opened.keyPackage).verify(suite, Math.floor(now));
+      const identity = Identity.decode(keyPackage.leafNode.credential.identity);
+      return { knock: opened, keyPackage, identity };
+    } catch (error) {
+      if (!(error instanceof SnugCryptoError)) throw error;
+      // Otherwise it is for another host's card, or without that invite.
+    }
+  }
+  return null;
+}
