@@ -251,7 +251,7 @@ class Membership:
             prior_state.slot,
             prior_state.chain,
             self.ledger.digest(),
-            built.invite,
+            tuple(built.invites),
             returned,
             absent,
         )

@@ -35,7 +35,7 @@ class Built:
     proposals: Sequence[mls.Proposal]
     references: Sequence[bytes] = ()  # of stored proposals
     carried: Sequence[bytes] = ()  # the messages of those
-    invite: int | None = None  # the one that admits the newcomer
+    invites: Sequence[int] = ()  # the one that admits each newcomer, in the order of the Adds
 
 
 def proposals_for(state: State, intent: intents.Intent, rng: Rng) -> Built | None:
@@ -45,7 +45,7 @@ def proposals_for(state: State, intent: intents.Intent, rng: Rng) -> Built | Non
     if isinstance(intent, intents.AddIntent):
         if intent.key_package.leaf_node.signature_key in members.values():
             return None
-        return Built([link, mls.Add(intent.key_package)], invite=intent.invite)
+        return Built([link, mls.Add(intent.key_package)], invites=(intent.invite,))
     if isinstance(intent, intents.RejoinIntent):
         key = intent.key_package.leaf_node.signature_key
         leaf = next((leaf for leaf, k in members.items() if k == key), None)

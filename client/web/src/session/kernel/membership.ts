@@ -258,14 +258,14 @@ export class Membership {
   async stage(intent: Intent): Promise<Staged | null> {
     const built = proposalsFor(this, intent, this.#rng);
     if (built === null) return null;
-    const { proposals, references = [], carried = [], invite = null } = built;
+    const { proposals, references = [], carried = [], invites = [] } = built;
     const priorState = this.priorState();
     const authenticatedData = new roomState.CommitContext({
       room: this.room,
       slot: priorState.slot,
       chain: priorState.chain,
       ledger: this.ledger.digest(),
-      invite,
+      invites,
       hostReturn: intent.type === "HostReturnIntent" ? intent.hostReturn : null,
       absent: intent.type === "RemoveIntent" && (intent.absent ?? false),
     }).encode();

@@ -22,7 +22,7 @@ export interface Built {
   readonly proposals: readonly mls.Proposal[];
   readonly references?: readonly Bytes[];
   readonly carried?: readonly Bytes[];
-  readonly invite?: number | null;
+  readonly invites?: readonly number[];
 }
 
 /** Return the content of the commit for an intent; null if nothing is left to do. */
@@ -31,7 +31,7 @@ export function proposalsFor(state: State, intent: Intent, rng: Rng): Built | nu
   switch (intent.type) {
     case "AddIntent":
       if (state.leafOf(intent.keyPackage.leafNode.signatureKey) !== null) return null;
-      return { proposals: [link, mls.add(intent.keyPackage)], invite: intent.invite };
+      return { proposals: [link, mls.add(intent.keyPackage)], invites: [intent.invite] };
     case "RejoinIntent": {
       const leaf = state.leafOf(intent.keyPackage.leafNode.signatureKey);
       const ticket = RejoinTicket.decode(intent.ticket);

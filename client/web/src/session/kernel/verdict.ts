@@ -42,12 +42,17 @@ export interface Staged {
   readonly view: CommitView;
 }
 
-export interface Newcomer {
+interface Named {
   readonly leaf: number;
   readonly name: string;
 }
 
-export interface Gone extends Newcomer {
+export interface Added extends Named {
+  /** At a rejoin, of its first entry. */
+  readonly invite: number | null;
+}
+
+export interface Gone extends Named {
   /** The removed member's signature key. */
   readonly key: Bytes;
 }
@@ -55,13 +60,11 @@ export interface Gone extends Newcomer {
 /** The changes by an adopted commit. */
 export interface Change {
   readonly by: number;
-  readonly added: readonly Newcomer[];
+  readonly added: readonly Added[];
   readonly removed: readonly Gone[];
   readonly rejoined: boolean;
   readonly policyBefore: Policy;
   readonly policyAfter: Policy;
-  /** The added member's invite; at a rejoin, of its first entry. */
-  readonly invite: number | null;
   /** Removed leaves that proposed it themselves. */
   readonly left: ReadonlySet<number>;
   /** A host has come back by the return key (SNUG-9). */
