@@ -42,7 +42,7 @@ class Stuck:
 class Staged:
     """Our own commit, made but not yet accepted in a slot."""
 
-    intent: Intent
+    intents: tuple[Intent, ...]  # several: newcomers whom it adds together
     slot: int
     blob: bytes
     stage: mls.Stage

@@ -1,5 +1,5 @@
 /** The results of a commit that the group has adopted: the next ledger, and the change to report. */
-import { among, type Bytes, hex, same } from "../../crypto/bytes";
+import { among, type Bytes, same } from "../../crypto/bytes";
 import type { CommitView } from "../../crypto/agreed/commitView";
 import type { Ledger, Rejoined } from "../../crypto/agreed/ledger";
 import { Identity, type Policy, RejoinTicket } from "../../crypto/agreed/roomState";
@@ -19,8 +19,8 @@ export class Adoption {
   /** The removed leaves whose members neither left nor came back at another leaf. */
   readonly evicted: ReadonlySet<number>;
   readonly #added: readonly mls.Member[];
-  /** By signature key. */
-  readonly #invites: ReadonlyMap<string, number>;
+  /** The added signature keys, in the order of the Adds. */
+  readonly #keys: readonly Bytes[];
 
   /** `view` has the state before the commit; `after` (the members) and `policy` are of its epoch. */
   constructor(view: CommitView, after: readonly mls.Member[], policy: Policy) {
@@ -36,18 +36,18 @@ export class Adoption {
     const back = this.#ticket !== null || this.#returned;
     this.left = left;
     this.evicted = new Set(back ? [] : this.removed.filter((leaf) => !left.has(leaf)));
-    const keys = view.of("add").flatMap((p) => (p.added === null ? [] : [p.added.signatureKey]));
-    this.#added = after.filter(({ leafNode }) => among(leafNode.signatureKey, keys));
-    this.#invites = new Map(view.context.invites.map((invite, at) => [hex(keys[at] ?? new Uint8Array()), invite]));
+    this.#keys = view.of("add").flatMap((p) => (p.added === null ? [] : [p.added.signatureKey]));
+    this.#added = after.filter(({ leafNode }) => among(leafNode.signatureKey, this.#keys));
   }
 
   /** Return the ledger after the commit. */
   ledger(): Ledger {
     const { facts, slot, context, byHost } = this.#view;
-    const added = this.#added.map(({ leaf, leafNode: { signatureKey: key } }) => [leaf, [key, this.#invites.get(hex(key)) ?? null]] as const);
+    const inviteOf = (key: Bytes): number | null =>
+      context.invites[this.#keys.findIndex((each) => same(each, key))] ?? null;
     return facts.ledger.after(slot, {
       removed: new Map(this.removed.map((leaf) => [leaf, this.evicted.has(leaf) && !context.absent])),
-      added: new Map(added),
+      added: new Map(this.#added.map(({ leaf, leafNode: { signatureKey: key } }) => [leaf, [key, inviteOf(key)]])),
       rejoined: this.#rejoined(),
       hostReturned: this.#returned,
       hostLost: !this.#returned && this.#hostLost(),

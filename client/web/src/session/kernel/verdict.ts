@@ -35,7 +35,8 @@ export interface Stuck {
 /** Our own commit, made but not yet accepted in a slot. */
 export interface Staged {
   readonly type: "Staged";
-  readonly intent: Intent;
+  /** Several: newcomers whom it adds together. */
+  readonly intents: readonly Intent[];
   readonly slot: number;
   readonly blob: Bytes;
   readonly stage: mls.Stage;
