@@ -23,7 +23,7 @@ EVENTS: Final[dict[type, str]] = {
     ev.Knocked: "knock id=knock name greeting invite looks_like label standing contact fingerprint warnings "
     "older returning",
     ev.AdmissionProgress: "admission inside of refused left",
-    ev.Roster: "roster epoch members added removed by rejoined invite label left",
+    ev.Roster: "roster epoch members added removed by rejoined left",
     ev.Code: "code epoch digits",
     ev.ShortCode: "short_code epoch emoji words members by",
     ev.Comparison: "comparison epoch compared how same news members changes text",

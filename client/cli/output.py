@@ -289,13 +289,15 @@ class HumanOutput:
             self._speech.say("terminal.inside")
             if event.by is None and [m.host for m in event.members] == [True]:
                 self._speech.hint(sentence("terminal.hosts_hint"))
-        for member in event.added:
-            key = f"terminal.{'back' if event.rejoined else 'came'}{'' if event.invite is None else '_by'}"
+        for newcomer in event.added:
+            key = f"terminal.{'back' if event.rejoined else 'came'}{'' if newcomer.invite is None else '_by'}"
             self._speech.say(
                 key,
-                name=bold(member.name),
+                name=bold(newcomer.name),
                 by=by or sentence("terminal.a_host"),
-                invite=None if event.invite is None else invite_name(event.invite, event.label or ""),
+                invite=None
+                if newcomer.invite is None
+                else invite_name(newcomer.invite, newcomer.label or ""),
             )
         for member in () if event.rejoined else event.removed:
             key = "terminal.left" if member.leaf in event.left else "terminal.removed"

@@ -16,9 +16,10 @@ SNUG-8   ... except a rejoin: exactly {Remove, Add, PSK} of one leaf, with a tic
          rejoin key has signed
 SNUG-9   ... and a host's return: exactly {Remove, PSK, Add, GCE}, in place of a host's leaf of that name,
          signed by the current return key, while no former host has that key
-SNUG-10  an Add comes with exactly one PSK, external, the link's
-SNUG-11  an added signature key is new; the name is allowed and does not look like that of a present member
-SNUG-12  an Add names an invite that is neither revoked nor a used single-use invite
+SNUG-10  at most 64 Adds, which come with exactly one PSK, external, the link's
+SNUG-11  an added signature key is new; the name is allowed and does not look like that of a present member,
+         nor like another added one
+SNUG-12  each Add names an invite that is neither revoked nor a single-use invite that is used, or named twice
 SNUG-13  GroupContextExtensions change only `snug_policy`: version + 1, host_public and flags unchanged, and a
          title that shows what it is (`names.check_text`); the keys of the hosts stay, or all change at once
 SNUG-14  no external senders
@@ -45,8 +46,8 @@ from snugroom.crypto.agreed import room_state
 from snugroom.crypto.agreed.commit_view import MLS10, CommitView, LeafView, ProposalView
 from snugroom.crypto.agreed.heartbeat import NO_HEARTBEAT
 from snugroom.crypto.agreed.ledger import LEDGER_KEYS_MAX, REJOIN_SLOTS, REJOINS_MAX
-from snugroom.crypto.agreed.names import check_name, check_text, look_alike
-from snugroom.crypto.entry.invite import canonical_origin
+from snugroom.crypto.agreed.names import check_name, skeletons
+from snugroom.crypto.agreed.policy_change import keys_stay_or_change, sound_policy
 from snugroom.crypto.errors import MalformedError, SnugCryptoError, ValidationError
 from snugroom.crypto.kdf import verify
 
@@ -56,6 +57,8 @@ REQUIRED_CAPABILITIES: Final = 0x0003
 EXTERNAL_SENDERS: Final = 0x0005
 SUITES: Final = frozenset({0x0001, 0x0003})
 MEMBERS_MAX: Final = 1000
+#: Maximum number of members that one commit adds.
+ADDS_MAX: Final = 64
 #: Maximum number of slots between the signature of a host's return and its commit.
 RETURN_SLOTS: Final = 16
 #: Number of slots without a commit of a host after which any member may commit a host's return.
@@ -260,61 +263,75 @@ def _changes_hosts_alone(v: CommitView, change: ProposalView, hosts: set[bytes])
 
 
 def snug_10(v: CommitView) -> None:
-    """An added member holds the link's secret: a server that swaps a KeyPackage cannot add anybody."""
+    """Added members hold the link's secret: a server that swaps a KeyPackage cannot add anybody.
+
+    One PSK is part of the epoch's secrets for all added members alike.
+    """
     adds, psks = v.of("add"), v.of("psk")
-    if len(adds) > 1:
-        raise ValidationError("SNUG-10", "more than one member is added at once")
-    if len(psks) != len(adds):
-        raise ValidationError("SNUG-10", "an Add goes with one PSK, and a PSK with one Add")
+    if len(adds) > ADDS_MAX:
+        raise ValidationError("SNUG-10", "too many members are added at once")
+    if len(psks) != (1 if adds else 0):
+        raise ValidationError("SNUG-10", "Adds go with one PSK, and a PSK with an Add")
     if any(not p.psk_external or p.psk_id != LINK_PSK_ID for p in psks):
         raise ValidationError("SNUG-10", "the PSK is not the link's")
 
 
 def snug_11(v: CommitView) -> None:
-    """Signature keys are never reused, and no two present members have names that look alike."""
+    """Signature keys are never reused, and no two present members have names that look alike.
+
+    Each added member is compared with those that the same commit adds before it, too.
+    """
+    if not v.of("add"):
+        return
     removed = {p.removed for p in v.of("remove")}
-    rejoining = v.rejoin_leaf is not None
+    keys = set() if v.rejoin_leaf is not None else set(v.ledger.keys)
+    names = {name for leaf, member in v.members.items() if leaf not in removed for name in _looks(member)}
     for p in v.of("add"):
         if p.added is None:
             raise ValidationError("SNUG-11", "an Add without a leaf")
-        if p.added.signature_key in v.ledger.keys and not rejoining:
+        if p.added.signature_key in keys:
             raise ValidationError("SNUG-11", "that signature key has been in this meeting before")
-        name = _allowed_name(p.added)
-        for leaf, member in v.members.items():
-            if leaf not in removed and _looks_like(member, name):
-                raise ValidationError("SNUG-11", "that name looks like a member's who is present")
+        _allowed_name(p.added)
+        looks = _looks(p.added)
+        if not names.isdisjoint(looks):
+            raise ValidationError("SNUG-11", "that name looks like a member's who is present")
+        keys.add(p.added.signature_key)
+        names.update(looks)
 
 
-def _allowed_name(leaf: LeafView) -> str:
+def _allowed_name(leaf: LeafView) -> None:
     try:
         identity = room_state.Identity.decode(leaf.identity)
     except MalformedError as error:
         raise ValidationError("SNUG-11", str(error)) from None
     if identity.flags:
         raise ValidationError("SNUG-11", "flags that are not defined")
-    return check_name(identity.name)
+    check_name(identity.name)
 
 
-def _looks_like(member: LeafView, name: str) -> bool:
+def _looks(member: LeafView) -> Sequence[tuple[int, str]]:
+    """Return the skeletons of a member's name, numbered: two names look alike if they share one."""
     try:
-        return look_alike(room_state.Identity.decode(member.identity).name, name)
+        return tuple(enumerate(skeletons(room_state.Identity.decode(member.identity).name)))
     except MalformedError:
-        return False  # the creator of the group accepted it: a name that cannot be displayed misleads nobody
+        return ()  # the creator of the group accepted it: a name that cannot be displayed misleads nobody
 
 
 def snug_12(v: CommitView) -> None:
     """Every new member names an invite that all members see; a single-use invite admits once."""
-    invite = v.context.invite
-    if not v.of("add") or v.rejoin_leaf is not None or v.context.host_return is not None:
-        if invite is not None:
-            raise ValidationError("SNUG-12", "an invite is named, and nobody new is added")
-        return
-    if invite is None:
+    invites, used = v.context.invites, set(v.ledger.used)
+    comes_back = v.rejoin_leaf is not None or v.context.host_return is not None
+    new = 0 if comes_back else len(v.of("add"))
+    if len(invites) > new:
+        raise ValidationError("SNUG-12", "an invite is named, and nobody new is added")
+    if len(invites) < new:
         raise ValidationError("SNUG-12", "somebody is added without an invite")
-    if invite in v.ledger.revoked:
-        raise ValidationError("SNUG-12", f"invite {invite} has been revoked")
-    if invite & room_state.SINGLE_USE and invite in v.ledger.used:
-        raise ValidationError("SNUG-12", f"invite {invite} was for a single use")
+    for invite in invites:
+        if invite in v.ledger.revoked:
+            raise ValidationError("SNUG-12", f"invite {invite} has been revoked")
+        if invite & room_state.SINGLE_USE and invite in used:
+            raise ValidationError("SNUG-12", f"invite {invite} was for a single use")
+        used.add(invite)
 
 
 def snug_13(v: CommitView) -> None:
@@ -323,42 +340,13 @@ def snug_13(v: CommitView) -> None:
         _exactly_two(p.extensions)
         if p.extensions[0] not in v.extensions:
             raise ValidationError("SNUG-13", "the required capabilities changed")
-        new = _policy(p.extensions[1][1])
+        new = sound_policy(p.extensions[1][1])
         if new.version != v.policy.version + 1 or new.host_public != v.policy.host_public:
             raise ValidationError("SNUG-13", "the policy is not the next version of ours")
         if new.flags != v.policy.flags:
             # members have written under these flags: provability of messages is fixed at creation
             raise ValidationError("SNUG-13", "the meeting's flags changed")
-        _keys_stay_or_change(v.policy, new)
-
-
-def _keys_stay_or_change(old: room_state.Policy, new: room_state.Policy) -> None:
-    """All keys of the hosts change at once, so that no key is left to somebody who lost the others."""
-    secrets = old.return_public, old.room_admin_public
-    if (new.later_keys, new.return_public, new.room_admin_public) == (old.later_keys, *secrets):
-        return
-    latest = new.link_keys[-1]
-    expected = old.with_keys(latest, new.return_public, new.room_admin_public)
-    if (
-        new.later_keys != expected.later_keys
-        or latest in old.link_keys
-        or new.return_public in secrets
-        or new.room_admin_public in secrets
-    ):
-        raise ValidationError("SNUG-13", "the hosts' keys change all at once, or not at all")
-
-
-def _policy(data: bytes) -> room_state.Policy:
-    """Return a decoded policy with a sound title, and with servers of sound origins, each named once."""
-    try:
-        found = room_state.Policy.decode(data)
-        check_text(found.title, room_state.TITLE_MAX)
-        origins = {server.origin for server in found.servers}
-        if len(origins) != len(found.servers) or any(canonical_origin(each) != each for each in origins):
-            raise MalformedError("a server is named twice, or not in canonical form")
-    except MalformedError as error:
-        raise ValidationError("SNUG-13", str(error)) from None
-    return found
+        keys_stay_or_change(v.policy, new)
 
 
 def _exactly_two(extensions: Sequence[tuple[int, bytes]]) -> None:
@@ -434,7 +422,7 @@ def judge_group(*, suite: int, extensions: Sequence[tuple[int, bytes]], members:
     _known_suite(suite)
     _no_external_senders(extensions)
     _exactly_two(extensions)
-    _policy(extensions[1][1])
+    sound_policy(extensions[1][1])
     for member in members:
         _allowed_name(member)
         _has_rejoin_key(member)

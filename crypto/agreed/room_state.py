@@ -295,13 +295,13 @@ class CommitContext:
     slot: int
     chain: bytes  # 32 bytes, the chain value before this slot
     ledger: bytes  # 32 bytes: H(ledger before this slot)
-    invite: int | None = None  # index of the invite that the added member used
+    invites: tuple[int, ...] = ()  # index of the invite that each added member used, in the order of the Adds
     host_return: HostReturn | None = None  # SNUG-9
     absent: bool = False  # the removed members were away: their invites stay valid (SNUG-7)
 
     def encode(self) -> bytes:
         parts = [uint(1, 1), self.room, uint(self.slot, 8), self.chain, self.ledger]
-        parts.append(uint(0, 1) if self.invite is None else uint(1, 1) + uint(self.invite, 2))
+        parts += [uint(len(self.invites), 1), *(uint(invite, 2) for invite in self.invites)]
         parts.append(uint(0, 1) if self.host_return is None else uint(1, 1) + self.host_return.encode())
         parts.append(uint(self.absent, 1))
         return b"".join(parts)
@@ -312,12 +312,11 @@ class CommitContext:
         if r.uint(1) != 1:
             raise MalformedError("commit context: the format must be 1")
         room, slot, chain, ledger = r.take(16), r.uint(8), r.take(32), r.take(32)
-        has_invite = r.uint(1)
-        invite = r.uint(2) if has_invite else None
+        invites = tuple(r.uint(2) for _ in range(r.uint(1)))
         has_return = r.uint(1)
         host_return = HostReturn(r.uint(8), r.take(64)) if has_return else None
         absent = r.uint(1)
         r.end()
-        if has_invite > 1 or has_return > 1 or absent > 1:
+        if has_return > 1 or absent > 1:
             raise MalformedError("commit context: a flag must be 0 or 1")
-        return cls(room, slot, chain, ledger, invite, host_return, bool(absent))
+        return cls(room, slot, chain, ledger, invites, host_return, bool(absent))

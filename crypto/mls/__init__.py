@@ -40,6 +40,7 @@ from snugroom.crypto.mls.proposals import (
 )
 from snugroom.crypto.mls.state import Limits
 from snugroom.crypto.mls.view import GroupView, Member, TreeNode
+from snugroom.crypto.mls.welcome import welcome_for
 from snugroom.crypto.primitives import CipherSuite, generate_signature_key
 
 __all__ = [
@@ -86,4 +87,5 @@ __all__ = [
     "generate_signature_key",
     "kind_of",
     "required_capabilities",
+    "welcome_for",
 ]

@@ -20,6 +20,7 @@ MLS-13.4-3       we support every extension of the GroupContext, without countin
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
+from dataclasses import replace
 
 from snugroom.crypto.errors import MalformedError, MissingKeyError, ValidationError
 from snugroom.crypto.kdf import Rng
@@ -82,6 +83,19 @@ def make_welcome(staged: StagedCommit, extra: Sequence[nodes.Extension], rng: Rn
         sealed = encrypt_with_label(suite, package.init_key, _WELCOME_LABEL, encrypted_info, plain, rng)
         secrets.append(messages.EncryptedGroupSecrets(package.reference, HpkeCiphertext(*sealed)))
     return messages.Welcome(suite.identifier, tuple(secrets), encrypted_info)
+
+
+def welcome_for(message: bytes, package: KeyPackage) -> bytes:
+    """Return an MLSMessage with the Welcome for one of the added members, and no other's secrets.
+
+    A commit may have several Welcomes (section 12.4.1). ValidationError("MLS-12.4.3.1-1") if `message` is not
+    for that KeyPackage; `MalformedError`.
+    """
+    welcome = messages.decode_message(message)
+    if not isinstance(welcome, messages.Welcome):
+        raise MalformedError("the message is not a Welcome")
+    own = find_secrets(welcome, package)
+    return messages.encode_message(replace(welcome, secrets=(own,)))
 
 
 # --- joining ---

@@ -6,10 +6,12 @@
 
    The secret of epoch n + 1 follows from that of epoch n together with the commit's path secret, which members of
    epoch n that stay can read; or from a Welcome, which takes the private key of the KeyPackage and the link's PSK.
+   A commit adds one leaf or several, with one PSK for all of them. Gil has a single-use invite, which may have leaked.
 
    mutant NO_SNUG_7 breaks hosts_add: a member that is no host adds somebody
    mutant NO_PSK breaks link_opens: the Welcome does not take the link's PSK (SNUG-10)
    mutant NO_PATH breaks evicted_learns_nothing: a commit may come without a path (SNUG-5)
+   mutant EACH_ALONE breaks admits_once: the Adds of a commit are compared with the ledger, and not with each other
    mutant RESEND_TO_ALL breaks no_past: a message is sealed anew for members that joined after it was posted
    large EPOCHS=7 */
 
@@ -28,6 +30,7 @@ bool hosts_add = true;                   /* everybody in the tree was added by a
 bool link_opens = true;                  /* an adversary that never had the link never learns a secret */
 bool evicted_learns_nothing = true;      /* with all its leaves removed, it does not learn the next epoch */
 bool no_past = true;                     /* nobody reads a message of before they joined */
+bool admits_once = true;                 /* a single-use invite admits one person */
 
 bool has_link;                           /* the adversary has the link: as an invited person, or leaked */
 byte epoch;
@@ -38,7 +41,15 @@ byte posted;                             /* 1 + the epoch in which Ada posted a 
 byte readers;                            /* the members then */
 
 byte adds, removes;
+byte named;                              /* added leaves whose Adds name Gil's invite */
+byte admitted;                           /* leaves that his invite has admitted so far */
 bool host_commits, path;
+
+#ifdef EACH_ALONE                        /* SNUG-12 */
+#define MAY_ADD (named == 0 || admitted == 0)
+#else
+#define MAY_ADD (named == 0 || (admitted == 0 && named != (GIL | GHOST)))
+#endif
 
 #ifdef RESEND_TO_ALL
 #define MAY_RESEND true
@@ -61,15 +72,17 @@ inline commit()
   if :: (adds & ADVERSARY) != 0 && has_link -> known[epoch] = true :: else fi;
 #endif
   if :: host_commits -> by_host = by_host | adds :: else fi;
-  printf("step commit epoch=%d by_host=%d adds=%d removes=%d path=%d known=%d\n", epoch, host_commits, adds, removes,
-    path, known[epoch]);
+  admits_once = admits_once && (named == 0 || (admitted == 0 && named != (GIL | GHOST)));
+  admitted = admitted | named;
+  printf("step commit epoch=%d by_host=%d adds=%d named=%d removes=%d path=%d known=%d\n", epoch, host_commits, adds,
+    named, removes, path, known[epoch]);
   hosts_add = hosts_add && (tree[epoch] & ~by_host) == 0;
   link_opens = link_opens && !(known[epoch] && !has_link);
   evicted_learns_nothing = evicted_learns_nothing && !(known[epoch] && (tree[epoch] & ADVERSARY) == 0);
-  assert(hosts_add); assert(link_opens); assert(evicted_learns_nothing)
+  assert(hosts_add); assert(link_opens); assert(evicted_learns_nothing); assert(admits_once)
 }
 
-inline clear() { adds = 0; removes = 0; host_commits = false; path = false }
+inline clear() { adds = 0; named = 0; removes = 0; host_commits = false; path = false }
 
 init
 {
@@ -77,14 +90,14 @@ init
   if :: has_link = true :: has_link = false fi;
 end:
   do
-  :: atomic {                            /* Ada admits somebody */
+  :: atomic {                            /* Ada admits one of them, or several with one commit */
        epoch < EPOCHS ->
-       if
-       :: (tree[epoch] & GIL) == 0 -> adds = GIL
-       :: (tree[epoch] & MALLORY) == 0 && has_link -> adds = MALLORY
-       :: (tree[epoch] & GHOST) == 0 -> adds = GHOST        /* she is deceived: the adversary's, without the link */
-       fi;
-       host_commits = true; commit(); clear()
+       if :: (tree[epoch] & GIL) == 0 -> adds = GIL :: true fi;
+       if :: (tree[epoch] & MALLORY) == 0 && has_link -> adds = adds | MALLORY :: true fi;
+       if :: (tree[epoch] & GHOST) == 0 -> adds = adds | GHOST :: true fi;  /* deceived: it may not have the link */
+       if :: named = adds & GIL :: named = adds & GHOST :: named = adds & (GIL | GHOST) :: true fi;
+       if :: adds != 0 && MAY_ADD -> host_commits = true; commit() :: else fi;
+       clear()
      }
   :: atomic {                            /* Ada removes leaves, or only heals */
        epoch < EPOCHS ->

@@ -61,16 +61,22 @@ export interface Member {
   readonly host: boolean;
 }
 
+export interface Newcomer {
+  readonly leaf: number;
+  readonly name: string;
+  readonly host: boolean;
+  readonly invite: number | null;
+  readonly label: string | null;
+}
+
 export interface RosterEvent {
   readonly event: "roster";
   readonly epoch: number;
   readonly members: readonly Member[];
-  readonly added: readonly Member[];
+  readonly added: readonly Newcomer[];
   readonly removed: readonly Member[];
   readonly by: number | null;
   readonly rejoined: boolean;
-  readonly invite: number | null;
-  readonly label: string | null;
   readonly left: readonly number[];
 }
 

@@ -163,7 +163,8 @@ def test_the_host_is_told_what_it_shows(where: Address, origin: str | None, said
 def test_newcomers_are_told_whose_server_it_is() -> None:
     ada, bo = ev.Member(0, "Ada", True), ev.Member(1, "Bo", False)
     landlord = Landlord(Address("192.168.1.5", 8080), None, "de")
-    came = ev.Roster(2, (ada, bo), (bo,), (), 0)
+    added = (ev.Newcomer(1, "Bo", False, 0, ""),)
+    came = ev.Roster(2, (ada, bo), added, (), 0)
     told = landlord.greeting(came, 0)
     assert told is not None
     assert "bei http://192.168.1.5:8080 weiter" in told.text
@@ -174,8 +175,8 @@ def test_newcomers_are_told_whose_server_it_is() -> None:
     assert "Dieses Treffen ist bei http://192.168.1.5:8080" in told.text
     for event in (
         ev.Roster(1, (ada,), (), (), None),  # nobody came
-        ev.Roster(1, (ada,), (ada,), (), 0),  # the host itself
-        ev.Roster(2, (ada, bo), (bo,), (), 0, rejoined=True),  # it was told before
+        ev.Roster(1, (ada,), (ev.Newcomer(0, "Ada", True, None, None),), (), 0),  # the host itself
+        ev.Roster(2, (ada, bo), added, (), 0, rejoined=True),  # it was told before
         ev.Status("back", "A sentence."),
     ):
         assert landlord.greeting(event, 0) is None

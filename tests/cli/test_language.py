@@ -67,7 +67,7 @@ def test_a_meeting_in_german() -> None:
     told = spoken(
         "de",
         ev.Knocked(3, "Bo", "hallo", 5, label="Bo"),
-        ev.Roster(5, (ada, bo), (bo,), (), 0, invite=5, label="Bo"),
+        ev.Roster(5, (ada, bo), (ev.Newcomer(1, "Bo", False, 5, "Bo"),), (), 0),
         ev.ShortCode(5, ("\U0001f436",), ("dog",), (ada,)),
         sentences.alarm("stale", who=["Bo", "Cem"]),
         ev.PolicyChanged(0, "host", sentence("room.made_host", who="Ada", whom="Bo"), leaf=1),

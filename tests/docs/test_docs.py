@@ -249,7 +249,7 @@ def events() -> list[tuple[str, dict[str, Any]]]:
         ev.PolicyChanged(0, "title", "A sentence."),
         ev.Knocked(1, "Bo", "", 0),
         ev.AdmissionProgress(37, 100),
-        ev.Roster(1, (member,), (member,), (), 0),
+        ev.Roster(1, (member,), (ev.Newcomer(0, "Ada", True, 0, ""),), (), 0),
         ev.Code(1, "0" * 40),
         ev.ShortCode(1, ("a",) * 4, ("b",) * 4, (member,)),
         ev.Comparison(2, 1, "short", True, False, (), (), "A sentence."),

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import fields
 
+from snugroom.crypto.mls import welcome_for
+from tests.interop.our_peer import key_package_of
 from tests.interop.peer import NOTHING, USUAL, Changes, Manner, Peer, Received, View
 
 LABEL, CONTEXT, LENGTH = "snug 1 interop", b"a context of its own", 48
@@ -21,12 +23,19 @@ class Meeting:
         self.commits = 0
 
     def commit(
-        self, by: Peer, changes: Changes = NOTHING, manner: Manner = USUAL, *, leaving: Sequence[Peer] = ()
+        self,
+        by: Peer,
+        changes: Changes = NOTHING,
+        manner: Manner = USUAL,
+        *,
+        leaving: Sequence[Peer] = (),
+        cut: bool = False,
     ) -> dict[str, Received]:
         """`by` commits `changes` and all stored proposals; the others process it, the added join.
 
-        All must agree then. `leaving` are those whom stored proposals remove. Returns what each receiver made
-        of the commit, by kind of peer (the last of a kind wins).
+        All must agree then. `leaving` are those whom stored proposals remove. With `cut`, each of the added
+        gets the Welcome without the others' secrets. Returns what each receiver made of the commit, by kind
+        of peer (the last of a kind wins).
         """
         for peer in self.members:
             if changes.psks:
@@ -38,7 +47,8 @@ class Meeting:
         assert (staged.welcome is not None) == bool(changes.adds)
         for peer in changes.adds:
             assert staged.welcome is not None
-            peer.join(staged.welcome, changes.psks)
+            own = welcome_for(staged.welcome, key_package_of(peer).verify()) if cut else staged.welcome
+            peer.join(own, changes.psks)
             self.members.append(peer)
         self.check()
         return made

@@ -104,7 +104,7 @@ class OurPeer:
 
     def proposals(self, changes: Changes) -> list[Proposal]:
         """The proposals that make the changes, in an order of our own: RFC 9420 12.3 has its own anyway."""
-        made: list[Proposal] = [Add(self.key_package_of(p).verify(self._suite)) for p in changes.adds]
+        made: list[Proposal] = [Add(key_package_of(p).verify(self._suite)) for p in changes.adds]
         made += [Remove(self.leaf_of(peer)) for peer in changes.removes]
         made += [PreSharedKey(ExternalPsk(psk.id, psk.nonce)) for psk in changes.psks]
         if changes.extensions is not None:
@@ -178,11 +178,12 @@ class OurPeer:
             },
         )
 
-    def key_package_of(self, peer: Peer) -> KeyPackageIn:
-        """A peer's key package as it comes off the wire."""
-        assert peer.key_package.startswith(KEY_PACKAGE_HEAD)
-        return KeyPackageIn.decode(peer.key_package[len(KEY_PACKAGE_HEAD) :])
-
     def leaf_of(self, peer: Peer) -> int:
         """The leaf that holds the peer's signature key in our tree."""
         return next(m.leaf for m in self.group.members() if m.leaf_node.signature_key == peer.signature_key)
+
+
+def key_package_of(peer: Peer) -> KeyPackageIn:
+    """A peer's key package as it comes off the wire."""
+    assert peer.key_package.startswith(KEY_PACKAGE_HEAD)
+    return KeyPackageIn.decode(peer.key_package[len(KEY_PACKAGE_HEAD) :])

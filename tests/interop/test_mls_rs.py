@@ -143,7 +143,7 @@ def test_all_three_kinds_in_one_group(ts: TsProcess, creator: int) -> None:
             meeting.say(peer, peer.name)
     for peer in peers:
         fresh: list[Peer] = [OurPeer("a"), ts.member("b"), RsPeer("c")]
-        meeting.commit(peer, Changes(adds=fresh))
+        meeting.commit(peer, Changes(adds=fresh), cut=peer is second)
         for one in fresh:
             meeting.commit(one)
         meeting.commit(peer, Changes(removes=fresh))

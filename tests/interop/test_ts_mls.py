@@ -7,7 +7,7 @@ import pytest
 from snugroom.crypto.errors import AuthenticationError, ReplayError, UnsupportedError, ValidationError
 from snugroom.crypto.mls import RequiredCapabilities
 from tests.interop.meeting import Meeting
-from tests.interop.our_peer import OurPeer, to_bucket
+from tests.interop.our_peer import OurPeer, key_package_of, to_bucket
 from tests.interop.peer import Changes, Manner, Peer, PeerError, Psk
 from tests.interop.ts_peer import PageProcess, TsPeer, TsProcess
 
@@ -160,6 +160,25 @@ def test_an_add_with_the_psk_of_the_link(them: TsProcess, suite: int, pair: Pair
             made = meeting.commit(by, Changes(adds=[newcomer], psks=[psk]))
             assert all(sorted(got.proposals) == ["add", "psk"] for got in made.values())
     meeting.say(meeting.members[-1], b"in")
+
+
+@both_ways
+def test_several_adds_with_one_psk_of_the_link(
+    them: TsProcess, suite: int, pair: Pair, ours_first: bool
+) -> None:
+    """Each newcomer gets a Welcome with its own secrets alone."""
+    meeting = meet(pair, ours_first)
+    for n, by in enumerate(both(pair)):
+        newcomers: list[Peer] = []
+        for k in range(3):
+            newcomers.append(them.member(f"theirs {n} {k}", suite=suite, extensions=[POLICY]))
+            newcomers.append(OurPeer(f"ours {n} {k}", suite=suite, extensions=[POLICY]))
+        psk = Psk(LINK.id, LINK.secret, bytes([n]) * 32)
+        made = meeting.commit(by, Changes(adds=newcomers, psks=[psk]), cut=True)
+        assert all(sorted(got.proposals) == ["add"] * 6 + ["psk"] for got in made.values())
+        for newcomer in newcomers[1:3]:
+            meeting.commit(newcomer)
+            meeting.say(newcomer, b"in")
 
 
 @both_ways
@@ -433,10 +452,9 @@ def test_an_unknown_proposal_is_refused(pair: Pair) -> None:
     meeting.commit(ours)
 
 
-def test_a_lapsed_key_package_is_judged_by_who_admits(them: TsProcess, pair: Pair) -> None:
-    ours, _ = pair
+def test_a_lapsed_key_package_is_judged_by_who_admits(them: TsProcess) -> None:
     lapsed = them.member("lapsed", lifetime=(1000, 2000))
-    package = ours.key_package_of(lapsed)
+    package = key_package_of(lapsed)
     package.verify(now=None)
     with pytest.raises(ValidationError) as refused:
         package.verify(now=2001)

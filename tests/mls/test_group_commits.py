@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 import pickle
 import random
+import re
 from collections.abc import Callable
 from functools import partial
 
@@ -12,6 +13,7 @@ import pytest
 
 from snugroom.crypto.errors import (
     AuthenticationError,
+    MalformedError,
     MissingKeyError,
     ReplayError,
     StateError,
@@ -35,11 +37,19 @@ from snugroom.crypto.mls import (
     Remove,
     ResumptionPsk,
     generate_signature_key,
+    welcome_for,
 )
 from snugroom.crypto.mls.codec import opaque
 from snugroom.crypto.mls.framing import verify_content
 from snugroom.crypto.mls.labels import verify_with_label
-from snugroom.crypto.mls.messages import ContentType, PublicMessage, WireFormat, decode_message, kind_of
+from snugroom.crypto.mls.messages import (
+    ContentType,
+    PublicMessage,
+    Welcome,
+    WireFormat,
+    decode_message,
+    kind_of,
+)
 from snugroom.crypto.mls.nodes import GREASE, find_extension
 from snugroom.crypto.mls.proposals import Commit
 from tests.mls.test_group import KNOWING, POLICY
@@ -441,6 +451,24 @@ def test_a_group_of_a_hundred() -> None:
     room.commit([Remove(50)], by=1)
     assert room[0].leaf_count == 128
     assert len(room[0].members()) == 99
+
+
+def test_a_welcome_can_be_cut_down_for_each_newcomer() -> None:
+    room = Room(2)
+    bundles = [new_bundle(f"newcomer {number}") for number in range(3)]
+    stage = room[0].stage([add_of(bundle) for bundle in bundles])
+    assert stage.welcome is not None
+    for bundle in bundles:
+        own = welcome_for(stage.welcome, bundle.key_package)
+        decoded = decode_message(own)
+        assert isinstance(decoded, Welcome)
+        assert [each.new_member for each in decoded.secrets] == [bundle.key_package.reference]
+        joined = Group.join(own, bundle)
+        assert joined.epoch_authenticator == stage.group.epoch_authenticator
+    with pytest.raises(ValidationError, match=re.escape("MLS-12.4.3.1-1")):
+        welcome_for(stage.welcome, new_bundle("another").key_package)
+    with pytest.raises(MalformedError, match="not a Welcome"):
+        welcome_for(stage.message, bundles[0].key_package)
 
 
 def test_the_header_of_a_message_is_read_without_using_up_keys() -> None:

@@ -13,6 +13,7 @@ from functools import cache
 from snugroom.crypto.agreed.commit_view import CommitView, ProposalView
 from snugroom.crypto.agreed.ledger import LEDGER_KEYS_MAX
 from snugroom.crypto.agreed.room_state import POLICY_EXTENSION, Identity, Mode, PolicyServer
+from tests.policy.cases_batches import snug_10_batches, snug_11_batches, snug_12_batches, valid_batches
 from tests.policy.cases_rejoin import snug_8, valid_rejoins
 from tests.policy.commits import (
     ADA,
@@ -34,6 +35,7 @@ from tests.policy.commits import (
     add,
     admission,
     back,
+    batch,
     commit,
     crowd,
     farewell,
@@ -100,13 +102,14 @@ def _valid() -> Iterator[tuple[str, CommitView]]:
             BO,
             psk(BO),
             add(sender=BO),
-            context={"invite": OPEN},
+            context={"invites": (OPEN,)},
             policy=replace(POLICY, hosts=tuple(sorted(MEMBERS[m].signature_key for m in (ADA, BO)))),
         ),
     )
     yield "add, the last place", admission(view={"members": crowd(999)})
     yield "add, the last key of the ledger", admission(view={"ledger": full_ledger(LEDGER_KEYS_MAX - 1)})
     yield "add with a ticket and no Remove is an ordinary one", admission(ticket=TICKET.encode())
+    yield from valid_batches()
     yield from _valid_removals()
     yield from valid_rejoins()
 
@@ -126,7 +129,7 @@ def _valid_removals() -> Iterator[tuple[str, CommitView]]:
     )
     yield (
         "remove and add, whose name is the removed one's",
-        commit(ADA, remove(BO), psk(), add("Eve", who=leaf("Bo again", "Bo")), context={"invite": OPEN}),
+        commit(ADA, remove(BO), psk(), add("Eve", who=leaf("Bo again", "Bo")), context={"invites": (OPEN,)}),
     )
     yield "policy: mode", commit(ADA, gce(mode=Mode.LOCKED))
     yield "policy: unlock", commit(ADA, gce(mode=Mode.ASK), policy=replace(POLICY, mode=Mode.LOCKED))
@@ -140,7 +143,7 @@ def _valid_removals() -> Iterator[tuple[str, CommitView]]:
     yield from new_keys()
     yield "policy: servers", commit(ADA, gce(servers=SERVERS))
     yield "policy: no servers", commit(ADA, gce(servers=()), policy=replace(POLICY, servers=SERVERS))
-    yield "policy and add", commit(ADA, gce(title="Eve comes"), psk(), add(), context={"invite": OPEN})
+    yield "policy and add", commit(ADA, gce(title="Eve comes"), psk(), add(), context={"invites": (OPEN,)})
     yield "farewell", commit(BO, farewell(CEM))
     yield "farewell of two", commit(BO, farewell(CEM), farewell(DANA))
     yield "farewell of the host", commit(BO, farewell(ADA))
@@ -153,7 +156,7 @@ def _snug_1() -> Iterator[tuple[str, CommitView]]:
     yield "another format", commit(BO, authenticated_data=b"\x02" + good[1:])
     yield "cut short", commit(BO, authenticated_data=good[:-1])
     yield "something behind", commit(BO, authenticated_data=good + b"\0")
-    yield "a flag of 2 (invite)", commit(BO, authenticated_data=good[:-2] + b"\x02\0\x07\0")
+    yield "a count of 2, and one invite", commit(BO, authenticated_data=good[:-2] + b"\x02\0\x07\0")
     yield "a flag of 2 (return)", commit(BO, authenticated_data=good[:-1] + b"\x02" + bytes(64))
     yield "another room", commit(BO, context={"room": h("elsewhere")[:16]})
     yield "the slot before", commit(BO, context={"slot": SLOT - 1})
@@ -176,7 +179,7 @@ def _snug_3() -> Iterator[tuple[str, CommitView]]:
     yield "another's Remove, laundered", commit(ADA, remove(CEM, BO, by_reference=True))
     yield (
         "another's Add, laundered",
-        commit(ADA, psk(), add(sender=BO, by_reference=True), context={"invite": OPEN}),
+        commit(ADA, psk(), add(sender=BO, by_reference=True), context={"invites": (OPEN,)}),
     )
     yield "another's policy, laundered", commit(ADA, replace(gce(BO), by_reference=True))
     yield "one's own, by reference", commit(ADA, remove(CEM, by_reference=True))
@@ -214,6 +217,7 @@ def _snug_6() -> Iterator[tuple[str, CommitView]]:
     yield "an added leaf without a rejoin key", admission(who=leaf("Eve", "Eve", rejoin_key=b""))
     yield "a rejoin whose new leaf has no rejoin key", rejoin(rejoin_key=b"")
     yield "a host's return without a rejoin key", _without_rejoin_key(returning())
+    yield "two, the second without a rejoin key", batch("Eve", add(who=leaf("Finn", "Finn", rejoin_key=b"")))
 
 
 def _without_rejoin_key(view: CommitView) -> CommitView:
@@ -224,7 +228,7 @@ def _without_rejoin_key(view: CommitView) -> CommitView:
 
 
 def _snug_7() -> Iterator[tuple[str, CommitView]]:
-    yield "add", commit(BO, psk(BO), add(sender=BO), context={"invite": OPEN})
+    yield "add", commit(BO, psk(BO), add(sender=BO), context={"invites": (OPEN,)})
     yield "remove", commit(BO, remove(CEM, BO))
     absent = {"absent": True}
     yield "remove of who is away", commit(BO, remove(CEM, BO), context=absent)
@@ -232,12 +236,14 @@ def _snug_7() -> Iterator[tuple[str, CommitView]]:
     yield "a policy beside who is away", commit(ADA, remove(CEM), gce(), context=absent)
     yield (
         "somebody new beside who is away",
-        commit(ADA, remove(BO), psk(), add("Eve"), context={"invite": OPEN, **absent}),
+        commit(ADA, remove(BO), psk(), add("Eve"), context={"invites": (OPEN,), **absent}),
     )
     yield "remove of oneself, by value", commit(BO, remove(BO, BO))
     yield "policy", commit(BO, gce(BO, hosts=tuple(sorted(MEMBERS[m].signature_key for m in (ADA, BO)))))
     yield "remove beside a farewell", commit(BO, farewell(CEM), remove(DANA, BO))
     yield "add while locked", admission(view={"policy": replace(POLICY, mode=Mode.LOCKED)})
+    yield "add two", commit(BO, psk(BO), add(sender=BO), add("Finn", BO), context={"invites": (OPEN, OPEN)})
+    yield "add two while locked", batch("Eve", "Finn", policy=replace(POLICY, mode=Mode.LOCKED))
     yield (
         "add while locked, and unlock",
         commit(
@@ -245,7 +251,7 @@ def _snug_7() -> Iterator[tuple[str, CommitView]]:
             gce(mode=Mode.ASK),
             psk(),
             add(),
-            context={"invite": OPEN},
+            context={"invites": (OPEN,)},
             policy=replace(POLICY, mode=Mode.LOCKED),
         ),
     )
@@ -273,18 +279,18 @@ def _snug_7() -> Iterator[tuple[str, CommitView]]:
 
 
 def _snug_10() -> Iterator[tuple[str, CommitView]]:
-    yield "no PSK", commit(ADA, add(), context={"invite": OPEN})
-    yield "two PSKs", commit(ADA, psk(), psk(), add(), context={"invite": OPEN})
-    yield "two at once", commit(ADA, psk(), psk(), add("Eve"), add("Finn"), context={"invite": OPEN})
+    yield "no PSK", commit(ADA, add(), context={"invites": (OPEN,)})
+    yield "two PSKs", commit(ADA, psk(), psk(), add(), context={"invites": (OPEN,)})
+    yield from snug_10_batches()
     yield "a PSK alone", commit(BO, psk(BO))
-    yield "another PSK", commit(ADA, psk(psk_id=b"snug 1 lint"), add(), context={"invite": OPEN})
+    yield "another PSK", commit(ADA, psk(psk_id=b"snug 1 lint"), add(), context={"invites": (OPEN,)})
     yield (
         "a resumption PSK",
-        commit(ADA, psk(psk_external=False, psk_id=b""), add(), context={"invite": OPEN}),
+        commit(ADA, psk(psk_external=False, psk_id=b""), add(), context={"invites": (OPEN,)}),
     )
     yield (
         "a resumption PSK of the link's name",
-        commit(ADA, psk(psk_external=False), add(), context={"invite": OPEN}),
+        commit(ADA, psk(psk_external=False), add(), context={"invites": (OPEN,)}),
     )
     yield "a rejoin with another PSK", commit(BO, remove(CEM, BO), psk(BO, psk_id=b"?"), back(CEM))
 
@@ -317,15 +323,17 @@ def _snug_11() -> Iterator[tuple[str, CommitView]]:
     yield "full width", admission("\uff21\uff44\uff41")
     yield "a digit", admission("B0")
     yield "spaced", admission("D a n a")
+    yield from snug_11_batches()
 
 
 def _snug_12() -> Iterator[tuple[str, CommitView]]:
     yield "no invite", admission(invite=None)
     yield "a revoked one", admission(invite=REVOKED)
     yield "a single one twice", admission(invite=USED_SINGLE)
-    yield "an invite and nobody new", commit(ADA, context={"invite": OPEN})
-    yield "an invite with a removal", commit(ADA, remove(BO), context={"invite": OPEN})
-    yield "an invite with a rejoin", rejoin(context={"invite": OPEN})
+    yield from snug_12_batches()
+    yield "an invite and nobody new", commit(ADA, context={"invites": (OPEN,)})
+    yield "an invite with a removal", commit(ADA, remove(BO), context={"invites": (OPEN,)})
+    yield "an invite with a rejoin", rejoin(context={"invites": (OPEN,)})
 
 
 def _snug_13() -> Iterator[tuple[str, CommitView]]:
@@ -390,6 +398,9 @@ def _snug_15() -> Iterator[tuple[str, CommitView]]:
     yield "a newcomer's version", admission(version=2)
     yield "one member too many", admission(view={"members": crowd(1000)})
     yield "one key too many", admission(view={"ledger": full_ledger(LEDGER_KEYS_MAX)})
+    yield "two, the second of another suite", batch("Eve", add("Finn", suite=0x0003))
+    yield "two, and one member too many", batch("Eve", "Finn", members=crowd(999))
+    yield "two, and one key too many", batch("Eve", "Finn", ledger=full_ledger(LEDGER_KEYS_MAX - 1))
 
 
 def _order() -> Iterator[tuple[str, CommitView, str]]:

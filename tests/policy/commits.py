@@ -198,7 +198,15 @@ def admission(
     name: str = "Eve", *, invite: int | None = OPEN, view: dict[str, Any] | None = None, **other: Any
 ) -> CommitView:
     """The host lets somebody in."""
-    return commit(ADA, psk(), add(name, **other), context={"invite": invite}, **(view or {}))
+    context = {"invites": () if invite is None else (invite,)}
+    return commit(ADA, psk(), add(name, **other), context=context, **(view or {}))
+
+
+def batch(*adds: ProposalView | str, invites: Sequence[int] | None = None, **view: Any) -> CommitView:
+    """The host lets several in with one commit and one PSK, each by the open invite if none is named."""
+    named = (OPEN,) * len(adds) if invites is None else tuple(invites)
+    added = (add(each) if isinstance(each, str) else each for each in adds)
+    return commit(ADA, psk(), *added, context={"invites": named}, **view)
 
 
 def rejoins(count: int, *, slot: int = 95, who: int = CEM, stuck: bool = False) -> Ledger:

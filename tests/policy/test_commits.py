@@ -78,7 +78,7 @@ JUDGING = [
     "_is_signed",
     "ticket_is_signed",
     "_known_suite",
-    "_looks_like",
+    "_looks",
     "_no_external_senders",
     "judge_group",
     "judge_commit",

@@ -141,7 +141,7 @@ def test_a_blob_that_is_no_commit_takes_a_slot_in_vain() -> None:
         ({"room": bytes(16)}, "SNUG-1"),
         ({"ledger": bytes(32)}, "SNUG-1"),
         ({"host_return": HostReturn(1, bytes(64))}, "SNUG-9"),
-        ({"invite": 3}, "SNUG-12"),
+        ({"invites": (3,)}, "SNUG-12"),
     ],
 )
 def test_the_context_of_a_commit_is_checked(context: dict[str, object], rule: str) -> None:

@@ -93,7 +93,7 @@ EVENTS: list[tuple[ev.Event, dict[str, Any]]] = [
         },
     ),
     (
-        ev.Roster(5, (ADA, BO), (BO,), (), 0, invite=7),
+        ev.Roster(5, (ADA, BO), (ev.Newcomer(1, "Bo", False, 7, None),), (), 0),
         {
             "event": "roster",
             "epoch": 5,
@@ -101,12 +101,10 @@ EVENTS: list[tuple[ev.Event, dict[str, Any]]] = [
                 {"leaf": 0, "name": "Ada", "host": True},
                 {"leaf": 1, "name": "Bo", "host": False},
             ],
-            "added": [{"leaf": 1, "name": "Bo", "host": False}],
+            "added": [{"leaf": 1, "name": "Bo", "host": False, "invite": 7, "label": None}],
             "removed": [],
             "by": 0,
             "rejoined": False,
-            "invite": 7,
-            "label": None,
             "left": [],
         },
     ),

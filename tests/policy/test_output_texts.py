@@ -19,6 +19,12 @@ from snugroom.client.cli.text import plain
 from snugroom.client.session import events as ev
 from tests.policy.test_output import ADA, BO, EVENTS, PRINT, SPOKEN, as_json_lines, human, stats
 
+
+def newcomer(invite: int | None = None, label: str | None = None) -> ev.Newcomer:
+    """Bo, whom that invite has admitted."""
+    return ev.Newcomer(BO.leaf, BO.name, BO.host, invite, label)
+
+
 # -- JSON ------------------------------------------------------------------------------------------------
 
 
@@ -151,18 +157,27 @@ def _unsafe(text: str) -> set[str]:
             ["\u201cAda\u201d locked the room: nobody new comes in."],
         ),
         (
-            ev.Roster(5, (ADA, BO), (BO,), (), 0),
+            ev.Roster(5, (ADA, BO), (newcomer(),), (), 0),
             ["You are in.", "Bo came in. Ada let them in.", "  in the room: Ada (host), Bo"],
         ),
         (
-            ev.Roster(5, (ADA, BO), (BO,), (), 0, invite=3),
+            ev.Roster(5, (ADA, BO), (newcomer(3),), (), 0),
             ["You are in.", "Bo came in. Ada let them in, by invite 3.", "  in the room: Ada (host), Bo"],
         ),
         (
-            ev.Roster(5, (ADA, BO), (BO,), (), 0, invite=3, label="Bo"),
+            ev.Roster(5, (ADA, BO), (newcomer(3, "Bo"),), (), 0),
             [
                 "You are in.",
                 "Bo came in. Ada let them in, by the invite for \u201cBo\u201d (no. 3).",
+                "  in the room: Ada (host), Bo",
+            ],
+        ),
+        (
+            ev.Roster(5, (ADA, BO), (newcomer(0), ev.Newcomer(2, "Cem", False, 3, "Cem")), (), 0),
+            [
+                "You are in.",
+                "Bo came in. Ada let them in, by the shared link.",
+                "Cem came in. Ada let them in, by the invite for \u201cCem\u201d (no. 3).",
                 "  in the room: Ada (host), Bo",
             ],
         ),
@@ -179,7 +194,7 @@ def _unsafe(text: str) -> set[str]:
             ["You are in.", "Bo left, and can read nothing from here on.", "  in the room: Ada (host)"],
         ),
         (
-            ev.Roster(7, (ADA, BO), (BO,), (BO,), None, True),
+            ev.Roster(7, (ADA, BO), (newcomer(),), (BO,), None, True),
             ["You are in.", "Bo is back. A host let them in.", "  in the room: Ada (host), Bo"],
         ),
         (
@@ -257,7 +272,7 @@ def test_a_link_is_not_broken_into_lines() -> None:
     "name", ["[bold]x[/]", "[/]", "[link=https://evil]x[/link]", "x\\", "\\[x]", ":cat:", "[red"]
 )
 def test_markup_is_printed_as_it_was_written(name: str) -> None:
-    member = ev.Member(1, name, False)
+    member = ev.Newcomer(1, name, False, None, None)
     told = human(
         ev.Knocked(1, name, name, 0, name),
         ev.Roster(1, (member,), (member,), (member,), 1),
@@ -290,13 +305,13 @@ HOSTILE = [
 @pytest.mark.parametrize("text", HOSTILE, ids=ascii)
 @pytest.mark.parametrize("terminal", [False, True])
 def test_control_characters_do_not_reach_the_terminal(text: str, terminal: bool) -> None:
-    member = ev.Member(1, text, False)
+    member = ev.Newcomer(1, text, False, 7, text)
     told = human(
         ev.Knocked(1, text, text, 7, text, text),
         ev.Knocked(1, text, text, 0, contact=text, fingerprint=PRINT, warnings=(text,)),
         ev.Vouched(1, text, "known", text, PRINT, (text,)),
         ev.BookChanged(text, PRINT, True, b"", 1.0),
-        ev.Roster(1, (member,), (member,), (member,), 1, invite=7, label=text),
+        ev.Roster(1, (member,), (member,), (member,), 1),
         ev.InviteMade("l", 7, text),
         ev.Invites((ev.InviteRow(7, text, False, (text,), False),)),
         ev.PolicyChanged(1, "title", text),

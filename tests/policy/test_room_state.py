@@ -67,7 +67,7 @@ contexts = st.builds(
     slot=u64,
     chain=b32,
     ledger=b32,
-    invite=st.none() | u16,
+    invites=st.lists(u16, max_size=70).map(tuple),
     host_return=st.none() | st.builds(HostReturn, slot=u64, signature=b64),
     absent=st.booleans(),
 )
@@ -90,7 +90,7 @@ anything: st.SearchStrategy[Value] = st.one_of(policies, identities, tickets, co
 FULL: list[Value] = [
     replace(POLICY, hosts=tuple(sorted((h(1), h(2))))),
     TICKET,
-    CommitContext(h("room")[:16], 3, h("chain"), h("ledger"), 7, HostReturn(2, h(0) * 2)),
+    CommitContext(h("room")[:16], 3, h("chain"), h("ledger"), (7,), HostReturn(2, h(0) * 2)),
     CommitContext(h("room")[:16], 3, h("chain"), h("ledger")),
     CommitContext(h("room")[:16], 3, h("chain"), h("ledger"), absent=True),
     LEDGER,
@@ -154,11 +154,19 @@ def test_flags_are_0_or_1(flag: int) -> None:
         RejoinTicket.decode(ticket[:-2] + bytes([flag, 0]))
     bare = CommitContext(bytes(16), 1, bytes(32), bytes(32)).encode()
     with pytest.raises(MalformedError, match="must be 0 or 1"):
-        CommitContext.decode(bare[:-3] + bytes([flag]) + bytes(2) + bare[-2:])
-    with pytest.raises(MalformedError, match="must be 0 or 1"):
         CommitContext.decode(bare[:-2] + bytes([flag]) + bytes(72) + bare[-1:])
     with pytest.raises(MalformedError, match="must be 0 or 1"):
         CommitContext.decode(bare[:-1] + bytes([flag]))
+
+
+def test_a_commit_names_as_many_invites_as_it_says() -> None:
+    several = CommitContext(bytes(16), 1, bytes(32), bytes(32), (7, 0x8007, 7))
+    encoded = several.encode()
+    assert encoded[-9:] == bytes.fromhex("03 0007 8007 0007 00 00")
+    assert CommitContext.decode(encoded) == several
+    for count in (2, 4):
+        with pytest.raises(MalformedError):
+            CommitContext.decode(encoded[:-9] + bytes([count]) + encoded[-8:])
 
 
 def test_a_ticket_has_at_most_eight_signatures() -> None:

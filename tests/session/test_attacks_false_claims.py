@@ -178,10 +178,11 @@ def test_a_members_messages_are_not_attributed_to_the_next_at_its_leaf(
         Me("Dana", w.rng).package(w.now, SigningKey.generate(w.rng)).encoded
     ).verify(m.group.suite, now=int(w.now))
     link = mls.PreSharedKey.external(b"snug 1 link", w.rng)
-    swap = Built([mls.Remove(1), link, mls.Add(dana)], invite=0)
+    intent = HealIntent(m.group.epoch)
+    swap = Built([intent], [mls.Remove(1), link, mls.Add(dana)], invites=(0,))
     with monkeypatch.context() as patch:
         patch.setattr("snugroom.client.session.kernel.membership.proposals_for", lambda *_: swap)
-        ada.room.queue(HealIntent(m.group.epoch), w.now)
+        ada.room.queue(intent, w.now)
         w.do(ada, ev.Tick())
     w.until(lambda: "Dana" in cem.roster)
     assert cem.room.membership.name(1) == "Dana"

@@ -101,7 +101,7 @@ class Mallory:
         self._post([], **{field: value})
 
     def unknown_invite(self) -> None:
-        self._post([], invite=self.chance.randrange(1 << 16))
+        self._post([], invites=(self.chance.randrange(1 << 16),))
 
     def wrong_gate(self) -> None:
         post_commit(self.w, self.who, forged(self.who, [], self.w.rng(32)))

@@ -40,8 +40,8 @@ def test_everybody_sees_a_members_invite_and_the_host_sees_its_label() -> None:
     w.until(lambda: w.agreed([ada, bo, cem]))
     at_bo = bo.of(ev.Roster)[-1]
     at_ada = ada.of(ev.Roster)[-1]
-    assert (at_bo.by, at_bo.invite, at_bo.label) == (0, for_cem.index, None), "labels stay with their host"
-    assert (at_ada.by, at_ada.invite, at_ada.label) == (0, for_cem.index, "Cem")
+    assert (at_bo.by, at_bo.added[0].invite, at_bo.added[0].label) == (0, for_cem.index, None), "a host's own"
+    assert (at_ada.by, at_ada.added[0].invite, at_ada.added[0].label) == (0, for_cem.index, "Cem")
     assert rows(w, ada) == {
         0: ev.InviteRow(0, "", False, (), False),
         for_bo.index: ev.InviteRow(for_bo.index, "Bo", True, ("Bo",), False),

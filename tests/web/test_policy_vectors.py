@@ -13,6 +13,12 @@ def test_nothing_but_full_rooms_is_left_out() -> None:
         "valid: add, the last place",
         "valid: rejoin, ledger full",
         "valid: rejoin, room full",
+        "valid: add as many as a commit may",
+        "valid: add two, the last keys of the ledger",
+        "valid: add two, the last places",
+        "SNUG-10: one more than a commit may add",
+        "SNUG-15: two, and one key too many",
+        "SNUG-15: two, and one member too many",
         "SNUG-15: one key too many",
         "SNUG-15: one member too many",
     }

@@ -54,7 +54,11 @@ _RENAMED: Final = {
     "usedBy": "used_by",
 }
 #: The kinds of members in events.
-_KINDS: Final[dict[str, type[Any]]] = {"Comparison": ev.Known, "CodeAnswers": ev.Answered}
+_KINDS: Final[dict[tuple[str, str], type[Any]]] = {
+    ("Comparison", "members"): ev.Known,
+    ("CodeAnswers", "members"): ev.Answered,
+    ("Roster", "added"): ev.Newcomer,
+}
 #: Fields that only the page's events have.
 _MORE: Final = {"ShortCode": {"indices"}, "type": set()}
 
@@ -86,7 +90,7 @@ def to_event(raw: dict[str, Any]) -> ev.Event:
         return ev.Invites(tuple(to_dataclass(ev.InviteRow, row) for row in fields["rows"]))
     for name in ("members", "added", "removed"):
         if name in fields:
-            fields[name] = _members(fields[name], _KINDS.get(kind, ev.Member))
+            fields[name] = _members(fields[name], _KINDS.get((kind, name), ev.Member))
     return to_dataclass(getattr(ev, kind), fields)  # type: ignore[no-any-return]
 
 

@@ -173,7 +173,12 @@ def _contexts(cases: Cases, keys: list[bytes]) -> None:
     cases.do("ticket", replace(ticket, by=ANY_HOST, stuck=False, slot=2**53 - 1).encode())
     context = CommitContext(filled("room", 16), 9, keys[0], keys[1])
     back = HostReturn(4, filled("signature", 64))
-    for each in (context, replace(context, invite=0xFFFF), replace(context, invite=0, host_return=back)):
+    for each in (
+        context,
+        replace(context, invites=(0xFFFF,)),
+        replace(context, invites=(0,), host_return=back),
+        replace(context, invites=(7, 0x8007, 7)),
+    ):
         cases.cuts("context", each.encode())
     raw = context.encode()
     for flags in (b"\0\1", b"\1\0", b"\2\0\0\0", b"\0\2" + back.encode(), b"\xff\0\7\0"):

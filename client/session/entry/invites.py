@@ -97,12 +97,12 @@ class InviteBook:
             index = self._by_leaf.pop(member.leaf, None)
             if index is not None and member.leaf not in roster.left and not roster.rejoined:
                 self._removed[index] = member.name
-        if roster.invite is None:
-            return
         for member in roster.added:
-            self._by_leaf[member.leaf] = roster.invite
+            if member.invite is None:
+                continue
+            self._by_leaf[member.leaf] = member.invite
             if not roster.rejoined:
-                self._came.setdefault(roster.invite, []).append(member.name)
+                self._came.setdefault(member.invite, []).append(member.name)
 
     def first_alarm(self, index: int) -> bool:
         """Return whether this is the first alarm about that invite: each is reported once."""

@@ -19,6 +19,15 @@ class Member:
 
 
 @dataclass(frozen=True)
+class Newcomer(Member):
+    """A member that a commit has added, or put back in place of its old leaf."""
+
+    #: The invite that admitted it, and the invite's label here: None if another host made it.
+    invite: int | None
+    label: str | None
+
+
+@dataclass(frozen=True)
 class InviteMade:
     """A link to this meeting's lobby. `label` is the host's private name for it."""
 
@@ -104,13 +113,10 @@ class Roster:
 
     epoch: int
     members: tuple[Member, ...]
-    added: tuple[Member, ...]
+    added: tuple[Newcomer, ...]
     removed: tuple[Member, ...]
     by: int | None
     rejoined: bool = False
-    #: The invite that admitted the added member, and its label here: None if another host made it.
-    invite: int | None = None
-    label: str | None = None
     #: Removed leaves that left by themselves; `by` removed the others.
     left: tuple[int, ...] = ()
 

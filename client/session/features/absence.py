@@ -37,7 +37,7 @@ class Absence(Feature):
     def adopted(self, change: Change, now: float) -> None:
         for leaf, _, _ in change.removed:
             self._unheard.pop(leaf, None)
-        self._unheard |= dict.fromkeys((leaf for leaf, _ in change.added), now)
+        self._unheard |= dict.fromkeys((leaf for leaf, _, _ in change.added), now)
 
     def synced(self, now: float) -> None:
         self._unheard = dict.fromkeys(self._unheard, now)

@@ -160,11 +160,11 @@ def _sentences(change: Change, m: Membership) -> Iterator[str]:
     """Yield a commit's changes that matter to a comparison, each with its author."""
     by = m.name(change.by)
     if not change.rejoined:
-        for _, name in change.added:
-            if change.invite is None:
+        for _, name, invite in change.added:
+            if invite is None:
                 yield sentence("since.came", name=name, by=by)
             else:
-                yield sentence("since.came_by", name=name, by=by, invite=invite_name(change.invite, ""))
+                yield sentence("since.came_by", name=name, by=by, invite=invite_name(invite, ""))
         for leaf, name, _ in change.removed:
             if leaf in change.left:
                 yield sentence("since.left", name=name)

@@ -116,7 +116,7 @@ class Vouching(Feature):
     def adopted(self, change: Change, now: float) -> None:
         if not change.rejoined:
             self._left |= {leaf: name for leaf, name, _ in change.removed}
-            for leaf, _ in change.added:
+            for leaf, _, _ in change.added:
                 if leaf in self._left:
                     self._taken[leaf] = now, self._left.pop(leaf)
         if change.removed:

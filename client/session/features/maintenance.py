@@ -39,7 +39,7 @@ class Maintenance(Feature):
             self.room.leave_by(now + SELF_REMOVE_WAIT)
 
     def adopted(self, change: Change, now: float) -> None:
-        added = (leaf for leaf, _ in change.added)
+        added = (leaf for leaf, _, _ in change.added)
         self._rota.committed(change.by, added, (leaf for leaf, _, _ in change.removed), now)
         if change.by == self.room.membership.own_leaf:
             self._unconfirmed = False

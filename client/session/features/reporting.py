@@ -120,7 +120,7 @@ class Reporting(Feature):
         for leaf, _, _ in change.removed:
             self._since.pop(leaf, None)
             self._suspect.discard(leaf)
-        for leaf, _ in change.added:
+        for leaf, _, _ in change.added:
             self._since[leaf] = now
         if change.added:
             self._show_at = now + STEP * self.room.member_index

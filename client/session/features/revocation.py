@@ -57,7 +57,7 @@ class Revocation(Feature):
         self._in_flight.pop(digest, None)
 
     def adopted(self, change: Change, now: float) -> None:
-        if any(self.room.membership.is_host(leaf) for leaf, _ in change.added):
+        if any(self.room.membership.is_host(leaf) for leaf, _, _ in change.added):
             self._unsent |= self.revoked  # a returning host may have missed them
 
     def content_received(

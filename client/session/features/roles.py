@@ -201,7 +201,7 @@ def changes(change: Change, m: Membership) -> Iterator[ev.PolicyChanged]:
         return
     who = m.name(by)
     if change.returned and change.added:
-        back, name = change.added[0]
+        back, name, _ = change.added[0]
         which = "own" if len(before.hosts) == 1 else "shared"
         text = sentence(f"room.back_by_{which}_key", name=name, who=who)
         yield ev.PolicyChanged(by, "host", text, back)

@@ -9,6 +9,7 @@ from snugroom.client.session.features.reporting import Reporting
 from snugroom.client.session.kernel.intents import AddIntent, EntryIntent, RejoinIntent
 from snugroom.client.session.kernel.readmission import Readmission
 from snugroom.client.session.kernel.room import RoomSession
+from snugroom.crypto import mls
 from snugroom.crypto.entry import answers
 
 
@@ -20,7 +21,7 @@ class Admissions:
         self._not_admitted: list[tuple[EntryIntent, str]] = []
 
     def admitted(self, intent: EntryIntent, welcome: bytes) -> None:
-        """Answer the newcomer of `intent`, with this Welcome."""
+        """Answer the newcomer of `intent`; the Welcome is for all whom the commit adds."""
         self._admitted.append((intent, welcome))
 
     def not_admitted(self, intent: EntryIntent, why: str) -> None:
@@ -64,7 +65,7 @@ class Admissions:
         """Return what a newcomer needs to join, beside its Welcome."""
         key = done.key_package.leaf_node.signature_key
         return answers.Answer(
-            welcome=welcome,
+            welcome=mls.welcome_for(welcome, done.key_package),
             number=room.number,
             door_seed=room.door_key.seed,
             room_admin_public=room.room_admin_keys.current,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 
 from snugroom.client.session.kernel.verdict import Change
 from snugroom.crypto import mls
@@ -31,8 +31,9 @@ class Adoption:
         back = self._ticket is not None or self._returned
         #: The removed leaves whose members neither left nor came back at another leaf.
         self.evicted = frozenset() if back else frozenset(self.removed) - self.left
-        keys = {p.added.signature_key for p in view.of("add") if p.added is not None}
+        keys = [p.added.signature_key for p in view.of("add") if p.added is not None]
         self._added = [leaf for leaf, node in after.items() if node.signature_key in keys]
+        self._invites = dict(zip(keys, view.context.invites, strict=False))  # by signature key
 
     def ledger(self) -> Ledger:
         """Return the ledger after the commit."""
@@ -40,13 +41,16 @@ class Adoption:
         return view.ledger.after(
             view.slot,
             removed={leaf: leaf in self.evicted and not view.context.absent for leaf in self.removed},
-            added={leaf: (self._after[leaf].signature_key, view.context.invite) for leaf in self._added},
+            added={leaf: (key, self._invites.get(key)) for leaf, key in self._keys_added()},
             rejoined=self._rejoined(),
             host_returned=self._returned,
             host_lost=not self._returned and self._host_lost(),
             rotated=self._rotated,
             by_host=view.by_host,
         )
+
+    def _keys_added(self) -> Iterator[tuple[int, bytes]]:
+        return ((leaf, self._after[leaf].signature_key) for leaf in self._added)
 
     def _rejoined(self) -> Rejoined | None:
         ticket, leaf = self._ticket, self._view.rejoin_leaf
@@ -69,14 +73,16 @@ class Adoption:
         view, ticket = self._view, self._ticket
         return Change(
             by=view.sender if view.sender is not None else -1,
-            added=tuple((leaf, _name(self._after[leaf].credential.identity)) for leaf in self._added),
+            added=tuple(
+                (leaf, _name(self._after[leaf].credential.identity), ledger.invite_of(leaf))
+                for leaf in self._added
+            ),
             removed=tuple(
                 (leaf, _name(view.members[leaf].identity), self._key_before(leaf)) for leaf in self.removed
             ),
             rejoined=ticket is not None,
             policy_before=view.policy,
             policy_after=self._policy,
-            invite=ledger.invite_of(self._added[0]) if self._added else None,
             left=self.evicted if view.context.absent else self.left,
             returned=self._returned,
             rotated=self._rotated,

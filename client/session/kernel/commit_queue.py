@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from typing import Final
 
 from snugroom.client.session.catalogue import reasons, sentences
+from snugroom.client.session.kernel.batches import Batches
 from snugroom.client.session.kernel.feature import Hooks
 from snugroom.client.session.kernel.intents import (
     EntryIntent,
@@ -36,6 +37,7 @@ class CommitQueue:
         self._intents: deque[Intent] = deque()
         self._staged: Staged | None = None
         self._sent_at = 0.0  # 0: it is to be sent
+        self._batches = Batches()
 
     def carry_over(self, old: CommitQueue) -> None:
         """Take over the intents of `old` that outlive its leaf."""
@@ -45,11 +47,8 @@ class CommitQueue:
         """Add an intent: removals first, the others in order."""
         at = len(self._intents)
         if isinstance(intent, RemoveIntent):
-            under_way = 0 if self._staged is None else 1
-            later = (
-                n for n, i in enumerate(self._intents) if n >= under_way and not isinstance(i, RemoveIntent)
-            )
-            at = next(later, at)
+            # also before those whose commit is under way: it may lose its slot
+            at = next((n for n, i in enumerate(self._intents) if not isinstance(i, RemoveIntent)), at)
         self._intents.insert(at, intent)
 
     def __contains__(self, intent: Intent) -> bool:
@@ -85,17 +84,24 @@ class CommitQueue:
                 self._intents = deque(sorted(self._intents, key=lambda i: not isinstance(i, RemoveIntent)))
                 if not isinstance(self._intents[0], RemoveIntent):
                     return
-            intent = self._intents[0]
+            batch = self._batches.next(tuple(self._intents), now)
+            if not batch:
+                return
             try:
-                staged = room.membership.stage(intent)
+                staged = room.membership.stage(*batch)
             except SnugCryptoError as error:
-                self._intents.popleft()
-                self._failed(intent, reasons.because(error))
+                refused = self._batches.refused(room.membership, batch, error)
+                if refused is not None:
+                    intent, why = refused
+                    self._remove([intent])
+                    self._failed(intent, reasons.because(why))
                 continue
+            # the others are done: a member has their key already
+            self._remove([each for each in batch if staged is None or each not in staged.intents])
             if staged is None:
-                self._intents.popleft()
                 continue
             self._staged, self._sent_at = staged, now
+            self._batches.sent(batch, now)
             self._send(staged)
             return
 
@@ -107,34 +113,38 @@ class CommitQueue:
     def refused(self, why: str) -> None:
         """Give up an admission whose commit the server says that it never takes, and tell the newcomer.
 
-        Other intents stay: nobody has signed the refusal, and `monitor.pending` reports what waits.
+        Several newcomers are tried again in smaller parts. Other intents stay: nobody has signed the refusal,
+        and `monitor.pending` reports what waits.
         """
-        if self._staged is None or not isinstance(self._staged.intent, EntryIntent):
+        if self._staged is None or not isinstance(self._staged.intents[0], EntryIntent):
             return
         self._staged.stage.drop()
-        intent, self._staged = self._staged.intent, None
-        self._remove(intent)
-        self._failed(intent, why)
+        intents, self._staged = self._staged.intents, None
+        if self._batches.gives_up(intents):
+            self._remove(intents)
+            self._failed(intents[0], why)
 
     def slot_taken(self, blob: bytes) -> Staged | None:
         """Return our commit if `blob` is it; else drop it, and stage its intent anew in the next epoch."""
         staged, self._staged = self._staged, None
         if staged is not None and staged.blob != blob:
             staged.stage.drop()
+            self._batches.slot_lost()
             return None
         return staged
 
     def adopted(self, staged: Staged) -> None:
-        """Remove the intent of our commit, which has been adopted."""
-        intent = staged.intent
-        self._remove(intent)
-        if isinstance(intent, EntryIntent):
-            assert staged.stage.welcome is not None
-            self._owner.admitted(intent, staged.stage.welcome)
+        """Remove the intents of our commit, which has been adopted."""
+        self._batches.adopted()
+        self._remove(staged.intents)
+        for intent in staged.intents:
+            if isinstance(intent, EntryIntent):
+                assert staged.stage.welcome is not None
+                self._owner.admitted(intent, staged.stage.welcome)
 
-    def _remove(self, intent: Intent) -> None:
-        if self._intents and self._intents[0] is intent:
-            self._intents.popleft()
+    def _remove(self, intents: Sequence[Intent]) -> None:
+        gone = {id(intent) for intent in intents}
+        self._intents = deque(intent for intent in self._intents if id(intent) not in gone)
 
     def _failed(self, intent: Intent, why: str) -> None:
         if isinstance(intent, EntryIntent):

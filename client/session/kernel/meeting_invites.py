@@ -137,9 +137,13 @@ class MeetingInvites:
             if isinstance(effect, ev.Tell) and isinstance(effect.event, ev.Roster):
                 roster = effect.event
                 self.book.changed(roster)
-                if roster.invite is not None:
-                    room.effects[i] = ev.Tell(replace(roster, label=self.book.label(roster.invite)))
+                added = tuple(self._labelled(newcomer) for newcomer in roster.added)
+                room.effects[i] = ev.Tell(replace(roster, added=added))
         self.book.taken_back |= room.feature(Revocation).revoked
+
+    def _labelled(self, newcomer: ev.Newcomer) -> ev.Newcomer:
+        label = None if newcomer.invite is None else self.book.label(newcomer.invite)
+        return replace(newcomer, label=label)
 
 
 def _keys_change(room: RoomSession) -> bool:

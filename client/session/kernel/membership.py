@@ -24,7 +24,7 @@ from snugroom.client.session.kernel.intents import (
 )
 from snugroom.client.session.kernel.journal import Journal
 from snugroom.client.session.kernel.leave_proposals import LeaveProposals
-from snugroom.client.session.kernel.proposals import proposals_for
+from snugroom.client.session.kernel.proposals import Built, proposals_for
 from snugroom.client.session.kernel.rejoin_keys import RejoinKeys
 from snugroom.client.session.kernel.views import (
     PriorState,
@@ -235,49 +235,57 @@ class Membership:
 
     # -- committing ------------------------------------------------------------------------------
 
-    def stage(self, intent: Intent) -> verdict.Staged | None:
-        """Make the commit for an intent; None if nothing is left to do.
+    def stage(self, *intents: Intent) -> verdict.Staged | None:
+        """Make the commit for an intent, or for several newcomers; None if nothing is left to do.
 
         ValidationError if the commit breaks the policy: it is judged like any other before it is sent.
         """
-        built = proposals_for(self, intent, self._rng)
+        built = proposals_for(self, intents, self._rng)
         if built is None:
             return None
-        prior_state = self.prior_state()
-        returned = intent.host_return if isinstance(intent, HostReturnIntent) else None
-        absent = isinstance(intent, RemoveIntent) and intent.absent
-        context = room_state.CommitContext(
-            self.room,
-            prior_state.slot,
-            prior_state.chain,
-            self.ledger.digest(),
-            built.invite,
-            returned,
-            absent,
-        )
-        own = self.own_leaf
-        facts = [proposal_view(p, own) for p in built.proposals]
-        if isinstance(intent, SelfRemoveIntent):
-            facts.append(proposal_view(mls.Remove(intent.leaf), intent.leaf, by_reference=True))
         out = self.rejoin_keys.for_commit()
-        view = prior_state.view(
-            sender=own,
-            proposals=facts,
-            path_leaf=replace(prior_state.members[own], rejoin_key=out.rejoin_key.public),
-            authenticated_data=context.encode(),
-        )
+        view = self._draft(built, out.rejoin_key)
         policy.judge_commit(view)
         stage = self.group.stage(
             built.proposals,
             include_stored=built.references,
-            authenticated_data=context.encode(),
+            authenticated_data=view.authenticated_data,
             force_path=True,
             psks=self._psks,
             leaf_extensions=self._leaf_extensions(out.rejoin_key),
         )
         self.rejoin_keys.sent(out)
         blob = self.cover_commit([*built.carried, stage.message], gate(self.pass_here(stage.group)))
-        return verdict.Staged(intent, prior_state.slot, blob, stage, view)
+        return verdict.Staged(tuple(built.intents), view.slot, blob, stage, view)
+
+    def check(self, *intents: Intent) -> None:
+        """Raise ValidationError if the commit for these intents breaks the policy; change nothing."""
+        built = proposals_for(self, intents, self._rng)
+        if built is not None:
+            policy.judge_commit(self._draft(built, self.rejoin_keys.for_commit().rejoin_key))
+
+    def _draft(self, built: Built, rejoin_key: SigningKey) -> CommitView:
+        """Return the facts of our commit with that content, as the others will see them."""
+        prior_state, own = self.prior_state(), self.own_leaf
+        (first, *_) = built.intents
+        context = room_state.CommitContext(
+            self.room,
+            prior_state.slot,
+            prior_state.chain,
+            self.ledger.digest(),
+            tuple(built.invites),
+            first.host_return if isinstance(first, HostReturnIntent) else None,
+            isinstance(first, RemoveIntent) and first.absent,
+        )
+        facts = [proposal_view(p, own) for p in built.proposals]
+        if isinstance(first, SelfRemoveIntent):
+            facts.append(proposal_view(mls.Remove(first.leaf), first.leaf, by_reference=True))
+        return prior_state.view(
+            sender=own,
+            proposals=facts,
+            path_leaf=replace(prior_state.members[own], rejoin_key=rejoin_key.public),
+            authenticated_data=context.encode(),
+        )
 
     def pass_here(self, group: mls.GroupView) -> bytes:
         """Return what opens the gate of that epoch where the room is now."""

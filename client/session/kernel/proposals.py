@@ -32,43 +32,53 @@ class State(Protocol):
 class Built:
     """Proposals of a commit."""
 
+    intents: Sequence[intents.Intent]  # those that it carries out
     proposals: Sequence[mls.Proposal]
     references: Sequence[bytes] = ()  # of stored proposals
     carried: Sequence[bytes] = ()  # the messages of those
-    invite: int | None = None  # the one that admits the newcomer
+    invites: Sequence[int] = ()  # the one that admits each newcomer, in the order of the Adds
 
 
-def proposals_for(state: State, intent: intents.Intent, rng: Rng) -> Built | None:
-    """Return the content of the commit for an intent; None if nothing is left to do."""
+def proposals_for(state: State, wanted: Sequence[intents.Intent], rng: Rng) -> Built | None:
+    """Return the content of the commit for an intent or for several newcomers; None if nothing is to do."""
+    if all(isinstance(intent, intents.AddIntent) for intent in wanted):
+        return _additions(state, [each for each in wanted if isinstance(each, intents.AddIntent)], rng)
+    (intent,) = wanted
     link = mls.PreSharedKey.external(policy.LINK_PSK_ID, rng)
     members = {m.leaf: m.leaf_node.signature_key for m in state.group.members()}
-    if isinstance(intent, intents.AddIntent):
-        if intent.key_package.leaf_node.signature_key in members.values():
-            return None
-        return Built([link, mls.Add(intent.key_package)], invite=intent.invite)
     if isinstance(intent, intents.RejoinIntent):
         key = intent.key_package.leaf_node.signature_key
         leaf = next((leaf for leaf, k in members.items() if k == key), None)
         ticket = RejoinTicket.decode(intent.ticket)
         if leaf is None or any(r.nonce == ticket.nonce for r in state.ledger.rejoins):
             return None
-        return Built([mls.Remove(leaf), link, mls.Add(intent.key_package)])
+        return Built(wanted, [mls.Remove(leaf), link, mls.Add(intent.key_package)])
     if isinstance(intent, intents.HostReturnIntent):
         return _host_return(state, intent, link)
     if isinstance(intent, intents.RemoveIntent):
         if members.get(intent.leaf) != intent.signature_key:
             return None
-        return Built([mls.Remove(intent.leaf)])
+        return Built(wanted, [mls.Remove(intent.leaf)])
     if isinstance(intent, intents.PolicyIntent):
         changed = intent.change(state.policy)
-        if changed is None:
-            return None
-        return Built([_with_policy(state, changed)])
+        return None if changed is None else Built(wanted, [_with_policy(state, changed)])
     if isinstance(intent, intents.SelfRemoveIntent):
         if intent.leaf not in members or intent.reference not in state.group.stored_proposals:
             return None
-        return Built([], [intent.reference], [intent.proposal])
-    return Built([]) if intent.epoch == state.group.epoch else None
+        return Built(wanted, [], [intent.reference], [intent.proposal])
+    assert isinstance(intent, intents.HealIntent)
+    return Built(wanted, []) if intent.epoch == state.group.epoch else None
+
+
+def _additions(state: State, wanted: Sequence[intents.AddIntent], rng: Rng) -> Built | None:
+    """Return the Adds of all newcomers who are no members yet, with one PSK (SNUG-10)."""
+    members = {m.leaf_node.signature_key for m in state.group.members()}
+    new = [each for each in wanted if each.key_package.leaf_node.signature_key not in members]
+    if not new:
+        return None
+    link = mls.PreSharedKey.external(policy.LINK_PSK_ID, rng)
+    adds = [mls.Add(each.key_package) for each in new]
+    return Built(new, [link, *adds], invites=[each.invite for each in new])
 
 
 def _with_policy(state: State, changed: Policy) -> mls.Proposal:
@@ -92,4 +102,5 @@ def _host_return(state: State, intent: intents.HostReturnIntent, link: mls.Propo
         return None
     hosts = (set(state.policy.hosts) - {old.leaf_node.signature_key}) | {leaf.signature_key}
     changed = replace(state.policy, version=state.policy.version + 1, hosts=tuple(sorted(hosts)))
-    return Built([mls.Remove(old.leaf), link, mls.Add(intent.key_package), _with_policy(state, changed)])
+    replacement = [mls.Remove(old.leaf), link, mls.Add(intent.key_package)]
+    return Built([intent], [*replacement, _with_policy(state, changed)])

@@ -191,11 +191,10 @@ def tell_roster(room: Room, change: Change | None = None) -> None:
         ev.Roster(
             room.membership.group.epoch,
             members,
-            tuple(ev.Member(leaf, name, leaf in hosts) for leaf, name in added),
+            tuple(ev.Newcomer(leaf, name, leaf in hosts, invite, None) for leaf, name, invite in added),
             tuple(ev.Member(leaf, name, False) for leaf, name, _ in removed),
             None if change is None else change.by,
             change is not None and change.rejoined,
-            None if change is None else change.invite,
             left=() if change is None else tuple(sorted(change.left)),
         )
     )

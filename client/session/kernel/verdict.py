@@ -42,7 +42,7 @@ class Stuck:
 class Staged:
     """Our own commit, made but not yet accepted in a slot."""
 
-    intent: Intent
+    intents: tuple[Intent, ...]  # several: newcomers whom it adds together
     slot: int
     blob: bytes
     stage: mls.Stage
@@ -54,12 +54,12 @@ class Change:
     """The changes by an adopted commit."""
 
     by: int
-    added: tuple[tuple[int, str], ...]  # (leaf, name)
+    #: (leaf, name, invite; at a rejoin, of its first entry)
+    added: tuple[tuple[int, str, int | None], ...]
     removed: tuple[tuple[int, str, bytes], ...]  # (leaf, name, signature key)
     rejoined: bool
     policy_before: Policy
     policy_after: Policy
-    invite: int | None  # the added member's invite; at a rejoin, of its first entry
     left: frozenset[int]  # removed leaves that proposed it themselves, or were away
     returned: bool = False  # a host has come back by the host key (SNUG-9)
     rotated: bool = False  # the hosts' keys have changed

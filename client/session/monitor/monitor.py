@@ -195,7 +195,7 @@ class Monitor(Feature):
         m = self.room.membership
         for leaf, _, _ in change.removed:
             self._forget(leaf)
-        for leaf, _ in change.added:
+        for leaf, _, _ in change.added:
             self._heartbeats.member_joined(leaf, m.journal.slot)
         for authenticator, over in self._epochs.items():
             if over is None:

@@ -41,7 +41,7 @@ class UnreadableCommits:
         who = self._members.name(leaf)
         if len(victims) == 2:
             self._room.tell(sentences.alarm("unreadable_commit", who=who, leaf=leaf))
-        for victim, name in change.added:
+        for victim, name, _ in change.added:
             pair = (m.signature_key(victim) or b"", key)
             self._unread[pair] = self._unread.get(pair, 0) + 1
             trim(self._unread)

@@ -7,6 +7,7 @@ import "./quick_subtle";
 import { concat, hex, systemRng, unhex, utf8 } from "../../../client/web/src/crypto/bytes";
 import { H } from "../../../client/web/src/crypto/kdf";
 import * as mls from "../../../client/web/src/mls";
+import { makeWelcome } from "../../../client/web/src/mls/makeWelcome";
 import { lines, answer as tell } from "./lines.mjs";
 
 type Json = Record<string, unknown>;
@@ -145,6 +146,7 @@ class Member {
       } else chosen.set(hex(reference), reference);
     }
     this.#stage = await this.#in.stage(proposals, {
+      makeWelcome,
       includeStored: [...chosen.values()],
       authenticatedData: bytes(request["authenticatedData"]),
       forcePath: request["forcePath"] === true,

@@ -5,11 +5,11 @@ import { type Sentence, sentence } from "../words/sentence";
 /** Return the notes about members who have joined or left, with the member responsible for it. */
 export function rosterNotes(event: EventOf<"Roster">): Sentence[] {
   const by = event.members.find(({ leaf }) => leaf === event.by)?.name ?? null;
-  const came = event.added.map(({ name }) => {
+  const came = event.added.map(({ name, label, invite }) => {
     if (event.rejoined) return sentence("note.back", { name });
     if (by === null) return sentence("note.came", { name });
-    if (event.label) return sentence("note.came_by_label", { name, by, label: event.label });
-    if (event.invite === 0) return sentence("note.came_by_open", { name, by });
+    if (label) return sentence("note.came_by_label", { name, by, label });
+    if (invite === 0) return sentence("note.came_by_open", { name, by });
     return sentence("note.came_by", { name, by });
   });
   if (event.rejoined) return came;

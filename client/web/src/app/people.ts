@@ -41,7 +41,7 @@ export class People {
 
   roster(event: EventOf<"Roster">, now: number): void {
     const by = event.by === null ? null : (event.members.find(({ leaf }) => leaf === event.by)?.name ?? null);
-    const added = new Set(event.added.map(({ leaf }) => leaf));
+    const added = new Map(event.added.map((each) => [each.leaf, each]));
     const here = new Set(event.members.map(({ leaf }) => leaf));
     for (const leaf of [...this.#entries.keys()]) if (!here.has(leaf)) this.#entries.delete(leaf);
     for (const { leaf, name, host } of event.members) {
@@ -49,9 +49,10 @@ export class People {
       // a leaf with another name, or an added one, is a new member, even if the leaf was occupied before
       if (known !== undefined && known.name === name && (!added.has(leaf) || event.rejoined)) known.host = host;
       else {
-        const invite = !added.has(leaf) ? null : (event.label ?? (event.invite === 0 ? "" : null));
+        const newcomer = added.get(leaf);
+        const invite = newcomer?.label ?? (newcomer?.invite === 0 ? "" : null);
         this.#entries.set(leaf, {
-          leaf, name, host, since: now, admittedBy: added.has(leaf) ? by : null, invite, state: null, hand: null,
+          leaf, name, host, since: now, admittedBy: newcomer ? by : null, invite, state: null, hand: null,
           standing: "none", contact: null, newSince: null, compared: false, page: null,
         });
       }

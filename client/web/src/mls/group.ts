@@ -30,7 +30,8 @@ import * as validate from "./validate";
 import { must } from "./validate";
 import type { ResolvedProposal } from "./validateCommit";
 import { GroupView } from "./view";
-import { join, makeWelcome } from "./welcome";
+import type { makeWelcome } from "./makeWelcome";
+import { join } from "./welcome";
 
 export interface StageOptions {
   /** References of the stored proposals to commit. */
@@ -41,6 +42,8 @@ export interface StageOptions {
   readonly leafExtensions?: readonly Extension[];
   readonly private?: boolean;
   readonly psks?: Psks;
+  /** Of `makeWelcome.ts`; without it, the stage has no Welcome for those whom it adds. */
+  readonly makeWelcome?: typeof makeWelcome | undefined;
 }
 
 export interface ProposeOptions {
@@ -227,7 +230,7 @@ export class Group extends GroupView {
       psks: options.psks ?? NO_PSKS,
       rng: this.#rng,
     });
-    const welcome = staged.added.length === 0 ? null : await makeWelcome(staged, this.#rng);
+    const welcome = staged.added.length === 0 ? null : ((await options.makeWelcome?.(staged, this.#rng)) ?? null);
     for (const secret of [staged.next.joinerSecret, staged.next.welcomeSecret]) secret.fill(0);
     for (const { secret } of staged.pathSecrets) secret.fill(0);
     const stage = new Stage(state, new Group(staged.next.state, this.#rng, false), {

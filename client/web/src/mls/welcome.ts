@@ -1,78 +1,31 @@
 /**
- * Welcomes (RFC 9420 section 12.4.3.1): creating one for the added members, and joining with one.
+ * Joining with a Welcome (RFC 9420 section 12.4.3.1); `makeWelcome.ts` creates it.
  *
  * Each rule of a Welcome, MLS-12.4.3.1-1 to 10, is thrown as ValidationError and numbered as in Python.
  */
 
-import { encode } from "ts-mls/codec/tlsEncoder.js";
-import { decryptWithLabel, encryptWithLabel } from "ts-mls/crypto/hpke.js";
-import { type GroupInfo, extractWelcomeSecret, signGroupInfo, verifyGroupInfoSignature } from "ts-mls/groupInfo.js";
-import { groupSecretsEncoder } from "ts-mls/groupSecrets.js";
+import { decryptWithLabel } from "ts-mls/crypto/hpke.js";
+import { type GroupInfo, extractWelcomeSecret, verifyGroupInfoSignature } from "ts-mls/groupInfo.js";
 import { deriveKeySchedule } from "ts-mls/keySchedule.js";
 import { encodeLeafNode } from "ts-mls/leafNode.js";
-import { encodeMlsMessage } from "ts-mls/message.js";
 import { accumulatePskSecret } from "ts-mls/pskIndex.js";
-import { encodeRatchetTree, filteredDirectPathAndCopathResolution } from "ts-mls/ratchetTree.js";
+import { filteredDirectPathAndCopathResolution } from "ts-mls/ratchetTree.js";
 import { toLeafIndex } from "ts-mls/treemath.js";
 import { treeHashRoot } from "ts-mls/treeHash.js";
-import { encryptGroupInfo, welcomeKey, welcomeNonce, type EncryptedGroupSecrets } from "ts-mls/welcome.js";
-import { type Bytes, hex, type Rng, same } from "../crypto/bytes";
+import { welcomeKey, welcomeNonce } from "ts-mls/welcome.js";
+import { type Bytes, hex, same } from "../crypto/bytes";
 import { AuthenticationError, MalformedError, MissingKeyError } from "../crypto/errors";
 import type { X25519Key } from "../crypto/primitives";
-import { deriveUpwards, type StagedCommit } from "./commit";
+import { deriveUpwards } from "./commit";
 import type { KeyPackageBundle } from "./keyPackage";
 import { decodeMessage, MLS10, readGroupInfo, readGroupSecrets, readTree, suiteName, versionName } from "./read";
 import { decode } from "./reader";
-import { keyPackageOf } from "./shapes";
 import { noRng, type Psks, verifyLeaf } from "./proposals";
 import { type EpochState, enterEpoch } from "./state";
-import { handle, hash, kdf, macMatches, NH, open, pickGrease, refHash, signature, SUITE, suiteWith } from "./suite";
+import { handle, hash, kdf, macMatches, NH, open, signature, SUITE, suiteWith } from "./suite";
 import { ExtensionType } from "./types";
 import * as validate from "./validate";
 import { must } from "./validate";
-import { pskIds } from "./validateCommit";
-
-/** Create one Welcome, with the tree inside, for all members that a staged commit adds. */
-export async function makeWelcome(staged: StagedCommit, rng: Rng): Promise<Bytes> {
-  const { state, joinerSecret, welcomeSecret } = staged.next;
-  const cs = suiteWith(rng);
-  const info = await signGroupInfo(
-    {
-      groupContext: state.context,
-      extensions: [
-        { extensionType: ExtensionType.RATCHET_TREE, extensionData: encodeRatchetTree(state.tree) },
-        // GREASE (RFC 9420 13.5), so that other implementations' tolerance is always exercised
-        { extensionType: pickGrease(rng), extensionData: rng((rng(1)[0] ?? 0) % 16) },
-      ],
-      confirmationTag: state.confirmationTag,
-      signer: state.ownLeaf,
-    },
-    handle(state.signatureKey),
-    signature,
-  );
-  const encryptedGroupInfo = await encryptGroupInfo(info, welcomeSecret, cs);
-  const secrets: EncryptedGroupSecrets[] = [];
-  for (const [leaf, keyPackage] of staged.added) {
-    const path = staged.pathSecrets.find(({ nodeIndex }) => validate.isBelow(2 * leaf, nodeIndex));
-    const plain = encode(groupSecretsEncoder)({
-      joinerSecret,
-      pathSecret: path?.secret,
-      psks: pskIds(staged.items),
-    });
-    const key = handle<Parameters<typeof encryptWithLabel>[0]>(keyPackage.initKey as Bytes);
-    const { enc, ct } = await encryptWithLabel(key, "Welcome", encryptedGroupInfo, plain, cs.hpke);
-    plain.fill(0);
-    secrets.push({
-      newMember: refHash("MLS 1.0 KeyPackage Reference", keyPackageOf(keyPackage).encoded),
-      encryptedGroupSecrets: { kemOutput: enc, ciphertext: ct },
-    });
-  }
-  return encodeMlsMessage({
-    version: versionName(MLS10),
-    wireformat: "mls_welcome",
-    welcome: { cipherSuite: suiteName(SUITE), secrets, encryptedGroupInfo },
-  }) as Bytes;
-}
 
 const RULE = "12.4.3.1-";
 

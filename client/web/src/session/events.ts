@@ -134,6 +134,13 @@ export interface Member {
   readonly host: boolean;
 }
 
+/** A member that a commit has added, or put back in place of its old leaf. */
+export interface Newcomer extends Member {
+  /** The invite that admitted it, and the invite's label here: null if another host made it. */
+  readonly invite: number | null;
+  readonly label: string | null;
+}
+
 export interface Known extends Member {
   /** The comparison did not cover the member. */
   readonly newSince: boolean;
@@ -192,12 +199,10 @@ export interface Roster {
   readonly type: "Roster";
   readonly epoch: number;
   readonly members: readonly Member[];
-  readonly added: readonly Member[];
+  readonly added: readonly Newcomer[];
   readonly removed: readonly Member[];
   readonly by: number | null;
   readonly rejoined: boolean;
-  readonly invite: number | null;
-  readonly label: string | null;
   /** Removed leaves that left by themselves. */
   readonly left: readonly number[];
 }

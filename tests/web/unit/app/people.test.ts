@@ -38,13 +38,13 @@ test("a tile says that video is spared without a subscription, and not when vide
 test("those are ticked with whom we have compared, and a newcomer at the same leaf is not", () => {
   const people = new People();
   const member = (leaf: number, name: string) => ({ leaf, name, host: leaf === 0 });
-  const roster = { type: "Roster", epoch: 1, removed: [], by: 0, rejoined: false, invite: null, label: null, left: [] } as const;
+  const roster = { type: "Roster", epoch: 1, removed: [], by: 0, rejoined: false, left: [] } as const;
   const own = { mic: true, camera: true, screen: false, hand: false, recording: false };
   const ticks = (): unknown => people.list(0, own, new Map()).map(({ name, compared }) => [name, compared]);
   people.roster({ ...roster, members: [member(0, "Ada"), member(1, "Bo")], added: [] }, 1);
   const answered = { leaf: 1, name: "Bo", same: true, both: true };
   people.told({ type: "CodeAnswers", epoch: 1, by: 0, members: [answered], text: { key: "verbatim" } });
   assert.deepEqual(ticks(), [["Ada", false], ["Bo", true]]);
-  people.roster({ ...roster, members: [member(0, "Ada"), member(1, "Bo")], added: [member(1, "Bo")] }, 2);
+  people.roster({ ...roster, members: [member(0, "Ada"), member(1, "Bo")], added: [{ ...member(1, "Bo"), invite: 0, label: "" }] }, 2);
   assert.deepEqual(ticks(), [["Ada", false], ["Bo", false]]);
 });

@@ -71,7 +71,7 @@ const ADA = { leaf: 0, name: "Ada", host: true };
 const BO = { leaf: 1, name: "Bo", host: false };
 
 const roster = (over: Partial<EventOf<"Roster">> = {}): EventOf<"Roster"> => ({
-  type: "Roster", epoch: 1, members: [ADA], added: [], removed: [], by: null, rejoined: false, invite: null, label: null,
+  type: "Roster", epoch: 1, members: [ADA], added: [], removed: [], by: null, rejoined: false,
   left: [], ...over,
 });
 const knocked = (knock: number, name: string): EventOf<"Knocked"> => ({
@@ -306,9 +306,9 @@ describe("the store", () => {
   it("tells who came in and went, by whose word, and not who was there before us", async () => {
     const tab = await open();
     assert.deepEqual(notes(), []);
-    tab.events(roster({ members: [ADA, BO], added: [BO], by: 0, invite: 0 }));
+    tab.events(roster({ members: [ADA, BO], added: [{ ...BO, invite: 0, label: null }], by: 0 }));
     tab.events(roster({ removed: [BO], by: 0 }));
-    tab.events(roster({ members: [ADA, BO], added: [BO], by: 0, invite: 5, label: "Bo" }));
+    tab.events(roster({ members: [ADA, BO], added: [{ ...BO, invite: 5, label: "Bo" }], by: 0 }));
     tab.events(roster({ removed: [BO], by: 0, left: [1] }));
     assert.deepEqual(notes(), ["note.came_by_open", "note.removed", "note.came_by_label", "note.left"]);
     assert.equal(store.unread.value, 0, "notes are not messages");
@@ -318,7 +318,7 @@ describe("the store", () => {
     const tab = await open();
     tab.events(knocked(1, "Bo"), knocked(2, "Bo"), knocked(3, "Cem"));
     store.do.admit(1);
-    tab.events(roster({ members: [ADA, BO], added: [BO], by: 0, invite: 0 }));
+    tab.events(roster({ members: [ADA, BO], added: [{ ...BO, invite: 0, label: null }], by: 0 }));
     assert.deepEqual(store.knocks.value.map(({ knock }) => knock), [2, 3]);
     tab.tell(counts([2]));
     assert.deepEqual(store.knocks.value.map(({ knock }) => knock), [2]);
@@ -402,7 +402,7 @@ describe("the store", () => {
   it("takes nothing of a meeting over into the next", async () => {
     const tab = await open();
     tab.events(
-      roster({ members: [ADA, BO], added: [BO], by: 0, invite: 0 }),
+      roster({ members: [ADA, BO], added: [{ ...BO, invite: 0, label: null }], by: 0 }),
       knocked(1, "Cem"),
       { type: "Said", leaf: 1, name: "Bo", text: "A secret", id: "1" },
       { type: "Alarm", kind: "two_stories", text: sentence("alarm.two_stories", { slot: 1 }) },

@@ -7,7 +7,7 @@ import { ValidationError } from "../../../../client/web/src/crypto/errors";
 import * as policy from "../../../../client/web/src/crypto/agreed/policy";
 import { type CommitFacts, CommitView, type ExtensionView, type LeafView, type ProposalKind, type ProposalView } from "../../../../client/web/src/crypto/agreed/commitView";
 import { Ledger } from "../../../../client/web/src/crypto/agreed/ledger";
-import { Policy } from "../../../../client/web/src/crypto/agreed/roomState";
+import { CommitContext, Policy } from "../../../../client/web/src/crypto/agreed/roomState";
 
 type Json = null | boolean | number | string | readonly Json[] | { readonly [key: string]: Json };
 
@@ -119,6 +119,24 @@ const numbered = (n: number, size: number): Bytes => {
   return made;
 };
 
+/** The host adds that many with one commit, by the same open invite. */
+const batch = (size: number, invites = size): CommitFacts => {
+  const one = named("valid: add, open invite");
+  const [psk, eve] = one.proposals;
+  assert.ok(psk && eve?.added);
+  const { added } = eve;
+  const adds = Array.from({ length: size }, (_, n) => ({
+    ...eve,
+    added: {
+      ...added,
+      signatureKey: numbered(10_000 + n, 32),
+      identity: new TextEncoder().encode(`\0Guest ${n}`) as Bytes,
+    },
+  }));
+  const context = new CommitContext({ ...new CommitView(one).context, invites: Array<number>(invites).fill(7) });
+  return { ...one, proposals: [psk, ...adds], authenticatedData: context.encode() };
+};
+
 test("a room and a ledger can be filled, and no further", async () => {
   const add = named("valid: add, open invite");
   const [ada] = add.members.values();
@@ -135,22 +153,33 @@ test("a room and a ledger can be filled, and no further", async () => {
         },
       ]),
     ]);
-  assert.equal(await judge({ ...add, members: crowd(999) }), null);
-  assert.equal(await judge({ ...add, members: crowd(1000) }), "SNUG-15: more than 1000 members");
+  for (const [count, commit] of [[1, add], [2, batch(2)], [64, batch(64)]] as const) {
+    assert.equal(await judge({ ...commit, members: crowd(1000 - count) }), null);
+    assert.equal(await judge({ ...commit, members: crowd(1001 - count) }), "SNUG-15: more than 1000 members");
+  }
   const full = (size: number): Partial<CommitFacts> => {
     const more = Array.from({ length: size - add.ledger.keys.size }, (_, n) => hex(numbered(n, 32)));
     const ledger = add.ledger.with({ keys: new Set([...add.ledger.keys, ...more]) });
     return { ledger };
   };
-  const last = { ...add, ...full(4095) };
   // the commit's context names the ledger: what is asked here is SNUG-15 alone, which comes after SNUG-1
   const own = (of: CommitFacts): CommitFacts => {
     const { context } = new CommitView(of);
     const data = hex(of.authenticatedData).replace(hex(context.ledger), hex(of.ledger.digest()));
     return { ...of, authenticatedData: unhex(data) };
   };
-  assert.equal(await judge(own(last)), null);
-  assert.equal(await judge(own({ ...add, ...full(4096) })), "SNUG-15: more than 4096 people in one meeting");
+  for (const [count, commit] of [[1, add], [2, batch(2)]] as const) {
+    assert.equal(await judge(own({ ...commit, ...full(4096 - count) })), null);
+    const over = own({ ...commit, ...full(4097 - count) });
+    assert.equal(await judge(over), "SNUG-15: more than 4096 people in one meeting");
+  }
+});
+
+test("a commit adds 64 members, and no more", async () => {
+  assert.equal(await judge(batch(64)), null);
+  assert.equal(await judge(batch(65)), "SNUG-10: too many members are added at once");
+  assert.equal(await judge(batch(64, 63)), "SNUG-12: somebody is added without an invite");
+  assert.equal(await judge(batch(64, 65)), "SNUG-12: an invite is named, and nobody new is added");
 });
 
 const CHECKS: Record<string, (of: Record<string, Json>) => void> = {

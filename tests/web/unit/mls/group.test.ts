@@ -3,6 +3,7 @@ import { test } from "node:test";
 import { type Bytes, hex, systemRng, utf8 } from "../../../../client/web/src/crypto/bytes";
 import { StateError, UnsupportedError, ValidationError } from "../../../../client/web/src/crypto/errors";
 import * as mls from "../../../../client/web/src/mls";
+import { makeWelcome } from "../../../../client/web/src/mls/makeWelcome";
 
 const SUITE = mls.CipherSuite.X25519_AES128GCM_SHA256_ED25519;
 const OTHER = mls.CipherSuite.X25519_CHACHA20POLY1305_SHA256_ED25519;
@@ -33,7 +34,7 @@ async function create(name = "Ada"): Promise<mls.Group> {
 /** `host` lets somebody in; `others` are there and adopt that. */
 async function enter(host: mls.Group, name: string, ...others: readonly mls.Group[]): Promise<mls.Group> {
   const own = await bundle(name);
-  const stage = await host.stage(await admit(own), { psks: PSKS });
+  const stage = await host.stage(await admit(own), { psks: PSKS, makeWelcome });
   for (const group of others) group.adopt(await candidate(group, stage.message));
   host.adopt(stage);
   assert.ok(stage.welcome);
@@ -126,7 +127,7 @@ test("a removed member has no next epoch, and its late messages are not read", a
 test("a client that is in a group refuses a Welcome to a group with the same id (RFC 9420 12.4.3.1)", async () => {
   const ada = await create();
   const own = await bundle("Bo");
-  const { welcome } = await ada.stage(await admit(own), { psks: PSKS });
+  const { welcome } = await ada.stage(await admit(own), { psks: PSKS, makeWelcome });
   assert.ok(welcome);
   const join = (...ids: string[]): Promise<mls.Group> =>
     mls.Group.join(welcome, own, { psks: PSKS, knownGroups: ids.map(utf8), rng: systemRng });
@@ -141,12 +142,12 @@ test("a member that one commit removes and adds again hears that it is removed",
   const ada = await create();
   const key = await mls.generateSignatureKey(SUITE);
   const first = await bundle("Bo", key);
-  const admitted = await ada.stage(await admit(first), { psks: PSKS });
+  const admitted = await ada.stage(await admit(first), { psks: PSKS, makeWelcome });
   ada.adopt(admitted);
   assert.ok(admitted.welcome);
   const bo = await mls.Group.join(admitted.welcome, first, { psks: PSKS, rng: systemRng });
   const again = await bundle("Bo", key);
-  const stage = await ada.stage([mls.remove(1), ...(await admit(again))], { psks: PSKS });
+  const stage = await ada.stage([mls.remove(1), ...(await admit(again))], { psks: PSKS, makeWelcome });
   assert.equal((await candidate(bo, stage.message)).removesUs, true);
   assert.deepEqual([stage.added, stage.removed], [[1], [1]]);
   ada.adopt(stage);

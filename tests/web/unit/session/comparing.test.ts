@@ -158,7 +158,7 @@ test("a comparison that is not possible is refused with a sentence", async () =>
 test("digits of an epoch in which somebody has just come in must be named", async () => {
   const world = await three();
   const ada = world.room(0);
-  await world.commit(0, { added: [{ leaf: 2, name: "Cem" }], invite: 0 }, [ada]);
+  await world.commit(0, { added: [{ leaf: 2, name: "Cem", invite: 0 }] }, [ada]);
   const comparing = ada.feature(Comparing);
   assert.match(await refused(() => comparing.compared(true, "", world.now)), /somebody has just come in/);
   await world.run(11);

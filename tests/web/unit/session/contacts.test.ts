@@ -140,17 +140,19 @@ test("invites: drawn, told apart, used, taken back", () => {
     type: "Roster",
     epoch: 1,
     members: [],
-    added: [{ leaf: 1, name: "Bo", host: false }],
+    added: [
+      { leaf: 1, name: "Bo", host: false, invite: 5, label: null },
+      { leaf: 2, name: "Cem", host: false, invite: null, label: null },
+      { leaf: 3, name: "Dana", host: false, invite: 9, label: null },
+    ],
     removed: [],
     by: 0,
     rejoined: false,
-    invite: 5,
-    label: null,
     left: [],
   };
   book.changed(roster);
-  assert.equal(book.cameIn(5), "Bo");
-  book.changed({ ...roster, added: [], removed: [{ leaf: 1, name: "Bo", host: false }], invite: null });
+  assert.deepEqual([book.cameIn(5), book.cameIn(9)], ["Bo", "Dana"], "each by its own");
+  book.changed({ ...roster, added: [], removed: [{ leaf: 1, name: "Bo", host: false }] });
   assert.equal(book.removedWith(5), "Bo");
   book.takenBack.add(77);
   const m = { ledger: new Ledger({ revoked: new Set([5]) }) } as unknown as Membership;
@@ -162,6 +164,7 @@ test("invites: drawn, told apart, used, taken back", () => {
       [0, "", false, 0, false],
       [5, "Bo", false, 1, true],
       [6 | SINGLE_USE, "", true, 0, false],
+      [9, null, false, 1, false],
       [77, null, false, 0, true],
     ],
   );

@@ -13,6 +13,7 @@ import {
   REJOIN_EXTENSION, REJOIN_KEY_EXTENSION,
 } from "../../../../client/web/src/crypto/agreed/roomState";
 import * as mls from "../../../../client/web/src/mls";
+import { makeWelcome } from "../../../../client/web/src/mls/makeWelcome";
 import { Contacts } from "../../../../client/web/src/session/entry/contacts";
 import type { Effect } from "../../../../client/web/src/session/events";
 import { Vouching } from "../../../../client/web/src/session/features/identity";
@@ -129,7 +130,7 @@ test("an answer by who is no host of the meeting leads nowhere", async () => {
       seeded("group"),
     );
     const newcomer = await mls.KeyPackageIn.decode(opened.keyPackage).verify(SUITE, START);
-    const { welcome } = await group.stage([mls.add(newcomer)], { forcePath: true });
+    const { welcome } = await group.stage([mls.add(newcomer)], { forcePath: true, makeWelcome });
     assert.ok(welcome);
     const some = new Uint8Array(32).fill(9);
     const answer: Answer = {

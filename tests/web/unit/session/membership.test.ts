@@ -85,8 +85,8 @@ test("the changes of an adopted commit are told", async () => {
     [[1, "Bo"]],
   );
   assert.deepEqual(
-    [change.by, change.rejoined, change.left.size, change.invite],
-    [0, false, 0, null],
+    [change.by, change.rejoined, change.left.size, change.added],
+    [0, false, 0, []],
   );
   assert.equal(cem.name(1), "somebody");
   assert.equal(cem.who(2), "Cem");

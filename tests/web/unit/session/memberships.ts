@@ -17,6 +17,7 @@ import { SigningKey } from "../../../../client/web/src/crypto/kdf";
 import * as envelope from "../../../../client/web/src/crypto/agreed/envelope";
 import * as mls from "../../../../client/web/src/mls";
 import type { Intent } from "../../../../client/web/src/session/kernel/intents";
+import { load } from "../../../../client/web/src/session/kernel/load";
 import { exported, Membership, SUITE } from "../../../../client/web/src/session/kernel/membership";
 import { rejoinKeyExtension } from "../../../../client/web/src/session/kernel/views";
 import { BUCKETS } from "../../../../client/web/src/wire/limits";
@@ -33,7 +34,8 @@ export interface Person {
   readonly bundle: mls.KeyPackageBundle;
 }
 
-export async function person(name: string): Promise<Person> {
+/** `seed` decides the HPKE keys. */
+export async function person(name: string, seed = name): Promise<Person> {
   const key = await mls.generateSignatureKey(SUITE);
   const rejoinKey = await SigningKey.fresh();
   const bundle = await mls.createKeyPackage(SUITE, {
@@ -42,12 +44,13 @@ export async function person(name: string): Promise<Person> {
     supports: [POLICY_EXTENSION, REJOIN_EXTENSION, REJOIN_KEY_EXTENSION],
     leafExtensions: [rejoinKeyExtension(rejoinKey)],
     lifetime: { notBefore: NOW - 3600, notAfter: NOW + 3600 },
-    rng: seeded(name),
+    rng: seeded(seed),
   });
   return { key, rejoinKey, bundle };
 }
 
 export async function hosted(mode: Mode = Mode.ASK): Promise<Membership> {
+  await load();
   const ada = await person("Ada");
   const seed = await HostSeed.fromRandom(seeded("host seed"));
   const first = new Policy({ version: 1, hosts: [ada.key.public], hostPublic: seed.hostPublic, mode });
@@ -72,8 +75,9 @@ export async function hosted(mode: Mode = Mode.ASK): Promise<Membership> {
 export const enter = async (
   name: string,
   invite: number,
+  seed = name,
 ): Promise<Intent & Omit<Person, "key">> => {
-  const { bundle, rejoinKey } = await person(name);
+  const { bundle, rejoinKey } = await person(name, seed);
   return { type: "AddIntent", knock: 1, keyPackage: bundle.keyPackage, invite, name, bundle, rejoinKey };
 };
 

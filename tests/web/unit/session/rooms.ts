@@ -409,7 +409,6 @@ export class Room {
       rejoined: false,
       policyBefore: this.membership.policy,
       policyAfter: this.membership.policy,
-      invite: null,
       left: new Set(),
       returned: false,
       rotated: false,

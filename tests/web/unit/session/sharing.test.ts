@@ -58,7 +58,7 @@ test("whoever comes in is told all states, and an older word than the last is no
   await ada.act(ada.feature(States).set({ ...OFF, mic: true }, world.now));
   await world.run(2);
   const before = world.opened.length;
-  await world.commit(0, { added: [{ leaf: 2, name: "Cem" }] });
+  await world.commit(0, { added: [{ leaf: 2, name: "Cem", invite: 0 }] });
   await world.run(1);
   assert.equal(world.opened.length, before + 1); // Bo has set none, and says none
   await cem.hear(ada, { type: "state", ...OFF, camera: true }, 0);
@@ -110,7 +110,7 @@ test("a member who runs another page is shown to all, once", async () => {
     /^“Cem” runs another page than you: 2 of 3 people here run the same one\. The server of that page/,
   );
   assert.match(cem.alarms("page_differs")[0] ?? "", /^“Ada” and “Bo” run another page than you: 1 of 3/);
-  await world.commit(0, { added: [{ leaf: 2, name: "Cem" }] });
+  await world.commit(0, { added: [{ leaf: 2, name: "Cem", invite: 0 }] });
   await world.run(2);
   assert.equal(ada.alarms("page_differs").length, 1); // said again, and no news
   await bo.hear(cem, { type: "page", hash: new Uint8Array(32).fill(3), keys: [] });

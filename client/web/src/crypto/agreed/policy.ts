@@ -14,7 +14,7 @@ import { among, type Bytes, hex, same, utf8 } from "../bytes";
 import { MalformedError, SnugCryptoError, ValidationError } from "../errors";
 import { verify } from "../kdf";
 import { canonicalOrigin } from "../entry/invite";
-import { checkName, checkText, loadLookAlikes, lookAlike } from "./names";
+import { checkName, checkText, loadLookAlikes, skeletons } from "./names";
 import { LEDGER_KEYS_MAX, REJOINS_MAX, REJOIN_SLOTS } from "./ledger";
 import * as roomState from "./roomState";
 
@@ -24,6 +24,8 @@ export const REQUIRED_CAPABILITIES = 0x0003;
 export const EXTERNAL_SENDERS = 0x0005;
 export const SUITES: ReadonlySet<number> = new Set([0x0001, 0x0003]);
 export const MEMBERS_MAX = 1000;
+/** Maximum number of members that one commit adds. */
+export const ADDS_MAX = 64;
 /** Maximum number of slots between the signature of a host's return and its commit. */
 export const RETURN_SLOTS = 16;
 /** Number of slots without a commit of a host after which any member may commit a host's return. */
@@ -209,53 +211,68 @@ async function snug9(v: CommitView): Promise<void> {
   if (!alone || !same(second[1], expected)) throw broken(9, "return_more");
 }
 
-/** An added member holds the link's secret: a server that swaps a KeyPackage cannot add anybody. */
+/**
+ * Added members hold the link's secret: a server that swaps a KeyPackage cannot add anybody.
+ *
+ * One PSK is part of the epoch's secrets for all added members alike.
+ */
 function snug10(v: CommitView): void {
   const [adds, psks] = [v.of("add"), v.of("psk")];
-  if (adds.length > 1) throw broken(10, "adds");
-  if (psks.length !== adds.length) throw broken(10, "add_psk");
+  if (adds.length > ADDS_MAX) throw broken(10, "adds");
+  if (psks.length !== (adds.length > 0 ? 1 : 0)) throw broken(10, "add_psk");
   if (psks.some((p) => !p.pskExternal || !same(p.pskId, LINK_PSK_ID))) throw broken(10, "psk");
 }
 
-/** Signature keys are never reused, and no two present members have names that look alike. */
+/**
+ * Signature keys are never reused, and no two present members have names that look alike.
+ *
+ * Each added member is compared with those that the same commit adds before it, too.
+ */
 function snug11(v: CommitView): void {
+  const adds = v.of("add");
+  if (adds.length === 0) return;
   const removed = new Set(v.of("remove").map((p) => p.removed));
-  const rejoining = v.rejoinLeaf !== null;
-  for (const { added } of v.of("add")) {
+  const keys = new Set(v.rejoinLeaf === null ? v.facts.ledger.keys : []);
+  const names = new Set([...v.facts.members].flatMap(([leaf, member]) => (removed.has(leaf) ? [] : looks(member))));
+  for (const { added } of adds) {
     if (added === null) throw broken(11, "no_leaf");
-    if (v.facts.ledger.keys.has(hex(added.signatureKey)) && !rejoining) throw broken(11, "key_seen");
-    const name = allowedName(added);
-    for (const [leaf, member] of v.facts.members)
-      if (!removed.has(leaf) && looksLike(member, name)) throw broken(11, "looks_like");
+    if (keys.has(hex(added.signatureKey))) throw broken(11, "key_seen");
+    allowedName(added);
+    const own = looks(added);
+    if (own.some((each) => names.has(each))) throw broken(11, "looks_like");
+    keys.add(hex(added.signatureKey));
+    for (const each of own) names.add(each);
   }
 }
 
-function allowedName(leaf: LeafView): string {
+function allowedName(leaf: LeafView): void {
   const identity = reading(11, () => roomState.Identity.decode(leaf.identity));
   if (identity.flags !== 0) throw broken(11, "leaf_flags");
-  return checkName(identity.name);
+  checkName(identity.name);
 }
 
-function looksLike(member: LeafView, name: string): boolean {
+/** Return the skeletons of a member's name, numbered: two names look alike if they share one. */
+function looks(member: LeafView): string[] {
   try {
-    return lookAlike(roomState.Identity.decode(member.identity).name, name);
+    return skeletons(roomState.Identity.decode(member.identity).name).map((each, at) => `${at}${each}`);
   } catch (error) {
-    if (error instanceof MalformedError) return false; // a name that cannot be displayed misleads nobody
+    if (error instanceof MalformedError) return []; // a name that cannot be displayed misleads nobody
     throw error;
   }
 }
 
 /** Every new member names an invite that all members see; a single-use invite admits once. */
 function snug12(v: CommitView): void {
-  const { invite, hostReturn } = v.context;
-  if (v.of("add").length === 0 || v.rejoinLeaf !== null || hostReturn !== null) {
-    if (invite !== null) throw broken(12, "invite_named");
-    return;
+  const { invites, hostReturn } = v.context;
+  const used = new Set(v.facts.ledger.used);
+  const count = v.rejoinLeaf !== null || hostReturn !== null ? 0 : v.of("add").length;
+  if (invites.length > count) throw broken(12, "invite_named");
+  if (invites.length < count) throw broken(12, "no_invite");
+  for (const invite of invites) {
+    if (v.facts.ledger.revoked.has(invite)) throw broken(12, "invite_revoked", { invite });
+    if ((invite & roomState.SINGLE_USE) !== 0 && used.has(invite)) throw broken(12, "invite_used", { invite });
+    used.add(invite);
   }
-  if (invite === null) throw broken(12, "no_invite");
-  if (v.facts.ledger.revoked.has(invite)) throw broken(12, "invite_revoked", { invite });
-  if ((invite & roomState.SINGLE_USE) !== 0 && v.facts.ledger.used.has(invite))
-    throw broken(12, "invite_used", { invite });
 }
 
 /** The policy changes one version at a time, and no other part of the context changes. */

@@ -333,8 +333,8 @@ export interface ContextFields {
   readonly chain: Bytes;
   /** H(ledger before this slot), 32 bytes. */
   readonly ledger: Bytes;
-  /** Index of the invite that the added member used. */
-  readonly invite?: number | null;
+  /** Index of the invite that each added member used, in the order of the Adds. */
+  readonly invites?: readonly number[];
   /** SNUG-9. */
   readonly hostReturn?: HostReturn | null;
   /** The removed members were away: their invites stay valid (SNUG-7). */
@@ -347,7 +347,7 @@ export class CommitContext implements ContextFields {
   readonly slot: number;
   readonly chain: Bytes;
   readonly ledger: Bytes;
-  readonly invite: number | null;
+  readonly invites: readonly number[];
   readonly hostReturn: HostReturn | null;
   readonly absent: boolean;
 
@@ -356,15 +356,14 @@ export class CommitContext implements ContextFields {
     this.slot = fields.slot;
     this.chain = fields.chain;
     this.ledger = fields.ledger;
-    this.invite = fields.invite ?? null;
+    this.invites = fields.invites ?? [];
     this.hostReturn = fields.hostReturn ?? null;
     this.absent = fields.absent ?? false;
   }
 
   encode(): Bytes {
     const parts = [uint(1, 1), this.room, uint(this.slot, 8), this.chain, this.ledger];
-    parts.push(flag(this.invite !== null));
-    if (this.invite !== null) parts.push(uint(this.invite, 2));
+    parts.push(uint(this.invites.length, 1), ...this.invites.map((invite) => uint(invite, 2)));
     parts.push(flag(this.hostReturn !== null));
     if (this.hostReturn !== null) parts.push(encodeReturn(this.hostReturn));
     parts.push(flag(this.absent));
@@ -376,14 +375,13 @@ export class CommitContext implements ContextFields {
     const r = new Reader(data);
     if (r.uint(1) !== 1) throw new MalformedError("commit context: the format must be 1");
     const [room, slot, chain, ledger] = [r.take(16), r.uint(8), r.take(32), r.take(32)];
-    const hasInvite = r.uint(1);
-    const invite = hasInvite ? r.uint(2) : null;
+    const invites = several(r.uint(1), () => r.uint(2));
     const hasReturn = r.uint(1);
     const hostReturn = hasReturn ? { slot: r.uint(8), signature: r.take(64) } : null;
     const absent = r.uint(1);
     r.end();
-    if (hasInvite > 1 || hasReturn > 1 || absent > 1)
+    if (hasReturn > 1 || absent > 1)
       throw new MalformedError("commit context: a flag must be 0 or 1");
-    return new CommitContext({ room, slot, chain, ledger, invite, hostReturn, absent: absent === 1 });
+    return new CommitContext({ room, slot, chain, ledger, invites, hostReturn, absent: absent === 1 });
   }
 }

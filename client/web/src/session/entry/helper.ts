@@ -20,6 +20,7 @@ import type { Effect, Knocked } from "../events";
 import type { HealIntent, HostReturnIntent, RejoinIntent } from "../kernel/intents";
 import { FIRST_NUMBER } from "./attendants";
 import { LobbyConnections, daysAround } from "./lobbyConnections";
+import { ticketFrom } from "./tickets";
 import type { Room } from "../kernel/ports";
 import { ticketOf } from "../kernel/views";
 
@@ -165,7 +166,7 @@ export class RejoinHelper {
         const message = hostReturnMessage(m.group.groupId, H(said.keyPackage), said.slot);
         await verify(m.policy.returnPublic, message, said.signature);
       } else {
-        const ticket = await m.ticketFrom(keyPackage);
+        const ticket = await ticketFrom(m, keyPackage);
         // For another group or member, or not signed with the leaf's current key.
         if (ticket?.by !== m.ownLeaf) return null;
       }

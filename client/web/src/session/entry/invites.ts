@@ -93,10 +93,10 @@ export class InviteBook {
       if (index !== undefined && !roster.left.includes(member.leaf) && !roster.rejoined)
         this.#removed.set(index, member.name);
     }
-    if (roster.invite === null) return;
-    for (const member of roster.added) {
-      this.#byLeaf.set(member.leaf, roster.invite);
-      if (!roster.rejoined) this.#cameBy(roster.invite).push(member.name);
+    for (const { leaf, name, invite } of roster.added) {
+      if (invite === null) continue;
+      this.#byLeaf.set(leaf, invite);
+      if (!roster.rejoined) this.#cameBy(invite).push(name);
     }
   }
 

@@ -29,6 +29,7 @@ import { LobbyConnections, daysAround, type PostedMessage } from "./lobbyConnect
 import { type Asked, type From, openWithCards } from "./openedKnocks";
 import { Replies } from "./replies";
 import { IS_FULL, IS_LOCKED, IS_OVER, IS_REPLACED, NO_MEMBER, notAdded } from "./refusals";
+import { ticketFrom } from "./tickets";
 
 /** Remaining seconds of a card below which it is replaced. */
 export const CARD_RENEW = 120;
@@ -386,14 +387,13 @@ export class HostLobby {
   }
 
   async #rejoin(asked: Asked, encoded: Bytes, m: Membership, now: number): Promise<RejoinIntent | null> {
-    const { keyPackage } = asked;
-    if ([...this.#asked.values()].some((a) => same(a.keyPackage.encoded, keyPackage.encoded))) return null;
-    const leaf = m.leafOf(keyPackage.leafNode.signatureKey);
+    if ([...this.#asked.values()].some((a) => same(a.keyPackage.encoded, asked.keyPackage.encoded))) return null;
+    const leaf = m.leafOf(asked.keyPackage.leafNode.signatureKey);
     if (leaf === null && m.ledger.keys.has(asked.who)) await this.#turnAway(asked, NO_MEMBER);
     if (leaf === null || now - (this.#rejoinedAt.get(leaf) ?? 0) < REJOIN_EVERY) return null;
     let ticket: RejoinTicket | null;
     try {
-      ticket = await m.ticketFrom(keyPackage);
+      ticket = await ticketFrom(m, asked.keyPackage);
     } catch (error) {
       if (!(error instanceof ValidationError)) throw error;
       await this.#turnAway(asked, IS_REPLACED);
@@ -404,7 +404,7 @@ export class HostLobby {
     this.#asked = new Map([...this.#asked].filter(([number, a]) => number > 0 || a.who !== asked.who));
     const knock = this.#rejoining--;
     this.#asked.set(knock, asked);
-    return { type: "RejoinIntent", knock, keyPackage, ticket: encoded, name: m.name(leaf) };
+    return { type: "RejoinIntent", knock, keyPackage: asked.keyPackage, ticket: encoded, name: m.name(leaf) };
   }
 
   /** Return the numbers of the knocks that wait for our answer, except those that another host has admitted. */

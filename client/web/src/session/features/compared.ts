@@ -160,11 +160,11 @@ function sentences(change: Change, m: Membership): Sentence[] {
   const by = m.who(change.by);
   const said: Sentence[] = [];
   if (!change.rejoined) {
-    for (const { name } of change.added)
+    for (const { name, invite } of change.added)
       said.push(
-        change.invite === null
+        invite === null
           ? sentence("since.came", { name, by })
-          : sentence("since.came_by", { name, by, invite: inviteName(change.invite, "") }),
+          : sentence("since.came_by", { name, by, invite: inviteName(invite, "") }),
       );
     for (const { leaf, name } of change.removed)
       said.push(

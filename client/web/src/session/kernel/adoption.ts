@@ -19,6 +19,8 @@ export class Adoption {
   /** The removed leaves whose members neither left nor came back at another leaf. */
   readonly evicted: ReadonlySet<number>;
   readonly #added: readonly mls.Member[];
+  /** The added signature keys, in the order of the Adds. */
+  readonly #keys: readonly Bytes[];
 
   /** `view` has the state before the commit; `after` (the members) and `policy` are of its epoch. */
   constructor(view: CommitView, after: readonly mls.Member[], policy: Policy) {
@@ -34,16 +36,18 @@ export class Adoption {
     const back = this.#ticket !== null || this.#returned;
     this.left = left;
     this.evicted = new Set(back ? [] : this.removed.filter((leaf) => !left.has(leaf)));
-    const keys = view.of("add").flatMap((p) => (p.added === null ? [] : [p.added.signatureKey]));
-    this.#added = after.filter(({ leafNode }) => among(leafNode.signatureKey, keys));
+    this.#keys = view.of("add").flatMap((p) => (p.added === null ? [] : [p.added.signatureKey]));
+    this.#added = after.filter(({ leafNode }) => among(leafNode.signatureKey, this.#keys));
   }
 
   /** Return the ledger after the commit. */
   ledger(): Ledger {
     const { facts, slot, context, byHost } = this.#view;
+    const inviteOf = (key: Bytes): number | null =>
+      context.invites[this.#keys.findIndex((each) => same(each, key))] ?? null;
     return facts.ledger.after(slot, {
       removed: new Map(this.removed.map((leaf) => [leaf, this.evicted.has(leaf) && !context.absent])),
-      added: new Map(this.#added.map(({ leaf, leafNode }) => [leaf, [leafNode.signatureKey, context.invite]])),
+      added: new Map(this.#added.map(({ leaf, leafNode: { signatureKey: key } }) => [leaf, [key, inviteOf(key)]])),
       rejoined: this.#rejoined(),
       hostReturned: this.#returned,
       hostLost: !this.#returned && this.#hostLost(),
@@ -72,10 +76,9 @@ export class Adoption {
   /** Return the change that the room reports; `ledger` is that after the commit. */
   change(ledger: Ledger): Change {
     const { facts, sender } = this.#view;
-    const [first] = this.#added;
     return {
       by: sender ?? -1,
-      added: this.#added.map(({ leaf, leafNode }) => ({ leaf, name: nameIn(leafNode.credential.identity) })),
+      added: this.#added.map(({ leaf, leafNode }) => ({ leaf, name: nameIn(leafNode.credential.identity), invite: ledger.inviteOf(leaf) })),
       removed: this.removed.flatMap((leaf) => {
         const old = facts.members.get(leaf);
         return old === undefined ? [] : [{ leaf, name: nameIn(old.identity), key: old.signatureKey }];
@@ -83,7 +86,6 @@ export class Adoption {
       rejoined: this.#ticket !== null,
       policyBefore: facts.policy,
       policyAfter: this.#policy,
-      invite: first === undefined ? null : ledger.inviteOf(first.leaf),
       left: this.#view.context.absent ? this.evicted : this.left,
       returned: this.#returned,
       rotated: this.#rotated,

@@ -4,8 +4,10 @@ import { gateOf } from "../../crypto/agreed/envelope";
 import type { Sentence } from "../../words/sentence";
 import * as reasons from "../catalogue/reasons";
 import * as sentences from "../catalogue/sentences";
+import type { Batches } from "./batches";
 import type { Feature } from "./feature";
 import { type Intent, letsIn, sameRemoval } from "./intents";
+import { loadedLater } from "./load";
 import type { Staged } from "./verdict";
 import type { Owner, Room } from "./ports";
 import { signOpening } from "./opening";
@@ -22,6 +24,7 @@ export class CommitQueue {
   #staged: Staged | null = null;
   /** 0: it is to be sent. */
   #sentAt = 0;
+  #together: Batches | null = null;
 
   constructor(room: Room, features: readonly Feature[], owner: Owner) {
     this.#room = room;
@@ -38,8 +41,8 @@ export class CommitQueue {
   add(intent: Intent): void {
     let at = this.#intents.length;
     if (intent.type === "RemoveIntent") {
-      const underWay = this.#staged === null ? 0 : 1;
-      const later = this.#intents.findIndex(({ type }, n) => n >= underWay && type !== "RemoveIntent");
+      // also before those whose commit is under way: it may lose its slot
+      const later = this.#intents.findIndex(({ type }) => type !== "RemoveIntent");
       if (later >= 0) at = later;
     }
     this.#intents.splice(at, 0, intent);
@@ -87,25 +90,32 @@ export class CommitQueue {
         this.#intents.sort((one, other) => later(one) - later(other));
         if (this.#intents[0]?.type !== "RemoveIntent") return;
       }
-      const [intent] = this.#intents;
-      if (intent === undefined) return;
+      const batches = this.#batches;
+      const batch = batches?.next(this.#intents, now) ?? this.#intents.slice(0, 1);
+      if (batch.length === 0) return;
       let made: Staged | null = null;
       try {
-        made = await m.stage(intent);
+        made = await m.stage(...batch);
       } catch (error) {
-        this.#intents.shift();
-        this.#failed(intent, reasons.because(error));
+        const [intent, why] = (batches ? await batches.refused(m, batch, error) : [batch[0], error]) ?? [];
+        if (intent) this.#giveUp(intent, reasons.because(why));
         continue;
       }
-      if (made === null) {
-        this.#intents.shift();
-        continue;
-      }
+      // the others are done: a member has their key already
+      this.#remove(batch.filter((each) => !made?.intents.includes(each)));
+      if (made === null) continue;
       this.#staged = made;
       this.#sentAt = now;
+      batches?.sent(batch, now);
       await this.#send(made);
       return;
     }
+  }
+
+  /** How newcomers go together; null until somebody can knock. */
+  get #batches(): Batches | null {
+    const later = loadedLater();
+    return later && (this.#together ??= new later.Batches());
   }
 
   async #send({ slot, blob }: Staged): Promise<void> {
@@ -117,15 +127,16 @@ export class CommitQueue {
   /**
    * Give up an admission whose commit the server says that it never takes, and tell the newcomer.
    *
-   * Other intents stay: nobody has signed the refusal, and `monitor/pending.ts` reports what waits.
+   * Several newcomers are tried again in smaller parts. Other intents stay: nobody has signed the refusal, and
+   * `monitor/pending.ts` reports what waits.
    */
   refused(why: Sentence): void {
     const staged = this.#staged;
-    if (staged === null || !letsIn(staged.intent)) return;
+    const intent = staged?.intents[0];
+    if (!staged || !intent || !letsIn(intent)) return;
     staged.stage.drop();
     this.#staged = null;
-    this.#remove(staged.intent);
-    this.#failed(staged.intent, why);
+    if (this.#batches?.givesUp(staged.intents) ?? true) this.#giveUp(intent, why);
   }
 
   /** Return our commit if `blob` is it; else drop it, and stage its intent anew in the next epoch. */
@@ -134,22 +145,26 @@ export class CommitQueue {
     this.#staged = null;
     if (staged === null || same(staged.blob, blob)) return staged;
     staged.stage.drop();
+    this.#together?.slotLost();
     return null;
   }
 
-  /** Remove the intent of our commit, which has been adopted. */
-  adopted({ intent, stage }: Staged): void {
-    this.#remove(intent);
-    if (!letsIn(intent)) return;
-    if (stage.welcome === null) throw new TypeError("somebody was added without a Welcome");
-    this.#owner.admitted(intent, stage.welcome);
+  /** Remove the intents of our commit, which has been adopted. */
+  adopted({ intents, stage }: Staged): void {
+    this.#together?.adopted();
+    this.#remove(intents);
+    for (const intent of intents.filter(letsIn)) {
+      if (stage.welcome === null) throw new TypeError("somebody was added without a Welcome");
+      this.#owner.admitted(intent, stage.welcome);
+    }
   }
 
-  #remove(intent: Intent): void {
-    if (this.#intents[0] === intent) this.#intents.shift();
+  #remove(intents: readonly Intent[]): void {
+    this.#intents = this.#intents.filter((intent) => !intents.includes(intent));
   }
 
-  #failed(intent: Intent, why: Sentence): void {
+  #giveUp(intent: Intent, why: Sentence): void {
+    this.#remove([intent]);
     if (letsIn(intent)) this.#owner.notAdmitted(intent, why);
     else this.#room.tell(sentences.alarm("not_done", { why }));
   }

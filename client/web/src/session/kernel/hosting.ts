@@ -7,6 +7,7 @@ import type { HostLobby } from "../entry/lobby";
 import { NOT_LET_IN } from "../entry/refusals";
 import type { Event, InputOf } from "../events";
 import type { Admissions } from "./admissions";
+import { answerNewcomers } from "./answers";
 import type { MeetingInvites } from "./meetingInvites";
 import type { Readmission } from "./readmission";
 import type { RoomSession } from "./room";
@@ -65,7 +66,7 @@ export async function serve(
     await host.takeKeys(room.hostKeys, now);
     made.push(invites.keysChanged(room));
   }
-  await admissions.answerNewcomers(room, host, now);
+  await answerNewcomers(admissions, room, host, now);
   for (const index of new Set([...room.membership.ledger.revoked, ...invites.book.takenBack])) await host.revoke(index);
   if (room.membership.policy.mode === Mode.LOCKED) await host.lock(now);
   made.push(invites.replaceOpen(room), ...invites.makeWaiting(room));

@@ -5,6 +5,10 @@
 export { MembersLobby, RejoinHelper } from "../entry/helper";
 export { HostLobby } from "../entry/lobby";
 export { HostReturnLobby } from "../entry/recovery";
+export { answerReadmitted } from "./answers";
+export { Batches } from "./batches";
+export { hostProposals } from "./hostProposals";
+export { cardPosted } from "./hostElsewhere";
 export { aboutInvites, decide, inLobby, serve } from "./hosting";
 export { comebackLobby, recoveryData, rejoinLobby } from "./rejoining";
 export { SecondRoom } from "./secondRoom";

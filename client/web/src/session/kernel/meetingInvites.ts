@@ -144,8 +144,8 @@ export class MeetingInvites {
       if (effect.type !== "Tell" || effect.event.type !== "Roster") continue;
       const roster = effect.event;
       this.book.changed(roster);
-      if (roster.invite !== null)
-        room.effects[i] = { type: "Tell", event: { ...roster, label: this.book.label(roster.invite) } };
+      const added = roster.added.map((each) => ({ ...each, label: this.book.label(each.invite ?? -1) }));
+      room.effects[i] = { type: "Tell", event: { ...roster, added } };
     }
     for (const index of room.feature(Revocation).revoked) this.book.takenBack.add(index);
   }

@@ -10,6 +10,7 @@ import { exactly } from "../../crypto/fields";
 import { MalformedError, MissingKeyError, SnugCryptoError, StateError, ValidationError } from "../../crypto/errors";
 import type { SigningKey } from "../../crypto/kdf";
 import { EpochKeys, MediaKeys } from "../../crypto/media/keys";
+import type { CommitView } from "../../crypto/agreed/commitView";
 import * as policy from "../../crypto/agreed/policy";
 import type { Ledger } from "../../crypto/agreed/ledger";
 import * as roomState from "../../crypto/agreed/roomState";
@@ -26,10 +27,10 @@ import { Adoption } from "./adoption";
 import type { Intent } from "./intents";
 import { Journal } from "./journal";
 import { LeaveProposals } from "./leaveProposals";
-import { proposalsFor } from "./proposals";
+import { type Built, proposalsFor } from "./proposals";
 import { RejoinKeys } from "./rejoinKeys";
 import { type Change, type Staged, type Stuck, type Valid, type Void, nothing, voidBy } from "./verdict";
-import { PriorState, leafView, namesOf, proposalView, rejoinKeyExtension, ticketOf } from "./views";
+import { PriorState, namesOf, proposalView, rejoinKeyExtension } from "./views";
 import { ruled } from "../catalogue/reasons";
 
 export const SUITE = mls.CipherSuite.X25519_AES128GCM_SHA256_ED25519;
@@ -197,28 +198,6 @@ export class Membership {
   }
 
   /**
-   * Return the ticket in a member's KeyPackage; null if it is not for this group and history.
-   *
-   * null too for a ticket of a slot that we have not reached. ValidationError("SNUG-8") if the member's current rejoin
-   * key has not signed it.
-   */
-  async ticketFrom(keyPackage: mls.KeyPackage): Promise<roomState.RejoinTicket | null> {
-    const leaf = leafView(keyPackage.leafNode);
-    const old = this.group.members().find(({ leafNode }) => same(leafNode.signatureKey, leaf.signatureKey));
-    let ticket: roomState.RejoinTicket;
-    try {
-      ticket = roomState.RejoinTicket.decode(ticketOf(keyPackage) ?? new Uint8Array());
-    } catch (error) {
-      if (error instanceof MalformedError) return null;
-      throw error;
-    }
-    if (old === undefined || !same(ticket.groupId, this.group.groupId) || ticket.slot > this.journal.slot) return null;
-    if (!(await policy.ticketIsSigned(ticket, leafView(old.leafNode), leaf, keyPackage.initKey)))
-      throw new ValidationError("SNUG-8", "the ticket is not signed with the leaf's current rejoin key");
-    return ticket;
-  }
-
-  /**
    * Return heartbeat key and move key, masked (64 bytes), for a newcomer of this epoch and nobody else.
    *
    * A former host can bring another person's KeyPackage in a knock of its own, and so read the answer. The Welcome in
@@ -251,47 +230,53 @@ export class Membership {
   // -- committing -----------------------------------------------------------------------------------------
 
   /**
-   * Make the commit for an intent; null if nothing is left to do.
+   * Make the commit for an intent, or for several newcomers; null if nothing is left to do.
    *
    * ValidationError if the commit breaks the policy: it is judged like any other before it is sent.
    */
-  async stage(intent: Intent): Promise<Staged | null> {
-    const built = proposalsFor(this, intent, this.#rng);
+  async stage(...wanted: readonly Intent[]): Promise<Staged | null> {
+    const built = await proposalsFor(this, wanted, this.#rng);
     if (built === null) return null;
-    const { proposals, references = [], carried = [], invite = null } = built;
-    const priorState = this.priorState();
+    const { intents, proposals, references = [], carried = [] } = built;
+    const out = await this.rejoinKeys.forCommit();
+    const view = this.#draft(built, out.rejoinKey);
+    await policy.judgeCommit(view);
+    const stage = await this.group.stage(proposals, {
+      includeStored: references,
+      authenticatedData: view.facts.authenticatedData,
+      forcePath: true,
+      psks: this.#psks,
+      leafExtensions: this.#leafExtensions(out.rejoinKey),
+      makeWelcome: built.makeWelcome,
+    });
+    this.rejoinKeys.sent(out);
+    const blob = await this.coverCommit([...carried, stage.message], gate(this.passHere(stage.group)));
+    return { type: "Staged", intents, slot: view.slot, blob, stage, view };
+  }
+
+  /** ValidationError if the commit for these intents breaks the policy; changes nothing. */
+  async check(wanted: readonly Intent[]): Promise<void> {
+    const built = await proposalsFor(this, wanted, this.#rng);
+    if (built !== null) await policy.judgeCommit(this.#draft(built, (await this.rejoinKeys.forCommit()).rejoinKey));
+  }
+
+  /** Return the facts of our commit with that content, as the others will see them. */
+  #draft({ intents: [first], proposals, invites = [] }: Built, rejoinKey: SigningKey): CommitView {
+    const [priorState, own] = [this.priorState(), this.ownLeaf];
     const authenticatedData = new roomState.CommitContext({
       room: this.room,
       slot: priorState.slot,
       chain: priorState.chain,
       ledger: this.ledger.digest(),
-      invite,
-      hostReturn: intent.type === "HostReturnIntent" ? intent.hostReturn : null,
-      absent: intent.type === "RemoveIntent" && (intent.absent ?? false),
+      invites,
+      hostReturn: first?.type === "HostReturnIntent" ? first.hostReturn : null,
+      absent: first?.type === "RemoveIntent" && (first.absent ?? false),
     }).encode();
-    const own = this.ownLeaf;
     const facts = proposals.map((proposal) => proposalView(proposal, own));
-    if (intent.type === "SelfRemoveIntent")
-      facts.push(proposalView(mls.remove(intent.leaf), intent.leaf, true));
-    const out = await this.rejoinKeys.forCommit();
+    if (first?.type === "SelfRemoveIntent") facts.push(proposalView(mls.remove(first.leaf), first.leaf, true));
     const old = priorState.members.get(own);
-    const view = priorState.view({
-      sender: own,
-      proposals: facts,
-      pathLeaf: old === undefined ? null : { ...old, rejoinKey: out.rejoinKey.public },
-      authenticatedData,
-    });
-    await policy.judgeCommit(view);
-    const stage = await this.group.stage(proposals, {
-      includeStored: references,
-      authenticatedData,
-      forcePath: true,
-      psks: this.#psks,
-      leafExtensions: this.#leafExtensions(out.rejoinKey),
-    });
-    this.rejoinKeys.sent(out);
-    const blob = await this.coverCommit([...carried, stage.message], gate(this.passHere(stage.group)));
-    return { type: "Staged", intent, slot: priorState.slot, blob, stage, view };
+    const pathLeaf = old === undefined ? null : { ...old, rejoinKey: rejoinKey.public };
+    return priorState.view({ sender: own, proposals: facts, pathLeaf, authenticatedData });
   }
 
   /** Return what opens the gate of that epoch where the room is now. */

@@ -1,11 +1,11 @@
 /** The proposals of the commit for each intent. */
-import { type Bytes, type Rng, among, hex, same } from "../../crypto/bytes";
-import * as policy from "../../crypto/agreed/policy";
+import { type Bytes, type Rng, hex, same } from "../../crypto/bytes";
 import type { Ledger } from "../../crypto/agreed/ledger";
-import { POLICY_EXTENSION, type Policy, RejoinTicket } from "../../crypto/agreed/roomState";
+import type { Policy } from "../../crypto/agreed/roomState";
 import * as mls from "../../mls";
-import type { HostReturnIntent, Intent } from "./intents";
+import { type EntryIntent, type Intent, letsIn, type PolicyIntent } from "./intents";
 import type { Journal } from "./journal";
+import { load } from "./load";
 
 /** The state of a room that proposals depend on: `Membership` has it. */
 export interface State {
@@ -19,35 +19,34 @@ export interface State {
 
 /** What a commit contains. */
 export interface Built {
+  /** The intents that it carries out. */
+  readonly intents: readonly Intent[];
   readonly proposals: readonly mls.Proposal[];
   readonly references?: readonly Bytes[];
   readonly carried?: readonly Bytes[];
-  readonly invite?: number | null;
+  readonly invites?: readonly number[];
+  readonly makeWelcome?: mls.StageOptions["makeWelcome"];
 }
 
-/** Return the content of the commit for an intent; null if nothing is left to do. */
-export function proposalsFor(state: State, intent: Intent, rng: Rng): Built | null {
-  const link = mls.externalPsk(policy.LINK_PSK_ID, rng);
+/** Return the content of the commit for an intent or for several newcomers; null if nothing is to do. */
+export async function proposalsFor(state: State, wanted: readonly Intent[], rng: Rng): Promise<Built | null> {
+  const [intent] = wanted;
+  if (intent === undefined) return null;
+  if (!letsIn(intent) && intent.type !== "PolicyIntent") {
+    const content = contentFor(state, intent);
+    return content && { intents: wanted, ...content };
+  }
+  return (await load()).hostProposals(state, wanted, rng);
+}
+
+type Content = Omit<Built, "intents">;
+
+function contentFor(state: State, intent: Exclude<Intent, EntryIntent | PolicyIntent>): Content | null {
   switch (intent.type) {
-    case "AddIntent":
-      if (state.leafOf(intent.keyPackage.leafNode.signatureKey) !== null) return null;
-      return { proposals: [link, mls.add(intent.keyPackage)], invite: intent.invite };
-    case "RejoinIntent": {
-      const leaf = state.leafOf(intent.keyPackage.leafNode.signatureKey);
-      const ticket = RejoinTicket.decode(intent.ticket);
-      if (leaf === null || state.ledger.rejoins.some((each) => same(each.nonce, ticket.nonce))) return null;
-      return { proposals: [mls.remove(leaf), link, mls.add(intent.keyPackage)] };
-    }
-    case "HostReturnIntent":
-      return hostReturn(state, intent, link);
     case "RemoveIntent": {
       const key = state.signatureKey(intent.leaf);
       if (key === null || !same(key, intent.signatureKey)) return null;
       return { proposals: [mls.remove(intent.leaf)] };
-    }
-    case "PolicyIntent": {
-      const changed = intent.change(state.policy);
-      return changed === null ? null : { proposals: [withPolicy(state, changed)] };
     }
     case "SelfRemoveIntent":
       if (state.signatureKey(intent.leaf) === null || !state.group.storedProposals.has(hex(intent.reference)))
@@ -56,25 +55,4 @@ export function proposalsFor(state: State, intent: Intent, rng: Rng): Built | nu
     case "HealIntent":
       return intent.epoch === state.group.epoch ? { proposals: [] } : null;
   }
-}
-
-function withPolicy(state: State, changed: Policy): mls.Proposal {
-  const kept = state.group.extensions.slice(0, 1);
-  return mls.groupContextExtensions([...kept, { extensionType: POLICY_EXTENSION, data: changed.encode() }]);
-}
-
-/** Put the returning host's new leaf in place of the host's leaf of that name; null if there is none. */
-function hostReturn(state: State, intent: HostReturnIntent, link: mls.Proposal): Built | null {
-  const leaf = intent.keyPackage.leafNode;
-  const old = state.group
-    .members()
-    .find(
-      ({ leafNode }) =>
-        among(leafNode.signatureKey, state.policy.hosts) &&
-        same(leafNode.credential.identity, leaf.credential.identity),
-    );
-  if (old === undefined || same(old.leafNode.signatureKey, leaf.signatureKey)) return null;
-  const without = state.policy.withoutHost(old.leafNode.signatureKey);
-  const changed = without.withHost(leaf.signatureKey).with({ version: state.policy.version + 1 });
-  return { proposals: [mls.remove(old.leaf), link, mls.add(intent.keyPackage), withPolicy(state, changed)] };
 }

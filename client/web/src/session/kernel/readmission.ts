@@ -3,7 +3,6 @@ import type { Rng } from "../../crypto/bytes";
 import type { Invite } from "../../crypto/entry/invite";
 import type { Answer } from "../../crypto/entry/answers";
 import * as lobby from "../../crypto/entry/lobby";
-import { SnugCryptoError } from "../../crypto/errors";
 import { ATTENDANTS_MAX } from "../entry/attendants";
 import type { LobbyPost, MembersLobby, RejoinHelper } from "../entry/helper";
 import type { HostLobby } from "../entry/lobby";
@@ -70,25 +69,6 @@ export class Readmission {
     return false;
   }
 
-  /**
-   * Ask to be let in again if another host is there, and we hear nobody in our room.
-   *
-   * It can be a former host's card: so we stay, and go on here if we hear somebody after all.
-   */
-  async #cardPosted(day: number, card: lobby.Card, room: RoomSession, now: number): Promise<void> {
-    if (!this.#alone) return;
-    for (const key of room.membership.policy.linkKeys) {
-      try {
-        await card.verify(key, room.origin, day, now);
-      } catch (error) {
-        if (error instanceof SnugCryptoError) continue;
-        throw error;
-      }
-      room.sync.elsewhere = true;
-      return;
-    }
-  }
-
   /** Process a request, an offer or another host's card; return the question for our person, if any. */
   async messagePosted(
     day: number,
@@ -96,7 +76,7 @@ export class Readmission {
     room: RoomSession,
     now: number,
   ): Promise<Knocked | null> {
-    if (said.type === "Card") await this.#cardPosted(day, said, room, now);
+    if (said.type === "Card" && this.#alone) await (await load()).cardPosted(day, said, room, now);
     if (said.type !== "RecoveryMessage") return null;
     return await (await this.#helping(room)).messagePosted(said, { day, handle }, room, now);
   }

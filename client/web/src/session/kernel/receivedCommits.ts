@@ -13,12 +13,11 @@ import type { Announcer } from "./announcer";
 import type { CommitQueue } from "./commitQueue";
 import { type Feature, featuresWith } from "./feature";
 import { gateFits } from "./journal";
-import type { Member } from "../events";
 import type { MessageLog } from "./messageLog";
 import { validOpening } from "./opening";
 import type { Room } from "./ports";
 import type { Sync } from "./sync";
-import type { Change, Newcomer, Staged, Valid } from "./verdict";
+import type { Change, Staged, Valid } from "./verdict";
 import * as sentences from "../catalogue/sentences";
 
 /** Seconds between two members' announcements to a newcomer, who gets no media for half a second anyway. */
@@ -191,17 +190,14 @@ export class ReceivedCommits {
 export function tellRoster(room: Room, change: Change | null = null): void {
   const { membership: m } = room;
   const { epoch } = m.group;
-  const asMember = ({ leaf, name }: Newcomer): Member => ({ leaf, name, host: m.isHost(leaf) });
   room.tell({
     type: "Roster",
     epoch,
     members: m.members(),
-    added: (change?.added ?? []).map(asMember),
+    added: (change?.added ?? []).map((each) => ({ ...each, host: m.isHost(each.leaf), label: null })),
     removed: (change?.removed ?? []).map(({ leaf, name }) => ({ leaf, name, host: false })),
     by: change?.by ?? null,
     rejoined: change?.rejoined ?? false,
-    invite: change?.invite ?? null,
-    label: null,
     left: [...(change?.left ?? [])].sort((a, b) => a - b),
   });
   room.tell({ type: "Code", epoch, digits: m.code });

@@ -341,7 +341,7 @@ export class Session {
   async #collect(now: number): Promise<void> {
     if (this.#room !== null) {
       this.#invites.record(this.#room);
-      await this.#admissions.answerReadmitted(this.#room, this.#readmission, this.#host, now);
+      await loadedLater()?.answerReadmitted(this.#admissions, this.#room, this.#readmission, this.#host, now);
       if (this.#host !== null) {
         const { serve } = await load();
         for (const event of await serve(this.#host, this.#room, this.#invites, this.#admissions, now))

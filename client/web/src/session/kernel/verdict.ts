@@ -35,19 +35,25 @@ export interface Stuck {
 /** Our own commit, made but not yet accepted in a slot. */
 export interface Staged {
   readonly type: "Staged";
-  readonly intent: Intent;
+  /** Several: newcomers whom it adds together. */
+  readonly intents: readonly Intent[];
   readonly slot: number;
   readonly blob: Bytes;
   readonly stage: mls.Stage;
   readonly view: CommitView;
 }
 
-export interface Newcomer {
+interface Named {
   readonly leaf: number;
   readonly name: string;
 }
 
-export interface Gone extends Newcomer {
+export interface Added extends Named {
+  /** At a rejoin, of its first entry. */
+  readonly invite: number | null;
+}
+
+export interface Gone extends Named {
   /** The removed member's signature key. */
   readonly key: Bytes;
 }
@@ -55,13 +61,11 @@ export interface Gone extends Newcomer {
 /** The changes by an adopted commit. */
 export interface Change {
   readonly by: number;
-  readonly added: readonly Newcomer[];
+  readonly added: readonly Added[];
   readonly removed: readonly Gone[];
   readonly rejoined: boolean;
   readonly policyBefore: Policy;
   readonly policyAfter: Policy;
-  /** The added member's invite; at a rejoin, of its first entry. */
-  readonly invite: number | null;
   /** Removed leaves that proposed it themselves. */
   readonly left: ReadonlySet<number>;
   /** A host has come back by the return key (SNUG-9). */

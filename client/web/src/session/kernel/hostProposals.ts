@@ -1,0 +1,57 @@
+/** The proposals of commits that let somebody in, or change the policy. */
+import { type Rng, among, same } from "../../crypto/bytes";
+import { LINK_PSK_ID } from "../../crypto/agreed/policy";
+import { POLICY_EXTENSION, type Policy, RejoinTicket } from "../../crypto/agreed/roomState";
+import * as mls from "../../mls";
+import { makeWelcome } from "../../mls/makeWelcome";
+import { isAdd } from "./batches";
+import type { HostReturnIntent, Intent, RejoinIntent } from "./intents";
+import type { Built, State } from "./proposals";
+
+type Proposals = readonly mls.Proposal[];
+
+/** Return the content of the commit for one of these intents, or for several newcomers; null if nothing is to do. */
+export function hostProposals(state: State, wanted: readonly Intent[], rng: Rng): Built | null {
+  const [intent] = wanted;
+  const link = mls.externalPsk(LINK_PSK_ID, rng);
+  const alone = (proposals: Proposals | null): Built | null => proposals && { intents: wanted, proposals, makeWelcome };
+  if (intent?.type === "RejoinIntent") return alone(rejoin(state, intent, link));
+  if (intent?.type === "HostReturnIntent") return alone(hostReturn(state, intent, link));
+  if (intent?.type === "PolicyIntent") {
+    const changed = intent.change(state.policy);
+    return alone(changed && [withPolicy(state, changed)]);
+  }
+  // one PSK for all newcomers (SNUG-10), without those who are members already
+  const intents = wanted.filter(isAdd).filter((each) => state.leafOf(each.keyPackage.leafNode.signatureKey) === null);
+  if (intents.length === 0) return null;
+  const proposals = [link, ...intents.map((each) => mls.add(each.keyPackage))];
+  return { intents, proposals, makeWelcome, invites: intents.map(({ invite }) => invite) };
+}
+
+function rejoin(state: State, intent: RejoinIntent, link: mls.Proposal): Proposals | null {
+  const leaf = state.leafOf(intent.keyPackage.leafNode.signatureKey);
+  const ticket = RejoinTicket.decode(intent.ticket);
+  if (leaf === null || state.ledger.rejoins.some((each) => same(each.nonce, ticket.nonce))) return null;
+  return [mls.remove(leaf), link, mls.add(intent.keyPackage)];
+}
+
+function withPolicy(state: State, changed: Policy): mls.Proposal {
+  const kept = state.group.extensions.slice(0, 1);
+  return mls.groupContextExtensions([...kept, { extensionType: POLICY_EXTENSION, data: changed.encode() }]);
+}
+
+/** Put the returning host's new leaf in place of the host's leaf of that name; null if there is none. */
+function hostReturn(state: State, intent: HostReturnIntent, link: mls.Proposal): Proposals | null {
+  const leaf = intent.keyPackage.leafNode;
+  const old = state.group
+    .members()
+    .find(
+      ({ leafNode }) =>
+        among(leafNode.signatureKey, state.policy.hosts) &&
+        same(leafNode.credential.identity, leaf.credential.identity),
+    );
+  if (old === undefined || same(old.leafNode.signatureKey, leaf.signatureKey)) return null;
+  const without = state.policy.withoutHost(old.leafNode.signatureKey);
+  const changed = without.withHost(leaf.signatureKey).with({ version: state.policy.version + 1 });
+  return [mls.remove(old.leaf), link, mls.add(intent.keyPackage), withPolicy(state, changed)];
+}
