@@ -38,6 +38,10 @@ _PART_MAX: Final = 0.4
 #: forwarding that comes back at most at once.
 _BUSY: Final = 0.85
 _PART_BACK_MAX: Final = 0.5
+#: Below this share of its time the server is idle: it does not wait longer after a relapse, and up to three
+#: times as much is forwarded at once.
+_IDLE: Final = 0.4
+_PART_BACK_IDLE: Final = 2.0
 #: The part of the audio that may be shed, so that everybody is heard in turn.
 _AUDIO_PART_MAX: Final = 0.75
 #: Seconds of a turn, after which other videos, or the audio of others, are shed.
@@ -76,10 +80,10 @@ class LagControl:
         self._hold = _HOLD
         self._less_at = self._more_at = float("-inf")
 
-    def handle(self, lag: float, now: float, *, shedding: bool) -> Verdict:
+    def handle(self, lag: float, now: float, *, shedding: bool, busy: float = 1.0) -> Verdict:
         """Process a measured lag: how long the oldest packet has waited, in seconds; 0 if none waits.
 
-        `shedding`: something is shed now.
+        `shedding`: something is shed now. `busy`: see `Shedding.handle`.
         """
         if lag > self._limit:
             return self._late(lag, now)
@@ -90,7 +94,7 @@ class LagControl:
             self._calm_since = None
         elif self._calm_since is None:
             self._calm_since = now
-        elif now - self._calm_since >= self._hold:
+        elif now - self._calm_since >= (self._hold if busy > _IDLE else _HOLD):
             self._calm_since = self._less_at = now
             return Verdict.LESS
         return Verdict.KEEP
@@ -161,7 +165,7 @@ class Shedding(Generic[P]):
 
         `busy`: the share of its time that the server has spent with packets of late.
         """
-        verdict = self._control.handle(lag, now, shedding=bool(self._groups))
+        verdict = self._control.handle(lag, now, shedding=bool(self._groups), busy=busy)
         if verdict is Verdict.MORE:
             costs = self._costs(range(_AUDIO + 1))
             return self._give_up(self._control.part * sum(costs.values()), costs, now)
@@ -181,11 +185,11 @@ class Shedding(Generic[P]):
     def _give_back(self, now: float, busy: float) -> list[Effect[P]]:
         """Take up streams that were given up last, as many as the server has time for."""
         costs = sum(self._costs(range(_AUDIO + 1)).values())
-        left = min(_PART_BACK_MAX, _BUSY / max(busy, 0.01) - 1) * costs
+        idle = busy <= _IDLE
+        most = _PART_BACK_IDLE if idle else _PART_BACK_MAX
+        left = min(most, _BUSY / max(busy, 0.01) - 1) * costs
         taken: list[_Unit[P]] = []
-        while self._groups and (
-            left >= self._groups[-1].units[-1].cost_now or (busy < _BUSY / 2 and not taken)
-        ):
+        while self._groups and (left >= self._groups[-1].units[-1].cost_now or (idle and not taken)):
             group = self._groups[-1]
             unit = group.units.pop()
             left -= unit.cost_now
