@@ -8,8 +8,9 @@ import { IdentityKey } from "../../../../client/web/src/crypto/proof/identity";
 import { HostKeys, HostSeed } from "../../../../client/web/src/crypto/entry/invite";
 import { H, SEAL_OVERHEAD, seal } from "../../../../client/web/src/crypto/kdf";
 import { checkText } from "../../../../client/web/src/crypto/agreed/names";
+import * as hostsLobby from "../../../../client/web/src/crypto/entry/hostsLobby";
 import * as lobby from "../../../../client/web/src/crypto/entry/lobby";
-import { encodeAnswer, readAnswer, type ReplyBody } from "../../../../client/web/src/crypto/entry/answers";
+import { readAnswer, type ReplyBody } from "../../../../client/web/src/crypto/entry/answers";
 import { Knocks } from "../../../../client/web/src/crypto/entry/knocks";
 import { Card, CardRequest, Knock, RecoveryMessage, Reply } from "../../../../client/web/src/crypto/entry/lobby";
 import { compareWithPython } from "./cases";
@@ -47,8 +48,8 @@ function messageOf(fields: Fields & { readonly type: string }): lobby.LobbyMessa
   }
 }
 
-const pairOf = async (rng: Rng): Promise<lobby.CardSecret> =>
-  lobby.makeCard(await hosts, ORIGIN, DAY, NOW, rng);
+const pairOf = async (rng: Rng): Promise<hostsLobby.CardSecret> =>
+  hostsLobby.makeCard(await hosts, ORIGIN, DAY, NOW, rng);
 
 const knockOf = async (card: Card, seed: HostSeed, index: number, keyPackage: Bytes, name: string, greeting: string, own: Bytes | null, rng: Rng) =>
   lobby.knock(seed.invite(ORIGIN, SECRET, index), card, keyPackage, name, greeting, {
@@ -57,14 +58,14 @@ const knockOf = async (card: Card, seed: HostSeed, index: number, keyPackage: By
   });
 
 /** Python's shows every knock with its type. */
-const opened = async (secret: lobby.CardSecret, knock: Knock) => {
+const opened = async (secret: hostsLobby.CardSecret, knock: Knock) => {
   const keys = await hosts;
-  return lobby.openKnock(secret, knock, (index) => keys.tokens(index));
+  return hostsLobby.openKnock(secret, knock, (index) => keys.tokens(index));
 };
 
 compareWithPython("lobby", {
   card: async (seeds: readonly Bytes[], origin: string, day: number, now: number, rng: Rng) =>
-    (await lobby.makeCard(await keysOf(seeds), origin, day, now, rng)).card,
+    (await hostsLobby.makeCard(await keysOf(seeds), origin, day, now, rng)).card,
   check_card: async (raw: Bytes, hostPublic: Bytes, origin: string, day: number, now: number) => {
     const r = new Reader(raw);
     const [ephPublic, nonce, expiry, cardDay] = [r.take(32), r.take(16), r.uint(8), r.uint(4)];
@@ -86,12 +87,12 @@ compareWithPython("lobby", {
   reply: async (cardRng: Rng, rng: Rng, answer: ReplyBody, replyRng: Rng) => {
     const secret = await pairOf(cardRng);
     const { knock, pending } = await knockOf(secret.card, (await hosts).first, 0, utf8("package"), "Ada", "", null, rng);
-    const reply = await lobby.reply(await opened(secret, knock), answer, replyRng);
+    const reply = await hostsLobby.reply(await opened(secret, knock), answer, replyRng);
     return [reply.id, reply.sealed, await pending.open(reply)];
   },
   answer: (body: Bytes) => {
     const answer = readAnswer(body);
-    assert.deepEqual(encodeAnswer(answer), body);
+    assert.deepEqual(hostsLobby.encodeAnswer(answer), body);
     return answer;
   },
   post: async (envelopeKey: Bytes, fields: Fields & { readonly type: string }, rng: Rng) => {
@@ -160,7 +161,7 @@ test("a reply is nobody's but its knock's, and the same size as any near it", as
     await knockOf(secret.card, (await hosts).current, 1, utf8("package"), "Bo", "Hello, it is me", seeded("bo")(32), seeded("other")),
   ];
   assert.equal(one.knock.ciphertext.length, other.knock.ciphertext.length);
-  const reply = await lobby.reply(await opened(secret, one.knock), { type: "Refusal", reason: "later" });
+  const reply = await hostsLobby.reply(await opened(secret, one.knock), { type: "Refusal", reason: "later" });
   assert.ok(one.pending.owns(reply) && !other.pending.owns(reply));
   assert.deepEqual(await one.pending.open(reply), { type: "Refusal", reason: "later" });
   await assert.rejects(other.pending.open(reply), /another knock/);

@@ -4,6 +4,7 @@ import { type Bytes, utf8 } from "../../../../client/web/src/crypto/bytes";
 import { dayOf, HostKeys, HostSeed, lobbyEnvelopeKey } from "../../../../client/web/src/crypto/entry/invite";
 import { H, SigningKey } from "../../../../client/web/src/crypto/kdf";
 import type { Answer } from "../../../../client/web/src/crypto/entry/answers";
+import * as hostsLobby from "../../../../client/web/src/crypto/entry/hostsLobby";
 import * as lobby from "../../../../client/web/src/crypto/entry/lobby";
 import * as recovery from "../../../../client/web/src/crypto/entry/recovery";
 import {
@@ -93,13 +94,13 @@ test("a guest knocks at its host's card and at nobody else's", async () => {
     (await posted(bo.effects)).map(({ type }) => type),
     ["CardRequest"],
   );
-  const forged = await lobby.makeCard(new HostKeys([mallory]), ORIGIN, DAY, START, seeded("card"));
-  const old = await lobby.makeCard(new HostKeys([seed]), ORIGIN, DAY, START - 1000, seeded("old card"));
-  const yesterday = await lobby.makeCard(new HostKeys([seed]), ORIGIN, DAY - 1, START, seeded("card of yesterday"));
+  const forged = await hostsLobby.makeCard(new HostKeys([mallory]), ORIGIN, DAY, START, seeded("card"));
+  const old = await hostsLobby.makeCard(new HostKeys([seed]), ORIGIN, DAY, START - 1000, seeded("old card"));
+  const yesterday = await hostsLobby.makeCard(new HostKeys([seed]), ORIGIN, DAY - 1, START, seeded("card of yesterday"));
   for (const { card } of [forged, old, yesterday]) await bo.received(DAY, await post(card), START);
   await bo.received(DAY, { type: "posted", handle: HANDLE, blob: new Uint8Array(512) }, START);
   assert.deepEqual(await posted(bo.effects), [new lobby.ClockReport(old.card.hash, START)]);
-  const card = await lobby.makeCard(new HostKeys([seed]), ORIGIN, DAY, START, seeded("good card"));
+  const card = await hostsLobby.makeCard(new HostKeys([seed]), ORIGIN, DAY, START, seeded("good card"));
   await bo.received(DAY, await post(card.card), START);
   assert.deepEqual(
     (await posted(bo.effects)).map(({ type }) => type),
@@ -111,11 +112,11 @@ test("an answer by who is no host of the meeting leads nowhere", async () => {
   for (const honest of [true, false]) {
     const seed = await HostSeed.fromRandom(seeded("host"));
     const bo = await guest(seed);
-    const secret = await lobby.makeCard(new HostKeys([seed]), ORIGIN, DAY, START, seeded("card"));
+    const secret = await hostsLobby.makeCard(new HostKeys([seed]), ORIGIN, DAY, START, seeded("card"));
     await bo.received(DAY, await post(secret.card), START);
     const knock = (await posted(bo.effects)).find((message) => message.type === "Knock");
     assert.ok(knock?.type === "Knock");
-    const opened = await lobby.openKnock(secret, knock, (index) => new HostKeys([seed]).tokens(index));
+    const opened = await hostsLobby.openKnock(secret, knock, (index) => new HostKeys([seed]).tokens(index));
     const key = await mls.generateSignatureKey(SUITE);
     const hosts = [honest ? key.public : new Uint8Array(32).fill(1)];
     const policy = new Policy({ version: 1, hosts, hostPublic: seed.hostPublic });
@@ -148,7 +149,7 @@ test("an answer by who is no host of the meeting leads nowhere", async () => {
       places: new Uint8Array(),
       admission: new Uint8Array(),
     };
-    await bo.received(DAY, await post(await lobby.reply(opened, answer)), START);
+    await bo.received(DAY, await post(await hostsLobby.reply(opened, answer)), START);
     if (honest) assert.equal(bo.entry?.group.members().length, 2);
     else
       assert.equal(

@@ -1,14 +1,14 @@
 /** What a reply to a knock says (protocol section 4). `crypto/entry/lobby` seals it. */
 import { checkText } from "../agreed/names";
-import { type Bytes, concat, utf8 } from "../bytes";
+import type { Bytes } from "../bytes";
 import { UnsupportedError } from "../errors";
-import { exactly, prefixed, Reader, uint } from "../fields";
+import { exactly, Reader } from "../fields";
 
 export const REASON_MAX = 280;
-const ANSWER = 1;
-const REFUSAL = 2;
-const RECEIVED = 3;
-const ALREADY_MEMBER = 4;
+export const ANSWER = 1;
+export const REFUSAL = 2;
+export const RECEIVED = 3;
+export const ALREADY_MEMBER = 4;
 
 /** Admission: the data that a newcomer needs and that only members know. */
 export interface Answer {
@@ -63,34 +63,7 @@ export interface AlreadyMember {
 
 export type ReplyBody = Answer | Refusal | Received | AlreadyMember;
 
-/** Encode the plaintext of a reply. MalformedError if a part has a wrong size. */
-export function encodeAnswer(answer: ReplyBody): Bytes {
-  if (answer.type === "Answer")
-    return concat(
-      Uint8Array.of(ANSWER),
-      prefixed(answer.welcome, 4),
-      exactly(answer.number, 16, "a room's number"),
-      exactly(answer.doorSeed, 32, "a door seed"),
-      exactly(answer.roomAdminPublic, 32, "a room admin's public key"),
-      exactly(answer.handedKeys, 64, "the keys of beats and moves"),
-      uint(answer.slot, 8),
-      exactly(answer.chain, 32, "a chain value"),
-      uint(answer.at, 8),
-      prefixed(answer.ledger, 4),
-      prefixed(answer.before, 2),
-      prefixed(checkAdmission(answer.admission), 1),
-      prefixed(answer.places, 1),
-    );
-  if (answer.type === "Received") return Uint8Array.of(RECEIVED);
-  if (answer.type === "AlreadyMember") {
-    const place = concat(uint(answer.slot, 8), exactly(answer.chain, 32, "a chain value"));
-    return concat(Uint8Array.of(ALREADY_MEMBER), prefixed(answer.groupId, 1), place);
-  }
-  checkText(answer.reason, REASON_MAX);
-  return concat(Uint8Array.of(REFUSAL), prefixed(utf8(answer.reason), 2));
-}
-
-const checkAdmission = (admission: Bytes): Bytes =>
+export const checkAdmission = (admission: Bytes): Bytes =>
   admission.length === 0 ? admission : exactly(admission, 64, "an admission");
 
 /** Decode the result of `encodeAnswer`. MalformedError or UnsupportedError on other input. */

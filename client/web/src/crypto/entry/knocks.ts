@@ -3,7 +3,7 @@
 import { hex } from "../bytes";
 import { StateError } from "../errors";
 import { H } from "../kdf";
-import type { OpenedKnock } from "./lobby";
+import type { OpenedKnock } from "./hostsLobby";
 
 /** Knocks waiting for the host's decision, for all invites together. */
 export const PENDING_MAX = 256;

@@ -14,15 +14,14 @@
 
 import { sentence } from "../../words/sentence";
 import { type Bytes, concat, type Rng, systemRng, utf8 } from "../bytes";
-import { AuthenticationError, MalformedError, StateError, UnsupportedError, ValidationError } from "../errors";
+import { AuthenticationError, MalformedError, UnsupportedError, ValidationError } from "../errors";
 import { padded, prefixed, Reader, uint, unpadded } from "../fields";
 import * as hpke from "../hpke";
-import { type IdentityKey, KNOCK_PROOF_SIZE, verifyKnockProof } from "../proof/identity";
-import { encodeAnswer, readAnswer, type ReplyBody } from "./answers";
-import { GENERATIONS_MAX, type HostKeys, type Invite, originField } from "./invite";
+import { type IdentityKey, KNOCK_PROOF_SIZE } from "../proof/identity";
+import { readAnswer, type ReplyBody } from "./answers";
+import { GENERATIONS_MAX, type Invite, originField } from "./invite";
 import { H, mac, SEAL_OVERHEAD, same, seal, unseal, verify } from "../kdf";
 import { checkName, checkText } from "../agreed/names";
-import { X25519Key } from "../primitives";
 
 /** Allowed blob sizes (bytes); the largest is the maximum of a lobby. */
 export const BUCKETS: readonly number[] = [512, 1024, 2048, 4096, 8192, 16384, 32768, 65536, 131072];
@@ -37,15 +36,15 @@ export const GREETING_MAX = 280;
 export const KEY_PACKAGE_MAX = 8192;
 
 const AAD = utf8("snug 1 posted");
-const NOTHING = new Uint8Array(0);
+export const NOTHING = new Uint8Array(0);
 const [CARD_REQUEST, CARD, KNOCK, REPLY, RECOVERY, CLOCK_REPORT] = [1, 2, 3, 4, 5, 6];
 /** Placeholder for an absent identity; no identity key starts with these bytes. */
-const NO_IDENTITY = new Uint8Array(KNOCK_PROOF_SIZE);
+export const NO_IDENTITY = new Uint8Array(KNOCK_PROOF_SIZE);
 const REPLY_ID = 8;
 /** Bytes that the envelope adds to a message: seal, length, kind. */
 const ENVELOPE_OVERHEAD = SEAL_OVERHEAD + 4 + 1;
 const KNOCK_OVERHEAD = ENVELOPE_OVERHEAD + hpke.KEY_SIZE + hpke.TAG_SIZE;
-const REPLY_OVERHEAD = ENVELOPE_OVERHEAD + REPLY_ID + SEAL_OVERHEAD;
+export const REPLY_OVERHEAD = ENVELOPE_OVERHEAD + REPLY_ID + SEAL_OVERHEAD;
 
 // -- in the envelope ---------------------------------------------------------------------------
 
@@ -113,7 +112,7 @@ async function isSigned(hostPublic: Bytes, message: Bytes, signature: Bytes): Pr
   }
 }
 
-function cardMessage(card: Card, origin: string): Bytes {
+export function cardMessage(card: Card, origin: string): Bytes {
   return concat(
     utf8("snug 1 card"),
     originField(origin),
@@ -212,7 +211,7 @@ function encode(message: LobbyMessage): Bytes {
   }
 }
 
-function bucket(size: number, least = 0): number {
+export function bucket(size: number, least = 0): number {
   const found = BUCKETS.find((each) => each >= size && each >= least);
   if (found === undefined)
     throw new MalformedError(`${size} bytes are too many for a lobby (at most ${BUCKETS.at(-1)})`);
@@ -221,66 +220,7 @@ function bucket(size: number, least = 0): number {
 
 // -- cards ------------------------------------------------------------------------------------
 
-/**
- * A card with its private half, to be erased after ten minutes.
- *
- * A device seized later then cannot reveal the names in the knocks.
- */
-export class CardSecret {
-  #private: X25519Key | null;
-
-  constructor(readonly card: Card, privateHalf: X25519Key) {
-    this.#private = privateHalf;
-  }
-
-  /** The key pair; StateError once erased. */
-  get private(): X25519Key {
-    if (this.#private === null) throw new StateError("this card's secret has been erased");
-    return this.#private;
-  }
-
-  /** Return whether the card has expired at `now` (Unix seconds); if so, call `erase`. */
-  expired(now: number): boolean {
-    return now >= this.card.expiry;
-  }
-
-  /** Delete the private half. Knocks sealed to this card then cannot be opened by anyone. */
-  erase(): void {
-    this.#private = null;
-  }
-}
-
-/** Create a card for the links of all generations, valid for ten minutes from `now` (Unix seconds). */
-export async function makeCard(
-  keys: HostKeys,
-  origin: string,
-  day: number,
-  now: number,
-  rng: Rng = systemRng,
-): Promise<CardSecret> {
-  const pair = await X25519Key.generate(rng);
-  const [nonce, expiry] = [rng(16), Math.trunc(now) + CARD_LIFETIME];
-  const message = cardMessage(new Card(pair.public, nonce, expiry, day, []), origin);
-  const signatures = await Promise.all(keys.seeds.map(({ hostKey }) => hostKey.sign(message)));
-  return new CardSecret(new Card(pair.public, nonce, expiry, day, signatures), pair);
-}
-
 // -- knocks -----------------------------------------------------------------------------------
-
-/** A knock after decryption, with a proven invite. The KeyPackage is still unverified. */
-export interface OpenedKnock {
-  readonly index: number;
-  /** The host key (32 bytes) of the generation in which the invite was made. */
-  readonly hostPublic: Bytes;
-  readonly keyPackage: Bytes;
-  readonly name: string;
-  readonly greeting: string;
-  /** Unix seconds at which the knock's card expires. */
-  readonly expiry: number;
-  readonly exporter: hpke.Exporter;
-  /** The identity (32 bytes, X25519) that the newcomer shows and has proven to hold; null if absent. */
-  readonly identity: Bytes | null;
-}
 
 /** State that the newcomer keeps to open the reply to its knock. */
 export class PendingKnock {
@@ -340,64 +280,18 @@ export async function knock(
   return { knock: new Knock(sender.enc, ciphertext), pending: new PendingKnock(sender.exporter) };
 }
 
-/**
- * Open a knock; `tokens` returns the tokens of an invite by generation (`HostKeys.tokens`).
- *
- * StateError once the card is erased. AuthenticationError if the knock is not sealed to this card, or if its
- * author does not hold the named invite and the shown identity: such a knock is not shown to the host.
- * MalformedError and ValidationError("SNUG-11") if its contents are not allowed.
- */
-export async function openKnock(
-  secret: CardSecret,
-  knock: Knock,
-  tokens: (index: number) => readonly (readonly [Bytes, Bytes])[],
-): Promise<OpenedKnock> {
-  const [cardHash, pair] = [secret.card.hash, secret.private];
-  const opened = await hpke.open(pair, knock.enc, knockInfo(cardHash), NOTHING, knock.ciphertext);
-  const inner = new Reader(unpadded(opened.plaintext));
-  const [proof, rest] = [inner.take(32), inner.rest()];
-  const reader = new Reader(rest);
-  const index = reader.uint(2);
-  const made = tokens(index).find(([, token]) => same(proof, use(token, cardHash, knock.enc, rest)));
-  if (made === undefined)
-    throw new AuthenticationError(`a knock that names invite ${index} and wasn't made with it`);
-  const [keyPackage, name, greeting] = [reader.prefixed(2), reader.text(1), reader.text(2)];
-  const knockProof = reader.take(KNOCK_PROOF_SIZE);
-  reader.end();
-  checkKeyPackage(keyPackage);
-  checkName(name);
-  checkText(greeting, GREETING_MAX);
-  const identity = same(knockProof, NO_IDENTITY)
-    ? null
-    : await verifyKnockProof(knockProof, pair, cardHash, knock.enc, keyPackage);
-  const { expiry } = secret.card;
-  return { index, hostPublic: made[0], keyPackage, name, greeting, expiry, exporter: opened.exporter, identity };
-}
-
-function checkKeyPackage(keyPackage: Bytes): void {
+export function checkKeyPackage(keyPackage: Bytes): void {
   if (!(keyPackage.length > 0 && keyPackage.length <= KEY_PACKAGE_MAX))
     throw new MalformedError(`a KeyPackage has 1 to ${KEY_PACKAGE_MAX} bytes, not ${keyPackage.length}`);
 }
 
-const knockInfo = (cardHash: Bytes): Bytes => concat(utf8("snug 1 knock"), cardHash);
+export const knockInfo = (cardHash: Bytes): Bytes => concat(utf8("snug 1 knock"), cardHash);
 
-const use = (token: Bytes, cardHash: Bytes, enc: Bytes, rest: Bytes): Bytes =>
+export const use = (token: Bytes, cardHash: Bytes, enc: Bytes, rest: Bytes): Bytes =>
   mac(token, utf8("snug 1 use"), cardHash, enc, H(rest));
 
 // -- replies ----------------------------------------------------------------------------------
 
-/** Seal a reply to the newcomer. MalformedError if a part has a wrong size. */
-export async function reply(
-  opened: OpenedKnock,
-  answer: ReplyBody,
-  rng: Rng = systemRng,
-): Promise<Reply> {
-  const body = encodeAnswer(answer);
-  const size = bucket(body.length + 4 + REPLY_OVERHEAD) - REPLY_OVERHEAD;
-  const id = replyId(opened.exporter);
-  return new Reply(id, await seal(replyKey(opened.exporter), padded(body, size), id, rng));
-}
+export const replyKey = (exporter: hpke.Exporter): Bytes => exporter.export(utf8("snug 1 answer"), 32);
 
-const replyKey = (exporter: hpke.Exporter): Bytes => exporter.export(utf8("snug 1 answer"), 32);
-
-const replyId = (exporter: hpke.Exporter): Bytes => exporter.export(utf8("snug 1 answer id"), REPLY_ID);
+export const replyId = (exporter: hpke.Exporter): Bytes => exporter.export(utf8("snug 1 answer id"), REPLY_ID);

@@ -8,6 +8,7 @@ import type { HostKeys } from "../../crypto/entry/invite";
 import { uint } from "../../crypto/fields";
 import { H } from "../../crypto/kdf";
 import { type Answer, REASON_MAX, type Refusal, type ReplyBody } from "../../crypto/entry/answers";
+import * as hosts from "../../crypto/entry/hostsLobby";
 import * as lobby from "../../crypto/entry/lobby";
 import { Knocks } from "../../crypto/entry/knocks";
 import { loadLookAlikes, lookAlike } from "../../crypto/agreed/names";
@@ -63,7 +64,7 @@ export class HostLobby {
   readonly #origin: string;
   readonly #rng: Rng;
   readonly #connections: LobbyConnections;
-  readonly #cards = new Map<number, lobby.CardSecret[]>();
+  readonly #cards = new Map<number, hosts.CardSecret[]>();
   readonly #cardPosted = new Map<number, number>();
   readonly #cardWanted = new Set<number>();
   readonly #knocks = new Knocks(KNOCKS_EACH);
@@ -230,7 +231,7 @@ export class HostLobby {
     this.#cardWanted.delete(day);
     this.#cardPosted.set(day, now);
     if (newest === undefined) {
-      newest = await lobby.makeCard(this.keys, this.#origin, day, now, this.#rng);
+      newest = await hosts.makeCard(this.keys, this.#origin, day, now, this.#rng);
       cards.push(newest);
       this.#signedWith.set(day, this.keys);
     }
@@ -347,7 +348,7 @@ export class HostLobby {
   /** Send a reply that no person has decided, and that the same knock gets again. */
   async #inform({ knock, day, handle }: Asked, what: ReplyBody): Promise<void> {
     if (!this.#connections.crowded)
-      await this.#connections.post(day, await lobby.reply(knock, what, this.#rng), handle);
+      await this.#connections.post(day, await hosts.reply(knock, what, this.#rng), handle);
   }
 
   /** Return whether that knock's invite is over; alarm the host, once an invite, if it has leaked. */
@@ -482,10 +483,10 @@ export class HostLobby {
   async #reply(asked: Asked, answer: Answer | Refusal): Promise<void> {
     let reply: lobby.Reply;
     try {
-      reply = await lobby.reply(asked.knock, answer, this.#rng);
+      reply = await hosts.reply(asked.knock, answer, this.#rng);
     } catch (error) {
       if (!(error instanceof SnugCryptoError)) throw error;
-      reply = await lobby.reply(asked.knock, { type: "Refusal", reason: IS_FULL }, this.#rng);
+      reply = await hosts.reply(asked.knock, { type: "Refusal", reason: IS_FULL }, this.#rng);
     }
     this.#replied.add(asked.mark, reply, this.#now);
     await this.#connections.post(asked.day, reply, asked.handle);

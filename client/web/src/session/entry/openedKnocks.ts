@@ -1,6 +1,7 @@
 /** Knocks that a host has opened, and the cards that open them. */
 import type { Bytes } from "../../crypto/bytes";
 import { SnugCryptoError } from "../../crypto/errors";
+import * as hosts from "../../crypto/entry/hostsLobby";
 import * as lobby from "../../crypto/entry/lobby";
 import { Identity } from "../../crypto/agreed/roomState";
 import * as mls from "../../mls";
@@ -12,7 +13,7 @@ export interface From {
 }
 
 export interface Asked {
-  readonly knock: lobby.OpenedKnock;
+  readonly knock: hosts.OpenedKnock;
   readonly day: number;
   readonly keyPackage: mls.KeyPackage;
   readonly ticket: Bytes | null;
@@ -26,15 +27,15 @@ export interface Asked {
 
 /** Open a knock with the card that it was sealed to, and check its KeyPackage; null: it is never shown. */
 export async function openWithCards(
-  cards: readonly lobby.CardSecret[],
+  cards: readonly hosts.CardSecret[],
   knock: lobby.Knock,
   tokens: (index: number) => [Bytes, Bytes][],
   suite: number,
   now: number,
-): Promise<{ knock: lobby.OpenedKnock; keyPackage: mls.KeyPackage; identity: Identity } | null> {
+): Promise<{ knock: hosts.OpenedKnock; keyPackage: mls.KeyPackage; identity: Identity } | null> {
   for (const secret of cards) {
     try {
-      const opened = await lobby.openKnock(secret, knock, tokens);
+      const opened = await hosts.openKnock(secret, knock, tokens);
       const keyPackage = await mls.KeyPackageIn.decode(opened.keyPackage).verify(suite, Math.floor(now));
       const identity = Identity.decode(keyPackage.leafNode.credential.identity);
       return { knock: opened, keyPackage, identity };
