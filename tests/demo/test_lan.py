@@ -148,7 +148,10 @@ async def connect(address: str, number: int) -> tuple[asyncio.StreamReader, asyn
     return await asyncio.open_connection("127.0.0.1", port, local_addr=(f"127.0.0.{number}", 0))
 
 
-async def test_connections_of_one_address_have_a_limit_and_others_come_in() -> None:
+async def test_connections_of_one_address_have_a_limit_and_others_come_in(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(lan, "CONNECTION_TIME", 1_000.0)  # nothing else closes them
     async with listening(per_address=1) as (_, address):
         most = lan.CONNECTIONS_PER_PHONE
         kept = [await connect(address, 2) for _ in range(most)]
@@ -175,6 +178,7 @@ async def test_connections_of_one_address_have_a_limit_and_others_come_in() -> N
 
 async def test_all_connections_together_have_a_limit(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(lan, "CONNECTIONS_MAX", 4)
+    monkeypatch.setattr(lan, "CONNECTION_TIME", 1_000.0)
     async with listening() as (_, address):
         kept = [await connect(address, number) for number in (2, 3, 4, 5)]
         try:

@@ -61,7 +61,11 @@ def own_address() -> str:
 
 
 def parsed(text: str) -> tuple[str, int]:
-    """Return address and port (0: a free one) of ``ADDRESS``, ``ADDRESS:PORT`` or ``""``. LanError."""
+    """Return address and port (0: a free one) of ``ADDRESS``, ``ADDRESS:PORT`` or ``""``. LanError.
+
+    IPv6 is refused: a machine takes as many addresses there as it likes, so that votes could not be counted
+    once for each.
+    """
     if not text:
         return own_address(), 0
     address, _, port = text.partition(":")
@@ -73,17 +77,14 @@ def parsed(text: str) -> tuple[str, int]:
 
 
 def checked(address: str, *, named: bool) -> str:
-    """Return the address if phones may be let in there; LanError otherwise.
+    """Return the IPv4 address if phones may be let in there; LanError otherwise.
 
-    A public address must be `named` by the lecturer. IPv6 is refused: a machine takes as many addresses there
-    as it likes, so that votes could not be counted once for each.
+    A public address must be `named` by the lecturer.
     """
     try:
-        found = ipaddress.ip_address(address)
+        found = ipaddress.IPv4Address(address)
     except ValueError:
         raise LanError("name") from None
-    if found.version != 4:
-        raise LanError("version")
     if found.is_unspecified or found.is_multicast:
         raise LanError("name")
     if not named and (not found.is_private or found.is_loopback):
