@@ -18,6 +18,7 @@ from snugroom.client.tools.demo.beside import NAMES, Beside
 from snugroom.client.tools.demo.live import Live
 from snugroom.client.tools.demo.projector import RefusedError
 from snugroom.server.memory_search import Form, Wanted
+from tests.patience import PATIENCE
 from tests.web.children import alive
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
@@ -128,8 +129,9 @@ async def test_one_search_of_a_server_runs_at_a_time(monkeypatch: pytest.MonkeyP
     monkeypatch.setattr(live._beside, "find", slow)
     first = asyncio.ensure_future(live.find("ordinary", b""))
     await asyncio.sleep(0)
-    with pytest.raises(RefusedError, match="often"):
-        await live.find("ordinary", b"")
+    async with asyncio.timeout(PATIENCE):
+        with pytest.raises(RefusedError, match="often"):
+            await live.find("ordinary", b"")
     ended.set()
     assert await first == {}
     assert await live.find("ordinary", b"") == {}
