@@ -185,6 +185,7 @@ ATTRIBUTES: Final[dict[str, dict[str, str]]] = {
         "backlog": "rooms[].commits[].bytes",
         "media": "rooms[].streams",
         "race": "rooms[].waiting_commits",
+        "_readiness": "rooms[].slot",
         **every("_shared active_at", MACHINERY),
         "_forget_at": MACHINERY,
         "deadline": MACHINERY,

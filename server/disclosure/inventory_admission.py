@@ -89,6 +89,11 @@ ATTRIBUTES: Final[dict[str, dict[str, str]]] = {
         **every("bytes deliveries credit", LIMITS),
         **every("eased_at spent_at listed", MACHINERY),
     },
+    "snugroom.server.rooms.readiness.Readiness": {
+        "_slot": "rooms[].slot",
+        "_waiting": "?rooms[].handles = handle",
+        "deadline": MACHINERY,
+    },
     "snugroom.server.rooms.race.Race": {
         "_ledger": "memory_bytes",
         "held": "rooms[].waiting_commit_bytes",

@@ -1,7 +1,4 @@
-/**
- * A host in its lobby, with its cards and the knocks of newcomers (protocol section 4). A lobby is a room's waiting place
- * of one UTC day; near midnight a host is in two.
- */
+/** A host in its lobby (near midnight, in those of two UTC days), with its cards and knocks (protocol section 4). */
 import { among, type Bytes, hex, type Rng, same, systemRng, unhex, utf8 } from "../../crypto/bytes";
 import { SnugCryptoError, ValidationError } from "../../crypto/errors";
 import type { HostKeys } from "../../crypto/entry/invite";
