@@ -53,7 +53,7 @@ _VIDEO, _AUDIO = 2, 3
 
 
 class Verdict(Enum):
-    """What the lag calls for."""
+    """The answer to a lag."""
 
     MORE = "shed more"
     LESS = "shed less"
@@ -253,7 +253,7 @@ class Shedding(Generic[P]):
                     effects += self._subscriptions.request_layer(subscription, now, charged=False)
                 continue
             for peer in track.receivers:
-                # What was not sent is not sent later, and its absence is not the receiver's loss.
+                # Shed packets are not sent later, and their absence is not the receiver's loss.
                 if track.high is not None:
                     track.receivers[peer] = track.high
                 self._subscriptions.peers[peer].resumed[track.ssrc] = now + _GRACE
@@ -285,7 +285,7 @@ class Shedding(Generic[P]):
             left -= unit.cost_now
             taken.append(unit)
         group.units = [unit for unit in group.units if unit not in taken]
-        group.since = now - TURN / 2  # what has to wait has the next turn, in half the time
+        group.since = now - TURN / 2  # the rest has the next turn, in half the time
         self._groups = [each for each in self._groups if each.units]
         return effects + self._take_up(taken, now)
 
