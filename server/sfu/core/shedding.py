@@ -42,6 +42,9 @@ _PART_BACK_MAX: Final = 0.5
 #: times as much is forwarded at once.
 _IDLE: Final = 0.4
 _PART_BACK_IDLE: Final = 2.0
+#: Below this share of its time, at least this part of all that is offered comes back at once.
+_PARTLY_BUSY: Final = 0.75
+_PART_BACK_LEAST: Final = 0.1
 #: The part of the audio that may be shed, so that everybody is heard in turn.
 _AUDIO_PART_MAX: Final = 0.75
 #: Seconds of a turn, after which other videos, or the audio of others, are shed.
@@ -188,6 +191,9 @@ class Shedding(Generic[P]):
         idle = busy <= _IDLE
         most = _PART_BACK_IDLE if idle else _PART_BACK_MAX
         left = min(most, _BUSY / max(busy, 0.01) - 1) * costs
+        if busy < _PARTLY_BUSY:  # where little is forwarded, its cost says little
+            shed = sum(unit.cost_now for group in self._groups for unit in group.units)
+            left = max(left, _PART_BACK_LEAST * (costs + shed))
         taken: list[_Unit[P]] = []
         while self._groups and (left >= self._groups[-1].units[-1].cost_now or (idle and not taken)):
             group = self._groups[-1]
