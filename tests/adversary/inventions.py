@@ -117,6 +117,9 @@ class Inventor:
         room = person.room
         return wire.Rekeyed(self.w.rng(32) if room is None or pick % 2 else room.room_admin_keys.current)
 
+    def ready(self, person: Person, slot: int, pick: int) -> wire.ServerMessage:
+        return wire.Ready(slot + pick % 3)
+
     def caught_up(self, person: Person, slot: int, pick: int) -> wire.ServerMessage:
         return wire.CaughtUp(slot, slot + pick % 4, pick % 3)
 
@@ -150,6 +153,7 @@ MAKERS: Final[Mapping[str, Callable[[Inventor, Person, int, int], wire.ServerMes
     "pong": Inventor.pong,
     "posted": Inventor.posted,
     "shown": Inventor.shown,
+    "ready": Inventor.ready,
     "opened": Inventor.opened,
     "committed": Inventor.committed,
     "stale": Inventor.stale,

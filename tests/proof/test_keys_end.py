@@ -12,7 +12,7 @@ from snugroom.client.session.kernel.verdict import Valid
 from snugroom.crypto.errors import MissingKeyError, SnugCryptoError, StateError
 from snugroom.crypto.media.clear_header import Kind
 from snugroom.crypto.media.keys import MediaKeys, Stream, open_frame
-from snugroom.server.wire.messages import Committed, Relayed
+from snugroom.server.wire.messages import Committed, Ready, Relayed
 from tests.proof.kept_keys import KeptKeys
 from tests.proof.meeting import Person, Record, mostly_opened
 from tests.proof.witness import EPOCH, REMOVAL, SEALED_AUDIO, SEALED_VIDEO, Tap
@@ -126,8 +126,9 @@ def test_a_newcomer_opens_nothing_that_came_before() -> None:
 
 
 def test_between_the_commit_and_the_change_a_newcomer_opens_nothing_either() -> None:
-    """For 500 ms after an Add senders go on with the old keys, which the newcomer never gets."""
+    """Until a newcomer's slot is ready, senders go on with the old keys, which the newcomer never gets."""
     w = World(33)
+    w.down_filter = lambda who, message: not isinstance(message, Ready)
     ada, _ = w.meeting("Ada", "Bo")
     w.run(1)
     cem = w.guest(w.link_of(ada), "Cem")

@@ -15,6 +15,7 @@ from snugroom.server.wire.messages import (
     Left,
     Post,
     Posted,
+    Ready,
     Refused,
     Relay,
     Relayed,
@@ -76,6 +77,8 @@ async def test_a_meeting_with_media() -> None:
         for who in (ada, bob):
             await who.say(show(1))
             await who.next()
+        for who in (ada, bob):
+            assert await who.expect(Ready) == Ready(1)
         await bob.say(Relay(blob("hello", 1024)))
         assert await ada.expect(Relayed) == Relayed(1, blob("hello", 1024))
         await ada.say(media(11, 12))

@@ -43,7 +43,8 @@ PROBE_TIME: Final = 6.0
 PROBES_MAX: Final = 12
 #: Seconds without the room before a drop by the server is reported.
 TELL_AFTER: Final = 3.0
-#: Seconds for the room's own connection to recover, after a probe has found the server, before a report.
+#: Seconds for the room's own connection to recover, after a probe has found the server, before a report; twice
+#: as long as the probe took, if that is longer.
 SETTLE: Final = 2.0
 #: This many losses within so many seconds are reported, and not again for so many seconds.
 OFTEN: Final = 10
@@ -92,6 +93,7 @@ class Drop:
     probe: Probe | None = None  # the last finished one
     answered: bool = False  # whether the server was there at that probe
     answered_at: float | None = None  # when a probe first found it there
+    took: float = 0.0  # seconds that this probe took: a busy computer needs more than that for the room
     told_at: float | None = None
     told_away: bool = False
     here_at: float | None = None  # since when we have been trying that server; None: we try others
@@ -315,6 +317,7 @@ class Dropped(Feature):
         drop.answered = answered
         if answered and drop.answered_at is None:
             drop.answered_at = now
+            drop.took = now - (drop.probed_at or now)
             self.room.hurry(now)  # our own pause between two tries is no act of the server
         self.room.perform(ev.Disconnect(ev.PROBE))
         if drop.told_at is not None:
@@ -337,7 +340,9 @@ class Dropped(Feature):
                 why = "restarted" if self._restarted() else "unreachable"
                 self.room.tell(sentences.status(f"away.{why}"))
             return
-        if now - max(drop.answered_at or drop.at, drop.here_at or drop.at) < SETTLE * slow:
+        if now - max(drop.answered_at or drop.at, drop.here_at or drop.at) < max(
+            SETTLE * slow, 2 * drop.took
+        ):
             return  # the network is back, or we are: perhaps the room is as well
         if drop.told_at is None:
             drop.told_at = now

@@ -331,12 +331,12 @@ class Meeting:
             seen.leaves[speaker.name, listener.name] = listener.leaf_of(speaker.name)
         seen.looked_at = asyncio.get_running_loop().time()
         seen.disclosure = await self._server.disclosure()
-        seen.wanted = self._wanted()
         try:
             pids = [self._server.pid, *children(self._server.pid)]  # media has a process of its own
             seen.memory = await asyncio.to_thread(copy_all, pids)
         except UnreadableError as error:
             seen.unreadable = str(error)
+        seen.wanted = self._wanted()
 
     def _wanted(self) -> Wanted:
         invite = Invite.parse(self._robots[0].invite or "")

@@ -20,11 +20,12 @@ from snugroom.client.tools.demo.facts import Stream
 from snugroom.crypto.media.keys import OpenedFrame
 from snugroom.server.wire.messages import MediaKind
 
-_KEPT: Final = 24
+#: Frames: more than are sealed while the server's memory is copied, of which it holds those of a second.
+_KEPT: Final = 240
 
 
 class Witness:
-    """Seals and opens for a session, and keeps the last 24 frames as they were before and after sealing."""
+    """Seals and opens for a session, and keeps the last frames as they were before and after sealing."""
 
     def __init__(self, inner: SessionCrypto) -> None:
         self._inner = inner

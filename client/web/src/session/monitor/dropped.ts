@@ -82,6 +82,8 @@ export interface Drop {
   answered: boolean;
   /** When a probe first found it there. */
   answeredAt: number | null;
+  /** Seconds that this probe took: a busy computer needs more than that for the room. */
+  took: number;
   toldAt: number | null;
   toldAway: boolean;
   /** Since when we have been trying that server; null: we try others. */
@@ -199,6 +201,7 @@ export class Dropped extends Feature {
       probe: null,
       answered: false,
       answeredAt: null,
+      took: 0,
       toldAt: null,
       toldAway: false,
       hereAt: null,
@@ -355,6 +358,7 @@ export class Dropped extends Feature {
     drop.answered = answered;
     if (answered && drop.answeredAt === null) {
       drop.answeredAt = now;
+      drop.took = now - (drop.probedAt ?? now);
       this.room.hurry(now); // our own pause between two tries is no act of the server
     }
     this.room.perform({ type: "Disconnect", endpoint: PROBE });
@@ -379,7 +383,7 @@ export class Dropped extends Feature {
       return;
     }
     // The network is back, or we are: perhaps the room is as well.
-    if (now - Math.max(drop.answeredAt ?? drop.at, drop.hereAt ?? drop.at) < SETTLE) return;
+    if (now - Math.max(drop.answeredAt ?? drop.at, drop.hereAt ?? drop.at) < Math.max(SETTLE, 2 * drop.took)) return;
     if (drop.toldAt === null) {
       drop.toldAt = now;
       const saved = this.room.options.evidence ? EVIDENCE_FILE : null;
