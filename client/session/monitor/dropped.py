@@ -43,8 +43,8 @@ PROBE_TIME: Final = 6.0
 PROBES_MAX: Final = 12
 #: Seconds without the room before a drop by the server is reported.
 TELL_AFTER: Final = 3.0
-#: Seconds for the room's own connection to recover, after a probe has found the server, before a report; twice
-#: as long as the probe took, if that is longer.
+#: Seconds for the room's own connection to recover, after a probe has found the server, before a report;
+#: twice as long as the probe took, if that is longer.
 SETTLE: Final = 2.0
 #: This many losses within so many seconds are reported, and not again for so many seconds.
 OFTEN: Final = 10
@@ -340,9 +340,8 @@ class Dropped(Feature):
                 why = "restarted" if self._restarted() else "unreachable"
                 self.room.tell(sentences.status(f"away.{why}"))
             return
-        if now - max(drop.answered_at or drop.at, drop.here_at or drop.at) < max(
-            SETTLE * slow, 2 * drop.took
-        ):
+        settle = max(SETTLE * slow, 2 * drop.took)
+        if now - max(drop.answered_at or drop.at, drop.here_at or drop.at) < settle:
             return  # the network is back, or we are: perhaps the room is as well
         if drop.told_at is None:
             drop.told_at = now
