@@ -132,7 +132,7 @@ def test_a_starved_computer(
     for _ in range(90):
         w.run(1)
         seen |= {severity for who in people for severity, _ in lines(who)}
-    assert seen == severities
+    assert seen - {"calm"} == severities
     monkeypatch.undo()
     media.passes = lambda sender, receiver: True
     calm_after(w, people)

@@ -84,19 +84,19 @@ async def test_members_of_page_and_command_line_recognise_each_other_by_identiti
         own = await digits(ada)
         assert re.fullmatch("[0-9]{40}", own)
         quiet = ("--no-audio", "--no-video", "--json", "--passphrase-file", str(secret))
-        with running("join", link, "--name", "Bo", "--identity", str(book), *quiet) as bo:
+        with running("join", link, "--name", "Bartholomea", "--identity", str(book), *quiet) as bo:
             await ada.reads("Shows an identity that you have not met before")
             theirs = fingerprint(made.contacts.own.public)
             assert theirs in await ada.tab.js(
                 "document.querySelector('.admission .code-digits').innerText.replace(/\\s/g, '')"
             )
             await ada.press("Let in")
-            await ada.here("Bo")
+            await ada.here("Bartholomea")
             await ada.panel("people", "People")
-            await ada.press("Actions for Bo")
+            await ada.press("Actions for Bartholomea")
             await ada.press("Keep this identity")
-            await ada.reads("Bo is in your contacts on this device.")
-            await ada.press("Actions for Bo")
+            await ada.reads("Bartholomea is in your contacts on this device.")
+            await ada.press("Actions for Bartholomea")
             await ada.press("Show my identity")
             vouched = await asyncio.to_thread(bo.wait, "vouched")
             assert (vouched["name"], vouched["fingerprint"]) == ("Ada", own)
@@ -105,7 +105,7 @@ async def test_members_of_page_and_command_line_recognise_each_other_by_identiti
         kept: dict[str, Any] = await ada.tab.js(DATABASE)
         assert "keys book" in kept["names"]
         assert kept["open"] == []
-        for word in ("petname", "Bo", theirs, own):
+        for word in ("petname", "Bartholomea", theirs, own):
             assert word not in kept["text"], word
         other = await Visitor.at(browser, url, "Ada")
         await other.press("Identity and contacts")
