@@ -14,7 +14,7 @@ from snugroom.server.wire import limits
 
 
 class Readiness:
-    """Each method returns the slot that has become ready by it; None if none has."""
+    """`showed`, `left` and `tick` return the slot that has become ready by the call; None if none has."""
 
     def __init__(self) -> None:
         self._slot: int | None = None
