@@ -129,7 +129,9 @@ async def test_an_installed_page_opens_without_its_server_and_asks_it_first(
     await reload(bo)
     await until(lambda: _is(bo, "You are offline, or this server is"), "no page without the server")
     await bo.reads("does not answer")
+    await bo.tab.js("void (window.before = true)")
     await bo.press("Try again")
+    await until(lambda: _is_anew(bo), "nothing is tried again")
     await until(lambda: _is(bo, "You are offline, or this server is"), "no page without the server")
     # the server is back with another page, which the copy does not hide
     other = changed(made, "main.js", b"\n//another")
@@ -170,6 +172,14 @@ async def _left(who: Visitor) -> bool:
 
 async def _is(who: Visitor, words: str) -> bool:
     return bool(await heading(who) == words)
+
+
+async def _is_anew(who: Visitor) -> bool:
+    """Whether the browser has loaded a page since `window.before` was set."""
+    try:
+        return not await who.tab.js("window.before")
+    except Exception:  # it is on its way
+        return False
 
 
 async def _keeps(who: Visitor, digits: str) -> bool:
