@@ -471,3 +471,16 @@ class TestCode:
             )
             assert len(set(every)) == 64, language
             assert "" not in every, language
+
+
+class TestWhatTheDeviceKeeps:
+    async def test_it_is_forgotten_or_the_person_reads_that_there_is_nothing(
+        self, book: Book, page: Page
+    ) -> None:
+        forget = page.get_by_role("button", name="Forget me on this device")
+        await book.show(page, "room-settings")
+        await forget.click()
+        assert await asked(page) == [["forget", None]]
+        await book.show(page, "room-settings-nothing-kept")
+        await page.get_by_text("This browser keeps nothing.").wait_for()
+        assert await forget.count() == 0

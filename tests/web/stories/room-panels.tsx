@@ -146,4 +146,5 @@ export default [
     })),
   story("settings", () =>
     room(some(4), { panel: "settings", devices: { ...fake().devices.value, cameraTrouble: "in_use" }, where: { ...fake().where.value, hash: HASH } })),
+  story("settings-nothing-kept", () => room(some(4), { panel: "settings", kept: null })),
 ] satisfies Story[];

@@ -33,12 +33,14 @@ export class Comebacks {
   readonly #at: ComebackPlace;
   /** The person wants nothing of the present meeting to be kept. */
   #forgotten = false;
-  /** The meetings that can be entered again, the last one first. */
-  readonly meetings = signal<readonly KeptMeeting[]>([]);
+  /** The meetings that can be entered again, the last one first; null: the browser keeps nothing. */
+  readonly meetings: Signal<readonly KeptMeeting[] | null>;
 
   constructor(kept: KeptMeetings | null, at: ComebackPlace) {
     this.#kept = kept;
     this.#at = at;
+    this.meetings = signal(kept && []);
+    if (kept === null) at.place.subscribe((place) => place === "room" && at.toast(sentence("note.nothing_kept")));
   }
 
   /**
@@ -57,7 +59,7 @@ export class Comebacks {
   /** Come back to a kept meeting; `again`: open it again. Return whether no other tab is in it. */
   async comeBack(id: string, again: boolean): Promise<boolean> {
     const { preJoin, place, waiting } = this.#at;
-    const kept = this.meetings.value.find((meeting) => meeting.id === id);
+    const kept = this.meetings.value?.find((meeting) => meeting.id === id);
     if (kept === undefined || !(await preJoin.returns(kept))) return false;
     const text = sentence("waiting.returning", { name: kept.name });
     batch(() => {
@@ -86,9 +88,10 @@ export class Comebacks {
       this.#at.toast(sentence("note.forgotten"));
       return await forgetCopy();
     }
-    this.meetings.value = this.meetings.value.filter((meeting) => meeting.id !== id);
+    const left = this.meetings.value?.filter((meeting) => meeting.id !== id) ?? [];
+    this.meetings.value = left;
     await this.#kept?.forget(id);
-    if (this.meetings.value.length === 0) await forgetCopy();
+    if (left.length === 0) await forgetCopy();
   }
 
   /** Whether this device may keep a copy of the page. */

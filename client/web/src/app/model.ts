@@ -320,7 +320,7 @@ export interface Model {
   /** The error in the link that was opened or pasted; null: none. */
   readonly linkTrouble: ReadonlySignal<Sentence | null>;
   /** Meetings that the person can come back to, the last one first. */
-  readonly kept: ReadonlySignal<readonly KeptMeeting[]>;
+  readonly kept: ReadonlySignal<readonly KeptMeeting[] | null>;
   /** The error in the name; null: none. */
   readonly nameTrouble: ReadonlySignal<Sentence | null>;
   /** Whether a room is being opened, or a knock is being sent. */

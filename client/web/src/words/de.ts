@@ -461,6 +461,7 @@ export default {
   "note.came_by_open": "{name} ist hereingekommen, eingelassen von {by}, mit der geteilten Einladung.",
   "note.came_by_label": "{name} ist hereingekommen, eingelassen von {by}, mit der Einladung für {label}.",
   "note.forgotten": "Vergessen. Nach dem Neuladen klopfst du neu an.",
+  "note.nothing_kept": "Dieser Browser behält nichts. Nach dem Neuladen klopfst du neu an.",
   "note.not_kept": "Dieses Gerät behält das Treffen nicht mehr. Folge noch einmal dem Link.",
   "note.back": "{name} ist wieder da.",
   "note.left": "{name} ist gegangen.",

@@ -36,6 +36,7 @@ export default {
   "note.came_by_open": "{name} came in. {by} let {name} in, with the shared link.",
   "note.came_by_label": "{name} came in. {by} let {name} in, with the invite for {label}.",
   "note.forgotten": "Forgotten. After a reload you knock again.",
+  "note.nothing_kept": "This browser keeps nothing. After a reload you knock again.",
   "note.not_kept": "This device does not keep that meeting any more. Follow its link again.",
   "note.back": "{name} is back.",
   "note.left": "{name} left.",

@@ -461,6 +461,7 @@ export default {
   "note.came_by_open": "{name}用共享链接进来了，由{by}放行。",
   "note.came_by_label": "{name}用给“{label}”的邀请进来了，由{by}放行。",
   "note.forgotten": "已经忘掉。重新载入后要重新敲门。",
+  "note.nothing_kept": "这个浏览器什么也不保存。重新载入后要重新敲门。",
   "note.not_kept": "这台设备不再保存这个会议。请重新打开链接。",
   "note.back": "{name}回来了。",
   "note.left": "{name}离开了。",

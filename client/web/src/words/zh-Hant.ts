@@ -461,6 +461,7 @@ export default {
   "note.came_by_open": "{name}用共用連結進來了，由{by}放行。",
   "note.came_by_label": "{name}用給「{label}」的邀請進來了，由{by}放行。",
   "note.forgotten": "已經忘掉。重新載入後要重新敲門。",
+  "note.nothing_kept": "這個瀏覽器什麼也不保存。重新載入後要重新敲門。",
   "note.not_kept": "這台裝置不再保存這個會議。請重新打開連結。",
   "note.back": "{name}回來了。",
   "note.left": "{name}離開了。",

@@ -38,7 +38,7 @@ function page(...kept: KeptMeeting[]) {
     follow: (link) => did.push(link),
   };
   const device = { list: async () => kept, forget: async (id: string) => void did.push(`forget ${id}`) };
-  return { comebacks: new Comebacks(device as unknown as KeptMeetings, at), did, place, waiting, preJoin };
+  return { comebacks: new Comebacks(device as unknown as KeptMeetings, at), at, did, place, waiting, preJoin };
 }
 
 describe("a page whose device keeps meetings", () => {
@@ -86,6 +86,17 @@ describe("a page whose device keeps meetings", () => {
     comebacks.hides();
     assert.equal(did.at(-1), "away: false", "it does not come back, so it leaves");
   });
+});
+
+it("a browser that keeps nothing says so, each time that the person comes into a meeting", async () => {
+  const { at, did, place } = page();
+  const comebacks = new Comebacks(null, at);
+  assert.equal(await comebacks.returns(null, true), false);
+  assert.deepEqual([did, comebacks.meetings.value], [[], null]);
+  for (const now of ["waiting", "room", "start", "room"] satisfies Place[]) place.value = now;
+  assert.deepEqual(did, ["note.nothing_kept", "note.nothing_kept"]);
+  comebacks.hides();
+  assert.equal(did.at(-1), "away: false");
 });
 
 it("forgetting the meeting, or the last of several, removes the copy of the page and what serves it", async () => {

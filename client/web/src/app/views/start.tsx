@@ -12,7 +12,7 @@ import type { Scan } from "./scan";
 
 /** The meetings that this device keeps: the person can come back, or have them forgotten. */
 export function Kept({ model }: { readonly model: Model }) {
-  const kept = model.kept.value;
+  const kept = model.kept.value ?? [];
   if (kept.length === 0) return null;
   return (
     <section class="card stack" aria-labelledby="kept">

@@ -122,10 +122,16 @@ export function Settings() {
           }}
         />
         <div class="field">
-          <button type="button" class="button" onClick={() => model.do.forget(null)}>
-            {word("meet.forget")}
-          </button>
-          <p class="note">{word("meet.forget_text")}</p>
+          {model.kept.value === null ? (
+            <p class="note">{word("note.nothing_kept")}</p>
+          ) : (
+            <>
+              <button type="button" class="button" onClick={() => model.do.forget(null)}>
+                {word("meet.forget")}
+              </button>
+              <p class="note">{word("meet.forget_text")}</p>
+            </>
+          )}
         </div>
         <About model={model} />
       </section>
