@@ -48,8 +48,7 @@ async def told(file: Path) -> None:
     recorder = Recorder(stage(Script()), file, ROBOTS)
     await recorder.do("turn", {"step": "who"})
     await recorder.state()
-    await recorder.do("turn", {"step": "joins"})
-    await recorder.state()
+    await recorder.do("turn", {"step": "joins"})  # the page has not asked yet when somebody joins
     await recorder.do("join", {"name": "Dana"})
     await recorder.state()
     await recorder.do("act", {"act": "forge"})

@@ -94,6 +94,7 @@ def test_it_goes_and_leaves_only_settings(server: Machine) -> None:
     server.run("dpkg --remove snug-server; test ! -e /usr/bin/snug-server; test ! -e /usr/lib/snug")
     assert server.attempt("systemctl is-active snug-server").stdout.strip() == "inactive"
     server.run("test -e /etc/snug/snug.toml; dpkg --purge snug-server; test ! -e /etc/snug/snug.toml")
+    server.run("dpkg --install /root/*.deb")  # for the other tests, in any order
 
 
 def test_the_image_has_a_server(package: Path, tmp_path: Path) -> None:

@@ -98,6 +98,23 @@ def stall(
     monkeypatch.setattr(w, "_join", enter)
 
 
+@pytest.mark.parametrize("seed", [2404, 2406, 2411, 2417])
+def test_a_way_back_from_another_server_is_no_restart(seed: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Bo was in step with nobody but itself at the second server, which has another key."""
+    monkeypatch.setattr(
+        Servers, "TICK", 0.1
+    )  # the clocks of real clients: these ways back end between two ticks
+    monkeypatch.setattr(Servers, "SERVER_TICK", 0.05)
+    w, people = meeting(False, seed)
+    stall(w, people[1], (ORIGIN,), 9, monkeypatch)
+    changes(w, people[0])
+    w.run(39)
+    told = [str(event.text) for event in people[1].told if isinstance(event, ev.Status)]
+    assert f"The meeting goes on at {OTHERS[0]}." in told
+    assert all("restarted" not in line for line in told)
+    calm_after(w, people)
+
+
 @pytest.mark.parametrize("mirror", [False, True], ids=["listed", "mirrored"])
 @pytest.mark.parametrize("origins", [(ORIGIN,), EVERYWHERE], ids=["one", "all"])
 @pytest.mark.parametrize("seconds", [4, 6, 9])

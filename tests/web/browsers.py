@@ -210,8 +210,8 @@ def source(colour: str, pitch: float, *, size: tuple[int, int] = (320, 180)) -> 
           // something that moves, at the very edge, or there would be no frames
           ink.fillStyle = "#888"; ink.fillRect((n++ * 8) % {width}, {height - 8}, 8, 8);
         }};
-        draw(); setInterval(draw, 50);
-        return canvas.captureStream(20).getVideoTracks()[0];
+        draw(); setInterval(draw, 100);
+        return canvas.captureStream(10).getVideoTracks()[0];
       }}, audio: () => {{
         const context = new AudioContext({{ sampleRate: 48000 }});
         const tone = context.createOscillator(), volume = context.createGain();

@@ -87,18 +87,23 @@ class Mirror(Feature):
 
     def _keep_mirror(self, now: float) -> None:
         """Connect to the next server of the list, if the meeting is mirrored; leave any other."""
-        m, origin = self.room.membership, self.room.here.origin
-        listed = m.policy.origins
-        wanted = (
-            further_place(m, self.room.here.server % len(listed) + 1)
-            if m.policy.mirrored and listed
-            else None
-        )
-        if wanted is None or wanted.origin == origin:
+        m, here = self.room.membership, self.room.here
+        servers = m.policy.servers if m.policy.mirrored else ()
+        number = here.server % len(servers) + 1 if servers else 0
+        wanted = servers[number - 1] if servers else None
+        if wanted is None or wanted.origin == here.origin:
             self._close_mirror()
-        elif self._mirror is None or self._mirror.place.number != wanted.number:
+            return
+        place = None if self._mirror is None else self._mirror.place
+        # under another move key there is no mirror yet: see `adopted`
+        if place is None or (place.origin, place.room_admin_public) != (
+            wanted.origin,
+            wanted.room_admin_public,
+        ):
             self._close_mirror()
-            self._mirror = SecondRoom(self.room, self._free(), wanted, now)
+            new = further_place(m, number)
+            assert new is not None
+            self._mirror = SecondRoom(self.room, self._free(), new, now)
 
     def _keep_former(self, now: float) -> None:
         """Stay where the others may look that do not know of a departure, for as long as that is our turn."""

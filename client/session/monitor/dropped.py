@@ -190,10 +190,13 @@ class Dropped(Feature):
         there = bool(self.room.handle) and self.room.server_slot is not None
         return there and not self.room.awaits_entry
 
-    def _restarted(self) -> bool:
-        """Return whether the server lets us in with another key: a new process, which knows no rooms."""
+    def _restarted(self, drop: Drop) -> bool:
+        """Return whether the server of the drop lets us in with another key: a process that knows no rooms.
+
+        We may have been in step at another server since.
+        """
         key = self.room.server_key
-        return bool(self.room.handle) and key is not None and key != self._server_key
+        return bool(self.room.handle) and key is not None and key != drop.server_key
 
     def tick(self, now: float) -> None:
         slept, self._ticked = now - self._ticked, now
@@ -334,10 +337,10 @@ class Dropped(Feature):
             return
         if moved and (not drop.answered or drop.refusals < REFUSALS or self._what(drop) == "restarted"):
             return  # we went on elsewhere: it may be down, out of reach, or a process that would let us in
-        if not drop.answered or (self._restarted() and not moved):
+        if not drop.answered or (self._restarted(drop) and not moved):
             if not drop.told_away and drop.told_at is None:
                 drop.told_away = True
-                why = "restarted" if self._restarted() else "unreachable"
+                why = "restarted" if self._restarted(drop) else "unreachable"
                 self.room.tell(sentences.status(f"away.{why}"))
             return
         settle = max(SETTLE * slow, 2 * drop.took)

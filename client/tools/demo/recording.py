@@ -113,6 +113,8 @@ class Recorder:
             self._did(began, deed, told, {"refused": str(error)})
             raise
         self._did(began, deed, told, answer)
+        if deed == TURN:
+            await self.state()  # how the step begins: what is done next may change it before the page asks
         return answer
 
     def close(self) -> None:

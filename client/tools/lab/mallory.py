@@ -58,20 +58,16 @@ def ghost(name: str, now: float) -> mls.KeyPackageBundle:
     )
 
 
-def forged_commit(session: Session, proposals: Sequence[mls.Proposal], **context: object) -> ForgedCommit:
+def forged_commit(
+    session: Session, proposals: Sequence[mls.Proposal], invites: tuple[int, ...] = ()
+) -> ForgedCommit:
     """Return a commit of this member with any proposals, without the checks of an honest client."""
     m = _membership(session)
     prior_state = m.prior_state()
-    facts: dict[str, Any] = {
-        "room": m.room,
-        "slot": prior_state.slot,
-        "chain": prior_state.chain,
-        "ledger": m.ledger.digest(),
-        **context,
-    }
+    context = CommitContext(m.room, prior_state.slot, prior_state.chain, m.ledger.digest(), invites)
     stage = m.group.stage(
         list(proposals),
-        authenticated_data=CommitContext(**facts).encode(),
+        authenticated_data=context.encode(),
         force_path=True,
         psks=m._psks,
         leaf_extensions=m._leaf_extensions(SigningKey.generate()),

@@ -50,7 +50,7 @@ async def ghost_by_forged_add(stage: Stage) -> Outcome:
     """Bo is not a host and signs the Add; the operator commits it without checking the pass."""
     bo = stage.member("Bo").session
     bundle = mallory.ghost("Ghost", _clock(stage))
-    forged = mallory.forged_commit(bo, mallory.add_of(bo, bundle), invite=0)
+    forged = mallory.forged_commit(bo, mallory.add_of(bo, bundle), invites=(0,))
     intruder = Intruder()
     intruder.take_group(mallory.join_by_welcome(bo, forged, bundle))
     intruder.take_link(stage.link)

@@ -101,13 +101,16 @@ export class Mirror extends Feature {
   /** Connect to the next server of the list, if the meeting is mirrored; leave any other. */
   async #keepMirror(now: number): Promise<void> {
     const { membership: m, here } = this.room;
-    const { mirrored, origins } = m.policy;
-    const next = (this.room.here.server % origins.length) + 1;
-    const wanted = mirrored && origins.length > 0 ? await furtherPlace(m, next) : null;
-    if (wanted === null || wanted.origin === here.origin) return this.#closeMirror();
-    if (this.#mirror !== null && same(this.#mirror.place.number, wanted.number)) return;
+    const { mirrored, servers } = m.policy;
+    const number = (here.server % servers.length) + 1;
+    const wanted = mirrored ? servers[number - 1] : undefined;
+    if (wanted === undefined || wanted.origin === here.origin) return this.#closeMirror();
+    const place = this.#mirror?.place;
+    // under another move key there is no mirror yet: see `adopted`
+    if (place?.origin === wanted.origin && same(place.roomAdminPublic, wanted.roomAdminPublic)) return;
     this.#closeMirror();
-    this.#mirror = new (await load()).SecondRoom(this.room, this.#free(), wanted, now);
+    const made = await furtherPlace(m, number);
+    if (made !== null) this.#mirror = new (await load()).SecondRoom(this.room, this.#free(), made, now);
   }
 
   /** Stay where the others may look that do not know of a departure, for as long as that is our turn. */

@@ -215,12 +215,13 @@ export class Dropped extends Feature {
     return there && !this.room.awaitsEntry;
   }
 
-  /** Return whether the server lets us in with another key: a new process, which knows no rooms. */
-  #restarted(): boolean {
+  /**
+   * Return whether the server of the drop lets us in with another key: a process that knows no rooms. We may have been
+   * in step at another server since.
+   */
+  #restarted(drop: Drop): boolean {
     const key = this.room.serverKey;
-    return (
-      this.room.handle.length > 0 && key !== null && (this.#serverKey === null || !same(key, this.#serverKey))
-    );
+    return this.room.handle.length > 0 && key !== null && !same(key, drop.serverKey);
   }
 
   override async tick(now: number): Promise<void> {
@@ -375,10 +376,10 @@ export class Dropped extends Feature {
     if (drop.probe === null || now - drop.since < TELL_AFTER) return;
     // We went on elsewhere: it may be down, out of reach, or a process that would let us in.
     if (moved && (!drop.answered || drop.refusals < REFUSALS || this.#what(drop) === "restarted")) return;
-    if (!drop.answered || (this.#restarted() && !moved)) {
+    if (!drop.answered || (this.#restarted(drop) && !moved)) {
       if (!drop.toldAway && drop.toldAt === null) {
         drop.toldAway = true;
-        this.room.tell(sentences.status(this.#restarted() ? "away.restarted" : "away.unreachable"));
+        this.room.tell(sentences.status(this.#restarted(drop) ? "away.restarted" : "away.unreachable"));
       }
       return;
     }
