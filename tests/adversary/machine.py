@@ -26,7 +26,7 @@ HOST = st.sampled_from(["Ada", "Ada", "Bo"])
 ANYBODY = st.sampled_from(["Ada", "Bo", "Cem", "Mallory", "Oscar", "Dana"])
 VICTIM = st.sampled_from([EVERYBODY, EVERYBODY, "Ada", "Bo", "Bo", "Cem", "Dana"])
 MALLORY = st.sampled_from(["Mallory", "Mallory", "Oscar"])
-#: Who is there at the beginning. Leaves matter: neighbours in the tree share nodes.
+#: The members at the beginning. Leaves matter: neighbours in the tree share nodes.
 PEOPLE = st.sampled_from(
     [
         ("Ada", "Bo", "Cem"),

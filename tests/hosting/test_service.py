@@ -19,7 +19,7 @@ CERTIFICATE: Final = (
     "-addext subjectAltName=DNS:meet.example -keyout /tmp/key -out /etc/ssl/certs/meet.example.pem "
     "2> /dev/null"
 )
-#: What the server serves.
+#: The fingerprint of the certificate that the server shows.
 LOOK: Final = (
     f"openssl s_client -connect {ADDRESS}:443 < /dev/null 2> /dev/null | openssl x509 -noout -fingerprint"
 )

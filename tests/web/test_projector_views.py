@@ -231,7 +231,7 @@ async def test_a_question_hides_its_counts_until_they_are_shown(book: Book) -> N
         assert await page.locator("[data-predict]").count() == 0
 
 
-#: What a phone says in each of its stories.
+#: The words of a phone in each of its stories.
 PHONE_SAYS: Final = {
     "waiting": "phone_wait",
     "open": "phone_choose",

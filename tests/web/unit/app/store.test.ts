@@ -4,6 +4,7 @@ import { afterEach, beforeEach, describe, it } from "node:test";
 import { signal } from "@preact/signals";
 import type { MediaSide, RemoteStream } from "../../../../client/web/src/app/mediaSide";
 import { Store } from "../../../../client/web/src/app/store";
+import type { KeptMeetings } from "../../../../client/web/src/kept";
 import type { Command, Event, EventOf } from "../../../../client/web/src/session/events";
 import type { Counts, FromWorker, ToWorker } from "../../../../client/web/src/worker/messages";
 import { type Sentence, sentence, verbatim } from "../../../../client/web/src/words/sentence";
@@ -121,7 +122,7 @@ describe("the store", () => {
       { origin: ORIGIN, pageOrigin: ORIGIN, own: false, hash: null, lecture: false, peers: [] },
       {
         media: side.media,
-        meetings: null,
+        meetings: { list: async () => [], book: async () => null } as unknown as KeptMeetings,
         createWorker: () => {
           workers.push(new FakeWorker());
           return worker() as unknown as Worker;

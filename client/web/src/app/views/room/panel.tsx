@@ -1,6 +1,6 @@
 /** The side panel: beside the stage on a wide screen, over it on a phone. */
 import type { ComponentChildren } from "preact";
-import { useEffect, useRef } from "preact/hooks";
+import { useLayoutEffect, useRef } from "preact/hooks";
 import { type Key, word } from "../../../words";
 import { Icon } from "../../icons";
 import { laterFailed, useLater } from "./load";
@@ -37,8 +37,8 @@ function Frame({ panel, children }: { readonly panel: Exclude<Panel, "none">; re
   const { model, unasked } = useUi();
   const frame = useRef<HTMLElement>(null);
   const heading = useRef<HTMLHeadingElement>(null);
-  // the focus moves into the panel, and returns when it closes
-  useEffect(() => {
+  // the focus moves into the panel with its first frame, and returns when it closes
+  useLayoutEffect(() => {
     const before = document.activeElement;
     const { current } = frame;
     // on a phone, focusing the field would open the keyboard before anything was read
