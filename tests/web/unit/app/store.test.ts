@@ -2,7 +2,7 @@
 import assert from "node:assert/strict";
 import { afterEach, beforeEach, describe, it } from "node:test";
 import { signal } from "@preact/signals";
-import type { MediaSide, RemoteStream } from "../../../../client/web/src/app/mediaSide";
+import type { Around, MediaSide, RemoteStream } from "../../../../client/web/src/app/mediaSide";
 import { Store } from "../../../../client/web/src/app/store";
 import type { KeptMeetings } from "../../../../client/web/src/kept";
 import type { Command, Event, EventOf } from "../../../../client/web/src/session/events";
@@ -122,7 +122,7 @@ describe("the store", () => {
       { origin: ORIGIN, pageOrigin: ORIGIN, own: false, hash: null, lecture: false, peers: [] },
       {
         media: side.media,
-        meetings: { list: async () => [], book: async () => null } as unknown as KeptMeetings,
+        meetings: { list: async () => [], book: async () => null } as unknown as Around["meetings"],
         createWorker: () => {
           workers.push(new FakeWorker());
           return worker() as unknown as Worker;
