@@ -276,7 +276,7 @@ test("nobody vouches for a leaf of somebody else", async () => {
   for (const to of world.rooms)
     for (const from of world.rooms)
       if (from !== to)
-        await to.hear(from, { type: "announce", handle: from.handle, box: from.box.public, streams: [], openers: [] });
+        await to.hear(from, await from.announcement());
   const mallory = (await Contacts.make(seeded("mallory"))).own;
   for (const leaf of [bo, cem]) {
     const ends = {
