@@ -391,7 +391,8 @@ def test_an_older_announcement_does_not_undo_a_newer_one() -> None:
 
     def blob(count: int, streams: Sequence[content.OwnStream]) -> bytes:
         m = bo.room.membership
-        return m.protect(content.encode(announce(signed(m, count=count, streams=streams))))
+        sealed: bytes = m.protect(content.encode(announce(signed(m, count=count, streams=streams))))
+        return sealed
 
     older, newer = blob(2**31, []), blob(2**31 + 1, screen)
     for each in (newer, older):

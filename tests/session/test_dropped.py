@@ -347,7 +347,9 @@ def test_a_lost_connection_now_and_then_is_nothing() -> None:
     w = Meetings(21)
     people = w.meeting("Ada", "Bo", "Cem", "Dana")
     for _ in range(20):
-        w.cut(w.random.choice(people).links[ev.ROOM])
+        link = w.random.choice(people).links.get(ev.ROOM)
+        if link is not None:  # else it is on its way back from the last cut
+            w.cut(link)
         w.run(w.random.uniform(0.5, 3))
     w.run(5)
     assert all("dropped" not in p.alarms for p in people)

@@ -45,7 +45,7 @@ class Announcements:
     def store(self, what: content.Announcement, group_id: bytes, signature_key: bytes | None) -> bool:
         """Store a leaf's announcement; return False if it is not newer than what is stored, or not signed.
 
-        Whoever has sent it: the signature under the leaf's current key decides (None: the leaf is empty).
+        The signature under the leaf's current key decides, not the sender (None: the leaf is empty).
         """
         held = self._newest.get(what.leaf)
         is_newer = held is None or (what.epoch, what.count) > (held.epoch, held.count)

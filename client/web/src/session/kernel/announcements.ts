@@ -41,7 +41,7 @@ export class Announcements {
   /**
    * Store a leaf's announcement; return false if it is not newer than what is stored, or not signed.
    *
-   * Whoever has sent it: the signature under the leaf's current key decides (null: the leaf is empty).
+   * The signature under the leaf's current key decides, not the sender (null: the leaf is empty).
    */
   async store(what: Announcement, groupId: Bytes, signatureKey: Bytes | null): Promise<boolean> {
     const { leaf, epoch, count } = what;
