@@ -11,6 +11,7 @@ from snugroom.client.session import events as ev
 from snugroom.client.session.catalogue import content
 from snugroom.client.session.features.identity import Vouching
 from snugroom.client.session.kernel.announcer import PATIENCE
+from snugroom.crypto.media.keys import FutureEpochError
 from snugroom.server.wire import messages as wire
 from snugroom.server.wire.limits import ROOM_BLOB_MAX
 from tests.session.announcing import announce, signed
@@ -88,6 +89,31 @@ def test_a_newcomer_opens_the_first_frames_of_members_that_are_silent_meanwhile(
     frame = bo.room.frames.seal("audio", 0, b"opus", w.now)
     assert dana.room.frames.open(7, "audio", frame, w.now).frame == b"opus"
     assert not {"Bo", "Cem"} & set(relays.since(began))
+
+
+def test_frames_that_overtake_the_introduction_wait_for_it() -> None:
+    w = World(706)
+    ada, bo = w.meeting("Ada", "Bo")
+    w.do(bo, ev.Publish("ufrag", "p" * 22, bytes(32), ((7, "audio", 0),)))
+    w.run(2)
+    late: list[tuple[Link, wire.Relayed]] = []
+
+    def hold(link: Link, message: object) -> bool:
+        if link.who.label != "Dana" or not isinstance(message, wire.Relayed):
+            return True
+        late.append((link, message))
+        return False
+
+    w.link_filter = hold
+    dana = comes(w, [ada, bo], "Dana")
+    w.run(0.6)  # past the switch to the keys of the newest epoch
+    frame = bo.room.frames.seal("audio", 0, b"opus", w.now)
+    with pytest.raises(FutureEpochError):  # receivers hold such frames, and try again after each message
+        dana.room.frames.open(7, "audio", frame, w.now)
+    for link, message in late:
+        w._deliver(link, wire.encode(message))
+    w.run(0.1)
+    assert dana.room.frames.open(7, "audio", frame, w.now).frame == b"opus"
 
 
 def test_a_large_room_is_introduced_in_parts(monkeypatch: pytest.MonkeyPatch) -> None:
