@@ -29,7 +29,7 @@ COMMITS: Final = (
 )  # fmt: skip
 MESSAGES: Final = (
     "relay_garbage", "false_end", "false_grant", "steal_streams", "commit_in_the_relay", "cut_off", "bad_box",
-    "odd_leavings", "lie_in_a_beat",
+    "false_introduction", "odd_leavings", "lie_in_a_beat",
 )  # fmt: skip
 #: Commits of one connection, within the server's limits; more only cost time.
 TAKES: Final = 15

@@ -17,9 +17,19 @@ from snugroom.crypto.errors import MalformedError
 SAMPLES: list[content.AnyContent] = [
     content.Say(bytes(range(16)), "hé"),
     content.Announce(
-        bytes(8),
-        bytes(32),
-        [content.OwnStream(1, "audio", 0), content.OwnStream(2**32 - 1, "video", 7)],
+        0,
+        2**32 - 1,
+        [
+            content.Announcement(
+                7,
+                2**53 - 1,
+                2**32 - 1,
+                bytes(8),
+                bytes(32),
+                [content.OwnStream(1, "audio", 0), content.OwnStream(2**32 - 1, "video", 7)],
+                bytes(64),
+            )
+        ],
     ),
     content.Leaving(b"proposal"),
     content.Grant(2**32 - 1, bytes(32), b"sealed"),
@@ -61,6 +71,12 @@ def _with(sample: content.AnyContent, **changes: Any) -> bytes:
 SAY, ANNOUNCE, LEAVING, GRANT, END, MEDIA_SECRET, ANSWER, EXHIBIT = SAMPLES
 SECRET = json.loads(content.encode(MEDIA_SECRET))["secrets"][0]
 STREAM = {"ssrc": 1, "kind": "audio", "stream": 0}
+ENTRY = json.loads(content.encode(ANNOUNCE))["announcements"][0]
+
+
+def _announce(**changes: Any) -> bytes:
+    """The message with one announcement that has these fields."""
+    return _with(ANNOUNCE, announcements=[ENTRY | changes])
 
 
 @pytest.mark.parametrize(
@@ -84,16 +100,24 @@ STREAM = {"ssrc": 1, "kind": "audio", "stream": 0}
         _with(SAY, id="!" * 24),
         content.encode(SAY).replace("hé".encode(), b"\xff"),
         content.encode(SAY).replace("hé".encode(), b"\\ud800"),
-        _with(ANNOUNCE, handle="AAAA"),
-        _with(ANNOUNCE, streams=[STREAM] * 9),
-        _with(ANNOUNCE, streams=[STREAM | {"stream": 8}]),
-        _with(ANNOUNCE, streams=[STREAM | {"stream": -1}]),
-        _with(ANNOUNCE, streams=[STREAM | {"ssrc": 2**32}]),
-        _with(ANNOUNCE, streams=[STREAM | {"ssrc": -1}]),
-        _with(ANNOUNCE, streams=[STREAM | {"ssrc": 1.5}]),
-        _with(ANNOUNCE, streams=[STREAM | {"kind": "smell"}]),
-        _with(ANNOUNCE, streams=[STREAM | {"more": 1}]),
-        _with(ANNOUNCE, streams=[{"ssrc": 1}]),
+        _with(ANNOUNCE, first=-1),
+        _with(ANNOUNCE, last=2**32),
+        _with(ANNOUNCE, announcements=[ENTRY] * (content.ANNOUNCEMENTS_MAX + 1)),
+        _announce(handle="AAAA"),
+        _announce(signature="AAAA"),
+        _announce(epoch=2**53),
+        _announce(count=2**32),
+        _announce(leaf=-1),
+        _announce(more=1),
+        _announce(streams=[STREAM] * 9),
+        _announce(streams=[STREAM | {"stream": 8}]),
+        _announce(streams=[STREAM | {"stream": -1}]),
+        _announce(streams=[STREAM | {"ssrc": 2**32}]),
+        _announce(streams=[STREAM | {"ssrc": -1}]),
+        _announce(streams=[STREAM | {"ssrc": 1.5}]),
+        _announce(streams=[STREAM | {"kind": "smell"}]),
+        _announce(streams=[STREAM | {"more": 1}]),
+        _announce(streams=[{"ssrc": 1}]),
         _with(LEAVING, proposal="?"),
         _with(GRANT, leaf=-1),
         _with(GRANT, leaf=2**32),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 
 import pytest
@@ -30,6 +31,7 @@ from snugroom.crypto.media.sframe import Header
 from snugroom.crypto.mls.proposals import Commit
 from snugroom.server.wire import messages as wire
 from tests.mls.world import forge
+from tests.session.announcing import announce, signed
 from tests.session.dishonest import forged, fresh_leaf, package_with
 from tests.session.world import Participant, World
 
@@ -385,16 +387,18 @@ def test_a_removed_members_frames_are_opened_no_more() -> None:
 def test_an_older_announcement_does_not_undo_a_newer_one() -> None:
     """Catching up brings messages that were said before those which have come in meanwhile."""
     w, ada, bo, _ = with_audio(224)
-    handle, box = bytes(8), bytes(32)
-    older = bo.room.membership.protect(content.encode(content.Announce(handle, box, [])))
     screen = [content.OwnStream(AUDIO, "audio", 0), content.OwnStream(AUDIO + 1, "audio", 2)]
-    newer = bo.room.membership.protect(content.encode(content.Announce(handle, box, screen)))
-    for blob in (newer, older):
-        ada.room.messages.relayed(blob, w.now)
+
+    def blob(count: int, streams: Sequence[content.OwnStream]) -> bytes:
+        m = bo.room.membership
+        sealed: bytes = m.protect(content.encode(announce(signed(m, count=count, streams=streams))))
+        return sealed
+
+    older, newer = blob(2**31, []), blob(2**31 + 1, screen)
+    for each in (newer, older):
+        ada.room.messages.relayed(each, w.now)
     assert ada.room.announcements.streams(1) == {AUDIO: 0, AUDIO + 1: 2}
-    ada.room.messages.relayed(
-        bo.room.membership.protect(content.encode(content.Announce(handle, box, []))), w.now
-    )
+    ada.room.messages.relayed(blob(2**31 + 2, []), w.now)
     assert ada.room.announcements.streams(1) == {}, "and the newest counts"
 
 

@@ -7,13 +7,13 @@ from dataclasses import replace
 import pytest
 
 from snugroom.client.session import events as ev
-from snugroom.client.session.catalogue import content
 from snugroom.client.session.entry.lobby_connections import LobbyConnections
 from snugroom.client.session.features import host_key_transfer
 from snugroom.crypto.agreed.room_state import RejoinTicket
 from snugroom.crypto.entry import lobby, recovery
 from snugroom.crypto.entry.invite import day_of
 from snugroom.server.wire import messages as wire
+from tests.session.announcing import announce, signed
 from tests.session.dishonest import package_with
 from tests.session.test_attacks_false_claims import say
 from tests.session.test_attacks_lobby import ask
@@ -25,7 +25,7 @@ def test_a_box_that_is_no_key_costs_its_owner_the_seed() -> None:
     w = World(460)
     ada, bo, mallory = w.meeting("Ada", "Bo", "Mallory")
     w.run(1)
-    say(w, mallory, content.Announce(bytes(8), bytes(32), []))
+    say(w, mallory, announce(signed(mallory.room.membership)))
     w.run(1)
     w.do(ada, ev.Deputise(2))
     w.do(ada, ev.Deputise(1))

@@ -24,6 +24,7 @@ from snugroom.crypto.kdf import H
 from snugroom.crypto.mls import treekem
 from snugroom.server.wire import messages as wire
 from snugroom.server.wire.limits import BUCKETS
+from tests.session.announcing import announce, signed
 from tests.session.dishonest import forged, fresh_leaf, post_commit, spoil_path
 from tests.session.test_failures import two_hosts
 from tests.session.world import Participant, World
@@ -58,6 +59,7 @@ class Mallory:
             self.quick_heals,
             self.cut_off,
             self.bad_box,
+            self.false_introduction,
             self.odd_leavings,
             self.lie_in_a_beat,
         ]
@@ -78,6 +80,9 @@ class Mallory:
 
     def say(self, message: wire.Message) -> None:
         self.w._ascend(self.who.links[ev.ROOM], wire.encode(message))
+
+    def relay(self, what: content.AnyContent) -> None:
+        self.say(wire.Relay(self.membership.protect(content.encode(what))))
 
     def victims(self) -> list[Participant]:
         return [p for p in self.w.people if p.label in HONEST and p.session._room is not None]
@@ -152,16 +157,16 @@ class Mallory:
 
     def steal_streams(self) -> None:
         streams = [content.OwnStream(77, "audio", 0)]
-        self.say(
-            wire.Relay(
-                self.membership.protect(content.encode(content.Announce(bytes(8), bytes(32), streams)))
-            )
-        )
+        self.relay(announce(signed(self.membership, streams=streams)))
 
     def bad_box(self) -> None:
-        self.say(
-            wire.Relay(self.membership.protect(content.encode(content.Announce(bytes(8), bytes(32), []))))
-        )
+        self.relay(announce(signed(self.membership, count=2**31 + 1)))
+
+    def false_introduction(self) -> None:
+        """All members' announcements, each signed by this one; and none of them."""
+        leaves = [leaf for leaf, _, _ in self.membership.members()]
+        self.relay(content.Announce(0, 2**32 - 1, [signed(self.membership, leaf=leaf) for leaf in leaves]))
+        self.relay(content.Announce(0, 2**32 - 1, []))
 
     def odd_leavings(self) -> None:
         for proposal in (

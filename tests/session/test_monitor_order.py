@@ -41,7 +41,7 @@ def test_rewritten_order_is_seen_by_everybody() -> None:
 
 
 def test_messages_that_are_withheld_are_missed() -> None:
-    w = World(61)
+    w = World(65)
     ada, bo, cem = w.meeting("Ada", "Bo", "Cem")
     w.run(20)
     w.down_filter = lambda who, message: not (who is bo and isinstance(message, wire.Relayed))

@@ -288,7 +288,7 @@ def test_a_threat_can_not_hide_behind_a_harmless_message_of_the_same_id(
     mallory.room.relay(content.Say(bytes(16), "Good morning."))
     hear(ada, w=w, text="Good morning.")
     for n in range(10):
-        mallory.room.relay(content.Announce(bytes(8), n.to_bytes(32, "big"), []))
+        mallory.room.relay(content.Revoked([n]))
     mallory.room.relay(content.Say(bytes(16), "I know where you live."))
     hear(ada, w=w, text="I know where you live.")
     (proven,) = judged(reported(ada, w, "I know where you live."), host_key(w, ada))

@@ -21,11 +21,31 @@ from tests.session import (
     test_attacks_starved,
     test_honest_server,
     test_hostile_members,
+    test_introductions,
     test_recovery,
 )
 from tests.web.mixed import played, scenarios
 
 SCENARIOS = [
+    *scenarios(
+        test_introductions,
+        mixes=("host", "guests", "all"),
+        other={
+            "a_large_room_is_introduced_in_parts": "-Ada",
+            "without_an_introduction_members_announce_themselves": "-Mallory",
+            "a_member_that_is_missing_announces_itself_at_once": "-Mallory",
+            "a_member_whose_old_announcement_is_handed_on_announces_itself": "-Mallory",
+            "an_introduction_of_the_last_epoch_does_not_keep_a_member_silent": "-Mallory",
+            "a_forged_or_foreign_announcement_changes_nothing": "-Bo-Mallory",
+            "a_replayed_announcement_does_not_undo_a_newer_one": "-Bo-Mallory",
+            "the_announcement_of_a_removed_member_is_refused_at_its_leaf": "-Mallory-Cem",
+        },
+        without=[
+            "the_longest_announcements_fit_one_message",
+            "nobody_changes_what_a_member_knows_of_itself",
+            "an_identity_is_shown_anew_to_a_member_whose_new_connection_another_hands_on",
+        ],
+    ),
     *scenarios(
         test_hostile_members,
         other={

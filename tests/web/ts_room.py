@@ -205,6 +205,9 @@ class _Announcements(_Look):
     def boxes(self) -> list[tuple[int, bytes]]:
         return list(self._session.look("announcements", ["boxes"]))
 
+    def streams(self, leaf: int) -> dict[int, int]:
+        return dict(self._session.look("announcements", ["streams", leaf]))
+
     def opener(self, leaf: int, server: int) -> bytes | None:
         return self._session.look("announcements", ["opener", leaf, server])  # type: ignore[no-any-return]
 

@@ -33,8 +33,11 @@ FILE_MAX: Final = 8 * 1024 * 1024
 PIECE_SIZE: Final = 60 * 1024
 #: Maximum pieces that one `file_again` requests.
 AGAIN_MAX: Final = 256
+#: Maximum announcements in one message: all of the longest fit the largest bucket.
+ANNOUNCEMENTS_MAX: Final = 200
 
 
+Leaf = Annotated[int, msgspec.Meta(ge=0, le=0xFFFFFFFF)]
 ReactionKind = Literal["yes", "applause", "heart", "laugh", "surprise", "party"]
 
 
@@ -72,16 +75,29 @@ class OwnStream(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     stream: Annotated[int, msgspec.Meta(ge=0, le=7)]
 
 
-class Announce(Content, frozen=True, tag="announce", omit_defaults=True):
-    """The sender's connection and media streams (SNUG-20); `box` is its X25519 key for private messages.
+class Announcement(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
+    """A leaf's connection and media streams (SNUG-20), as it has signed them (`announcement_text`).
 
+    `epoch` and `count` order the announcements of a leaf. `box` is its X25519 key for private messages.
     `openers` are its keys for places of its own, in the order of the policy's servers (section 12).
     """
 
+    leaf: Leaf
+    epoch: Annotated[int, msgspec.Meta(ge=0, le=2**53 - 1)]
+    count: Annotated[int, msgspec.Meta(ge=0, le=0xFFFFFFFF)]
     handle: Bytes8
     box: Bytes32
     streams: Annotated[list[OwnStream], msgspec.Meta(max_length=8)]
+    signature: Bytes64
     openers: Annotated[list[Bytes32], msgspec.Meta(max_length=SERVERS_MAX)] = []
+
+
+class Announce(Content, frozen=True, tag="announce"):
+    """The sender's announcement, or all that it knows of these leaves: an introduction to newcomers."""
+
+    first: Leaf
+    last: Leaf
+    announcements: Annotated[list[Announcement], msgspec.Meta(max_length=ANNOUNCEMENTS_MAX)]
 
 
 class Leaving(Content, frozen=True, tag="leaving"):
@@ -93,7 +109,7 @@ class Leaving(Content, frozen=True, tag="leaving"):
 class Grant(Content, frozen=True, tag="grant"):
     """The host keys, sealed to a host's `box` by HPKE (info "snug 1 grant" | group id)."""
 
-    leaf: Annotated[int, msgspec.Meta(ge=0, le=0xFFFFFFFF)]
+    leaf: Leaf
     enc: Bytes32
     sealed: bytes
 
@@ -150,10 +166,7 @@ class CodeOpen(Content, frozen=True, tag="code_open"):
     sid: Bytes16
     epoch: Annotated[int, msgspec.Meta(ge=0, le=0xFFFFFFFF)]
     chain: Bytes32
-    leaves: Annotated[
-        list[Annotated[int, msgspec.Meta(ge=0, le=0xFFFFFFFF)]],
-        msgspec.Meta(min_length=2, max_length=COMPARING_MAX),
-    ]
+    leaves: Annotated[list[Leaf], msgspec.Meta(min_length=2, max_length=COMPARING_MAX)]
 
 
 class CodeCommit(Content, frozen=True, tag="code_commit"):

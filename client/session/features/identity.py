@@ -19,7 +19,7 @@ from snugroom.client.session.entry.identity_check import check_identity
 from snugroom.client.session.kernel.feature import Feature
 from snugroom.client.session.kernel.ports import Room
 from snugroom.client.session.kernel.verdict import Change
-from snugroom.crypto import hpke, mls
+from snugroom.crypto import hpke
 from snugroom.crypto.agreed import envelope
 from snugroom.crypto.errors import SnugCryptoError
 from snugroom.crypto.proof.identity import OpenedVouch, VouchContext, fingerprint, open_vouch
@@ -157,17 +157,12 @@ class Vouching(Feature):
 
     # -- to us -----------------------------------------------------------------------------------------
 
-    def content_received(
-        self, received: mls.ApplicationMessage, what: content.AnyContent, now: float
-    ) -> bool:
-        if isinstance(what, content.Announce):
-            leaf = received.sender
-            if self._handles.get(leaf) != what.handle:  # a new connection, which has received nothing yet
-                self._handles[leaf] = what.handle
-                key = self.room.membership.signature_key(leaf)
-                self._again(k for k in self._to if k == key)
-            self._announced.add(leaf)  # the room stores it after this hook
-        return False
+    def announced(self, what: content.Announcement) -> None:
+        if self._handles.get(what.leaf) != what.handle:  # a new connection, which has received nothing yet
+            self._handles[what.leaf] = what.handle
+            key = self.room.membership.signature_key(what.leaf)
+            self._again(k for k in self._to if k == key)
+        self._announced.add(what.leaf)
 
     def broadcast_received(self, blob: bytes, now: float) -> bool:
         room = self.room

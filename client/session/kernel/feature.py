@@ -49,6 +49,9 @@ class Feature:
         """Process a member's authenticated message; return True if it was for this feature."""
         return False
 
+    def announced(self, what: content.Announcement) -> None:
+        """Another leaf's announcement, newer than the last one: of its own, or handed on by a member."""
+
     def broadcast_received(self, blob: bytes, now: float) -> bool:
         """Process a broadcast blob, which is not stored; return True if it was for this feature."""
         return False

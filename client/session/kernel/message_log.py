@@ -1,6 +1,6 @@
 """Messages between members over the relay: sealed, resent when they may be lost, and shown once.
 
-Protocol sections 5 to 7. Features handle the contents; this module handles chat and announcements itself.
+Protocol sections 5 to 7. Features handle the contents, `Announcer` the announcements, and this module chat.
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ from typing import Final
 from snugroom.client.session import events as ev
 from snugroom.client.session.catalogue import content, sentences
 from snugroom.client.session.catalogue.sentence import sentence
+from snugroom.client.session.kernel.announcer import Announcer
 from snugroom.client.session.kernel.early import EarlyBlobs
 from snugroom.client.session.kernel.feature import Hooks
 from snugroom.client.session.kernel.outbox import Outbox, OutgoingMessage, SeenDigests
@@ -33,9 +34,10 @@ EARLY_TIME: Final = 30.0
 class MessageLog:
     """One membership's messages, our own and the others'."""
 
-    def __init__(self, room: Room, hooks: Hooks) -> None:
+    def __init__(self, room: Room, hooks: Hooks, announcer: Announcer) -> None:
         self._room = room
         self._hooks = hooks
+        self._announcer = announcer
         self._outbox = Outbox()
         self._seen = SeenDigests()
         self._early = EarlyBlobs(most=EARLY_MAX, size=EARLY_BYTES, seconds=EARLY_TIME)
@@ -215,4 +217,4 @@ class MessageLog:
                         )
                     )
             case content.Announce():
-                room.announcements.store(leaf, received.epoch, received.generation, what)
+                self._announcer.heard(what, received.epoch, now)

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Sequence
-from typing import Final
 
 from snugroom.client.session import events as ev
 from snugroom.client.session.catalogue import sentences
@@ -24,9 +23,6 @@ from snugroom.crypto.agreed.commit_view import CommitView
 from snugroom.crypto.entry import invite
 from snugroom.crypto.errors import AuthenticationError, SnugCryptoError
 from snugroom.server.wire import messages as wire
-
-#: Seconds between two members' announcements to a newcomer, who gets no media for half a second anyway.
-ANNOUNCE_STEP: Final = 0.01
 
 
 class ReceivedCommits:
@@ -158,9 +154,10 @@ class ReceivedCommits:
         gone = {leaf for leaf, _, _ in change.removed}
         for leaf in gone:
             room.announcements.forget(leaf)
-        if change.added or room.membership.policy.origins != listed:
-            # Members announce one after the other, to spare a large room's server a burst.
-            self._announcer.announce_at(now + ANNOUNCE_STEP * room.member_index)
+        if change.added:
+            self._announcer.members_added(now, by_us=isinstance(step, Staged))
+        if room.membership.policy.origins != listed:
+            self._announcer.announce_in_turn(now)
         tell_roster(room, change)
         for feature in self._hooks.features_with("adopted"):
             feature.adopted(change, now)

@@ -87,8 +87,8 @@ class RoomSession:
         self._hooks = hooks = Hooks(self.features)
         self._features_with = hooks.features_with
         self._commits = CommitQueue(self, hooks, owner)
-        self.messages = MessageLog(self, hooks)
         self._announcer = Announcer(self, hooks)
+        self.messages = MessageLog(self, hooks, self._announcer)
         self._received_commits = ReceivedCommits(
             self,
             hooks,

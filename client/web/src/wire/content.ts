@@ -32,13 +32,24 @@ export interface OwnStream {
   readonly stream: number;
 }
 
-/** The sender's connection and media streams (SNUG-20); `box` is its X25519 key for private messages. */
-export interface Announce {
-  readonly type: "announce";
+/** A leaf's connection and media streams (SNUG-20), as it has signed them (`announcement_text`). */
+export interface Announcement {
+  readonly leaf: number;
+  readonly epoch: number;
+  readonly count: number;
   readonly handle: Bytes;
   readonly box: Bytes;
   readonly streams: OwnStream[];
+  readonly signature: Bytes;
   readonly openers: Bytes[];
+}
+
+/** The sender's announcement, or all that it knows of these leaves: an introduction to newcomers. */
+export interface Announce {
+  readonly type: "announce";
+  readonly first: number;
+  readonly last: number;
+  readonly announcements: Announcement[];
 }
 
 /** The sender leaves: `proposal` is its Remove of itself, as an MLSMessage, for any member to commit. */
@@ -181,7 +192,8 @@ export const schemas: Schemas = {
   Image: {"tag": "image", "fields": {"id": [["bytes", 16, 16]], "mime": [["one of", ["image/gif", "image/jpeg", "image/png", "image/webp"]]], "data": [["bytes", 1, 131072]]}},
   Admitted: {"tag": "admitted", "fields": {"invite": [["int", 0, 65535]], "admission": [["bytes", 64, 64]]}},
   OwnStream: {"tag": null, "fields": {"ssrc": [["int", 1, 4294967295]], "kind": [["one of", ["audio", "video"]]], "stream": [["int", 0, 7]]}},
-  Announce: {"tag": "announce", "fields": {"handle": [["bytes", 8, 8]], "box": [["bytes", 32, 32]], "streams": [["list", ["struct", "OwnStream"], 0, 8]], "openers": [["list", ["bytes", 32, 32], 0, 8], []]}},
+  Announcement: {"tag": null, "fields": {"leaf": [["int", 0, 4294967295]], "epoch": [["int", 0, 9007199254740991]], "count": [["int", 0, 4294967295]], "handle": [["bytes", 8, 8]], "box": [["bytes", 32, 32]], "streams": [["list", ["struct", "OwnStream"], 0, 8]], "signature": [["bytes", 64, 64]], "openers": [["list", ["bytes", 32, 32], 0, 8], []]}},
+  Announce: {"tag": "announce", "fields": {"first": [["int", 0, 4294967295]], "last": [["int", 0, 4294967295]], "announcements": [["list", ["struct", "Announcement"], 0, 200]]}},
   Leaving: {"tag": "leaving", "fields": {"proposal": [["bytes", 0, null]]}},
   Grant: {"tag": "grant", "fields": {"leaf": [["int", 0, 4294967295]], "enc": [["bytes", 32, 32]], "sealed": [["bytes", 0, null]]}},
   Granted: {"tag": "granted", "fields": {"signature": [["bytes", 64, 64]]}},

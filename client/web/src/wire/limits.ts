@@ -59,3 +59,4 @@ export const CONTENT_SECRETS_MAX = 64;
 export const CONTENT_FILE_MAX = 8388608;
 export const CONTENT_PIECE_SIZE = 61440;
 export const CONTENT_AGAIN_MAX = 256;
+export const CONTENT_ANNOUNCEMENTS_MAX = 200;

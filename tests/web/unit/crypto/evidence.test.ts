@@ -3,6 +3,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { hex, unhex, utf8 } from "../../../../client/web/src/crypto/bytes";
 import { AuthenticationError, MalformedError, StateError } from "../../../../client/web/src/crypto/errors";
+import { signAdmission, verifyAdmission } from "../../../../client/web/src/crypto/proof/admission";
 import * as evidence from "../../../../client/web/src/crypto/proof/evidence";
 import { SigningKey } from "../../../../client/web/src/crypto/kdf";
 import { labeled } from "../../../../client/web/src/crypto/labels";
@@ -126,16 +127,16 @@ test("a host's admission is of one key, one group and one invite", async () => {
   const [first] = reports.cases;
   assert.ok(first);
   const [group, key] = [unhex(reports.group_id), unhex(first.accused.signature_key)];
-  const admission = await report.signAdmission(host, group, key, 3);
+  const admission = await signAdmission(host, group, key, 3);
   assert.equal(hex(admission), first.accused.admission);
-  await report.verifyAdmission(host.public, group, key, 3, admission);
+  await verifyAdmission(host.public, group, key, 3, admission);
   const wrong = [
     [utf8("elsewhere"), key, 3],
     [group, host.public, 3],
     [group, key, 4],
   ] as const;
   for (const [g, k, invite] of wrong)
-    await refused(() => report.verifyAdmission(host.public, g, k, invite, admission), AuthenticationError);
-  await refused(() => report.signAdmission(host, group, key.slice(1), 3), MalformedError);
-  await refused(() => report.signAdmission(host, group, key, 2 ** 16), MalformedError);
+    await refused(() => verifyAdmission(host.public, g, k, invite, admission), AuthenticationError);
+  await refused(() => signAdmission(host, group, key.slice(1), 3), MalformedError);
+  await refused(() => signAdmission(host, group, key, 2 ** 16), MalformedError);
 });

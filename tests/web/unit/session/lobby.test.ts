@@ -16,12 +16,14 @@ import {
 import * as mls from "../../../../client/web/src/mls";
 import { makeWelcome } from "../../../../client/web/src/mls/makeWelcome";
 import { Contacts } from "../../../../client/web/src/session/entry/contacts";
+import type { Announcement } from "../../../../client/web/src/session/catalogue/content";
 import type { Effect } from "../../../../client/web/src/session/events";
 import { Vouching } from "../../../../client/web/src/session/features/identity";
 import { GuestLobby } from "../../../../client/web/src/session/entry/guest";
 import { BROADCAST_BURST, BYTE_BURST, LobbyConnections, POST_BURST, POST_RATE } from "../../../../client/web/src/session/entry/lobbyConnections";
 import { IS_OVER, reasonOf } from "../../../../client/web/src/session/entry/refusals";
 import { SUITE } from "../../../../client/web/src/session/kernel/membership";
+import { Feature } from "../../../../client/web/src/session/kernel/feature";
 import { RejoinHelper } from "../../../../client/web/src/session/entry/helper";
 import type { Room } from "../../../../client/web/src/session/kernel/ports";
 import * as envelope from "../../../../client/web/src/crypto/agreed/envelope";
@@ -265,6 +267,21 @@ test("a helper lets nobody back in whom the return key has not signed for", asyn
   assert.ok(here.type === "HelperOffer" && here.slot === 5);
 });
 
+test("a feature hears of each announcement that is newer, whoever hands it on", async () => {
+  const heard: number[] = [];
+  class Told extends Feature {
+    override announced({ leaf }: Announcement): void {
+      heard.push(leaf);
+    }
+  }
+  const world = await World.of([{ name: "Ada" }, { name: "Bo" }, { name: "Cem" }], (room) => [new Told(room)]);
+  const [ada, bo, cem] = [world.room(0), world.room(1), world.room(2)];
+  const own = await cem.announcement();
+  for (const from of [bo, cem]) await ada.hear(from, own);
+  await ada.hear(bo, await ada.announcement());
+  assert.deepEqual(heard, [2]);
+});
+
 test("nobody vouches for a leaf of somebody else", async () => {
   const book = await Contacts.make(seeded("book"));
   const world = await World.of(
@@ -276,7 +293,7 @@ test("nobody vouches for a leaf of somebody else", async () => {
   for (const to of world.rooms)
     for (const from of world.rooms)
       if (from !== to)
-        await to.hear(from, { type: "announce", handle: from.handle, box: from.box.public, streams: [], openers: [] });
+        await to.hear(from, await from.announcement());
   const mallory = (await Contacts.make(seeded("mallory"))).own;
   for (const leaf of [bo, cem]) {
     const ends = {

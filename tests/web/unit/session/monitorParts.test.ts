@@ -7,10 +7,24 @@ import { test } from "node:test";
 import { NO_HEARTBEAT } from "../../../../client/web/src/crypto/agreed/heartbeat";
 import { type Bytes, type Rng, utf8 } from "../../../../client/web/src/crypto/bytes";
 import { HostKeys, HostSeed } from "../../../../client/web/src/crypto/entry/invite";
-import { H } from "../../../../client/web/src/crypto/kdf";
+import { H, SigningKey } from "../../../../client/web/src/crypto/kdf";
+import { labeled } from "../../../../client/web/src/crypto/labels";
 import { X25519Key } from "../../../../client/web/src/crypto/primitives";
-import { Announcements, openGrant, sealGrant } from "../../../../client/web/src/session/kernel/announcements";
-import type { Announce } from "../../../../client/web/src/session/catalogue/content";
+import {
+  Announcements,
+  announcementText,
+  LABEL,
+  openGrant,
+  sealGrant,
+} from "../../../../client/web/src/session/kernel/announcements";
+import { introduction } from "../../../../client/web/src/session/kernel/introduction";
+import {
+  type Announcement,
+  ANNOUNCEMENTS_MAX,
+  decode,
+  encode,
+  type OwnStream,
+} from "../../../../client/web/src/session/catalogue/content";
 import { KEPT, Ordering } from "../../../../client/web/src/session/monitor/ordering";
 import { Delivery, type Stream } from "../../../../client/web/src/session/monitor/delivery";
 import { CommitRota } from "../../../../client/web/src/session/features/commitRota";
@@ -242,36 +256,84 @@ test("hosts commit farewells first, each next in rank a second later", () => {
 
 // -- announcements ----------------------------------------------------------------------------------------
 
-const announce = (ssrc: number, stream: number): Announce => ({
-  type: "announce",
-  handle: new Uint8Array(8),
-  box: filled(ssrc),
-  streams: [{ ssrc, kind: "audio", stream }],
-  openers: [],
-});
+const GROUP = utf8("the group");
 
-test("the newest announcement of each leaf counts, and goes with it", () => {
+/** An announcement that this key has signed. */
+async function announcement(key: SigningKey, of: Partial<Announcement> = {}, groupId = GROUP): Promise<Announcement> {
+  const what: Omit<Announcement, "signature"> = {
+    leaf: 1,
+    epoch: 3,
+    count: 5,
+    handle: new Uint8Array(8),
+    box: filled(1),
+    streams: [],
+    openers: [],
+    ...of,
+  };
+  return { ...what, signature: await key.sign(labeled(LABEL, announcementText(groupId, what))) };
+}
+
+const audio = (ssrc: number, stream: number): OwnStream[] => [{ ssrc, kind: "audio", stream }];
+
+test("the newest announcement of each leaf counts, and goes with it", async () => {
+  const key = await SigningKey.generate(seeded("a leaf"));
   const announcements = new Announcements();
-  announcements.store(1, 3, 5, announce(7, 0));
-  announcements.store(2, 3, 1, announce(7, 1)); // the same SSRC in another's name
-  assert.deepEqual(
-    [...announcements.announcers(7)],
-    [
-      [1, 0],
-      [2, 1],
-    ],
-  );
-  for (const [epoch, generation] of [
-    [3, 4],
-    [2, 9],
-  ] as const)
-    announcements.store(1, epoch, generation, announce(8, 0));
-  assert.deepEqual([...announcements.streams(1)], [[7, 0]], "older ones are nothing");
-  announcements.store(1, 4, 0, announce(8, 2));
+  const store = async (of: Partial<Announcement>): Promise<boolean> =>
+    announcements.store(await announcement(key, of), GROUP, key.public);
+  assert.ok(await store({ streams: audio(7, 0) }));
+  assert.ok(await store({ leaf: 2, count: 1, streams: audio(7, 1) })); // the same SSRC in another's name
+  assert.deepEqual([...announcements.announcers(7)], [[1, 0], [2, 1]]);
+  for (const [epoch, count] of [[3, 4], [3, 5], [2, 9]] as const)
+    assert.ok(!(await store({ epoch, count, streams: audio(8, 0) })), "older ones, and the same, are nothing");
+  assert.deepEqual([...announcements.streams(1)], [[7, 0]]);
+  assert.ok(await store({ epoch: 4, count: 0, streams: audio(8, 2), openers: [filled(9)] }));
   assert.deepEqual([...announcements.announcers(7)], [[2, 1]]);
   assert.deepEqual([...announcements.streams(1)], [[8, 2]]);
+  assert.deepEqual([announcements.opener(1, 1), announcements.opener(1, 2)], [filled(9), null]);
   announcements.forget(1);
   assert.deepEqual([announcements.streams(1).size, announcements.boxes().map(([leaf]) => leaf)], [0, [2]]);
+  assert.equal(announcements.opener(1, 1), null);
+});
+
+test("an announcement that the leaf has not signed, or of another group or leaf, is none", async () => {
+  const key = await SigningKey.generate(seeded("a leaf"));
+  const other = await SigningKey.generate(seeded("another"));
+  const own = await announcement(key, { streams: audio(7, 0) });
+  const announcements = new Announcements();
+  const forged: Announcement[] = [
+    await announcement(other),
+    await announcement(key, {}, utf8("another group")),
+    { ...(await announcement(key, { leaf: 2 })), leaf: 1 },
+    { ...own, epoch: own.epoch + 1 },
+    { ...own, count: own.count + 1 },
+    { ...own, handle: filled(1).slice(0, 8) },
+    { ...own, box: filled(2) },
+    { ...own, streams: audio(7, 1) },
+    { ...own, streams: audio(8, 0) },
+    { ...own, streams: [{ ssrc: 7, kind: "video", stream: 0 }] },
+    { ...own, openers: [filled(3)] },
+    { ...own, signature: new Uint8Array(64) },
+  ];
+  for (const each of forged) assert.ok(!(await announcements.store(each, GROUP, key.public)));
+  assert.ok(!(await announcements.store(own, GROUP, null)), "the leaf is empty");
+  assert.ok(!(await announcements.store(own, GROUP, other.public)), "the leaf has another member");
+  assert.deepEqual(announcements.newest(), []);
+  assert.ok(await announcements.store(own, GROUP, key.public));
+});
+
+test("an introduction names all leaves, in messages that the codec takes", async () => {
+  const key = await SigningKey.generate(seeded("a leaf"));
+  const one = await announcement(key);
+  const known = Array.from({ length: 2 * ANNOUNCEMENTS_MAX + 1 }, (_, i) => ({ ...one, leaf: 3 * i }));
+  const parts = introduction(known.toReversed());
+  const middle = 3 * ANNOUNCEMENTS_MAX;
+  assert.deepEqual(
+    parts.map(({ first, last }) => [first, last]),
+    [[0, middle - 1], [middle, 2 * middle - 1], [2 * middle, 0xffff_ffff]],
+  );
+  assert.deepEqual(parts.flatMap(({ announcements }) => announcements), known);
+  for (const part of parts) assert.deepEqual(decode(encode(part)), part);
+  assert.deepEqual(introduction([]), []);
 });
 
 test("the host keys reach their new holder, and nobody with another key, box or group", async () => {

@@ -10,9 +10,10 @@ import { X25519Key } from "../../../../client/web/src/crypto/primitives";
 import { Ledger } from "../../../../client/web/src/crypto/agreed/ledger";
 import { Policy } from "../../../../client/web/src/crypto/agreed/roomState";
 import type { ApplicationMessage } from "../../../../client/web/src/mls";
-import { Announcements } from "../../../../client/web/src/session/kernel/announcements";
+import { Announcements, announcementText, LABEL } from "../../../../client/web/src/session/kernel/announcements";
+import { Announcer } from "../../../../client/web/src/session/kernel/announcer";
 import type { Feature } from "../../../../client/web/src/session/kernel/feature";
-import { type AnyContent, decode, encode } from "../../../../client/web/src/session/catalogue/content";
+import { type Announce, type AnyContent, decode, encode } from "../../../../client/web/src/session/catalogue/content";
 import type { Effect, Event, EventOf, Member } from "../../../../client/web/src/session/events";
 import type { Intent } from "../../../../client/web/src/session/kernel/intents";
 import type { Change, Gone } from "../../../../client/web/src/session/kernel/verdict";
@@ -382,7 +383,16 @@ export class Room {
     let taken = false;
     for (const feature of this.features)
       taken = (await feature.contentReceived(received, what, this.world.now)) || taken;
-    if (what.type === "announce" && !taken) this.announcements.store(from.leaf, received.epoch, generation, what);
+    if (what.type === "announce" && !taken)
+      await new Announcer(this.asPorts, this.features).heard(what, received.epoch, this.world.now);
+  }
+
+  /** The message in which this member announces itself, with no streams. */
+  async announcement(): Promise<Announce> {
+    const { leaf, doorHandle: handle, membership: m } = this;
+    const what = { leaf, epoch: m.group.epoch, count: 1, handle, box: this.box.public, streams: [], openers: [] };
+    const signature = await m.sign(LABEL, announcementText(m.group.groupId, what));
+    return { type: "announce", first: leaf, last: leaf, announcements: [{ ...what, signature }] };
   }
 
   async broadcastReceived(blob: Bytes): Promise<boolean> {

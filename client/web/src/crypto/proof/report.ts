@@ -12,21 +12,18 @@
  * meetings whose policy enables it from the start (`Policy.reports`) can be reported, and the signed
  * GroupContext includes that policy.
  *
- * The page creates such files and verifies its own; `snug report verify` (crypto/proof/report.py) reads them. Field
- * names are those of the file.
+ * `admission.ts` makes admissions. The page creates such files and verifies its own; `snug report verify`
+ * (crypto/proof/report.py) reads them. Field names are those of the file.
  */
 
 import { decode, type Reader } from "../../mls/reader";
-import { type Bytes, concat, hex, same, utf8 } from "../bytes";
+import { type Bytes, hex, same } from "../bytes";
 import { AuthenticationError, MalformedError, SnugCryptoError } from "../errors";
-import { exactly, prefixed, uint } from "../fields";
-import { type SigningKey, verify } from "../kdf";
 import { verifyWithLabel } from "../labels";
+import { NO_INVITE, verifyAdmission } from "./admission";
 import * as canonicalJson from "./canonicalJson";
 import { Policy, POLICY_EXTENSION } from "../agreed/roomState";
 
-/** Placeholder invite index: the member opened the meeting and used no invite. */
-export const NO_INVITE = 0xffff;
 /** Maximum number of messages in one report. */
 export const MESSAGES_MAX = 64;
 export const FORMAT = "snug report 1";
@@ -65,38 +62,6 @@ export interface VerifiedMessage {
   readonly invite: number | null;
   readonly claimsHost: boolean;
   readonly data: Bytes;
-}
-
-/** Return the message that a host signs for each member. MalformedError on wrong sizes. */
-export function admissionMessage(groupId: Bytes, signatureKey: Bytes, invite: number): Bytes {
-  exactly(signatureKey, 32, "a signature key");
-  return concat(utf8("snug 1 admission"), prefixed(groupId, 2), signatureKey, uint(invite, 2));
-}
-
-/** Return a host's signature (64 bytes) that it admitted this key with that invite. */
-export async function signAdmission(
-  hostKey: SigningKey,
-  groupId: Bytes,
-  signatureKey: Bytes,
-  invite: number,
-): Promise<Bytes> {
-  return hostKey.sign(admissionMessage(groupId, signatureKey, invite));
-}
-
-/** Throw AuthenticationError unless the host signed exactly this; MalformedError on wrong sizes. */
-export async function verifyAdmission(
-  hostPublic: Bytes,
-  groupId: Bytes,
-  signatureKey: Bytes,
-  invite: number,
-  admission: Bytes,
-): Promise<void> {
-  try {
-    await verify(hostPublic, admissionMessage(groupId, signatureKey, invite), admission);
-  } catch (error) {
-    if (!(error instanceof AuthenticationError)) throw error;
-    throw new AuthenticationError("the host did not sign that this key was let in by that invite");
-  }
 }
 
 /** Encode the file: one canonical JSON object in UTF-8, with a final newline. */

@@ -8,6 +8,7 @@ import { type AnyContent, AnyContentNames, type File, type Image, type Say, sche
 export type * from "../../wire/content";
 export {
   CONTENT_AGAIN_MAX as AGAIN_MAX,
+  CONTENT_ANNOUNCEMENTS_MAX as ANNOUNCEMENTS_MAX,
   CONTENT_COMPARING_MAX as COMPARING_MAX,
   CONTENT_FILE_MAX as FILE_MAX,
   CONTENT_MESSAGE_ID_DIGITS as MESSAGE_ID_DIGITS,

@@ -13,7 +13,7 @@ import { checkName } from "../../crypto/agreed/names";
 import { RETURN_QUIET } from "../../crypto/agreed/policy";
 import * as recovery from "../../crypto/entry/recovery";
 import { hostReturnMessage, Identity } from "../../crypto/agreed/roomState";
-import { NO_INVITE } from "../../crypto/proof/report";
+import { NO_INVITE } from "../../crypto/proof/admission";
 import * as mls from "../../mls";
 import { CommandError, sentence } from "../../words/sentence";
 import type { Effect, Knocked } from "../events";

@@ -6,7 +6,7 @@
  */
 import { type Bytes, type Rng, utf8 } from "../../crypto/bytes";
 import { isVisible } from "../../crypto/agreed/names";
-import { NO_INVITE } from "../../crypto/proof/report";
+import { NO_INVITE } from "../../crypto/proof/admission";
 import { SINGLE_USE } from "../../crypto/agreed/roomState";
 import { CommandError, type Sentence, sentence } from "../../words/sentence";
 import type { InviteRow, Roster } from "../events";

@@ -8,12 +8,11 @@ import { type Bytes, hex, same } from "../../crypto/bytes";
 import { SnugCryptoError } from "../../crypto/errors";
 import { fingerprint, type OpenedVouch, openVouch, type VouchContext } from "../../crypto/proof/identity";
 import * as envelope from "../../crypto/agreed/envelope";
-import type { ApplicationMessage } from "../../mls";
 import { BUCKETS } from "../../wire/limits";
 import { CommandError, sentence } from "../../words/sentence";
 import { Feature } from "../kernel/feature";
 import type { Contacts } from "../entry/contacts";
-import type { AnyContent } from "../catalogue/content";
+import type { Announcement } from "../catalogue/content";
 import type { Change } from "../kernel/verdict";
 import type { Room } from "../kernel/ports";
 import { checkIdentity } from "../entry/identityCheck";
@@ -186,9 +185,8 @@ export class Vouching extends Feature {
 
   // -- to us -----------------------------------------------------------------------------------------------
 
-  override contentReceived(received: ApplicationMessage, what: AnyContent, _now: number): boolean {
-    if (what.type !== "announce") return false;
-    const leaf = received.sender;
+  override announced(what: Announcement): void {
+    const { leaf } = what;
     const handle = hex(what.handle);
     if (this.#handles.get(leaf) !== handle) {
       // A new connection, which has received nothing yet.
@@ -196,8 +194,7 @@ export class Vouching extends Feature {
       const key = this.room.membership.signatureKey(leaf);
       if (key !== null && this.#to.has(hex(key))) this.#again([hex(key)]);
     }
-    this.#announced.add(leaf); // the room stores it after this hook
-    return false;
+    this.#announced.add(leaf);
   }
 
   override async broadcastReceived(blob: Bytes, _now: number): Promise<boolean> {

@@ -7,10 +7,11 @@
  */
 import { type Bytes, hex, same } from "../../crypto/bytes";
 import { SnugCryptoError } from "../../crypto/errors";
-import * as report from "../../crypto/proof/report";
+import { NO_INVITE, signAdmission, verifyAdmission } from "../../crypto/proof/admission";
 import type { ApplicationMessage } from "../../mls";
 import { CommandError, sentence } from "../../words/sentence";
 import { Feature } from "../kernel/feature";
+import { load } from "../kernel/load";
 import {
   type Admitted,
   type AnyContent,
@@ -21,7 +22,7 @@ import {
 } from "../catalogue/content";
 import type { Change } from "../kernel/verdict";
 import type { Room } from "../kernel/ports";
-import * as reasons from "../catalogue/reasons";
+import type { Admission, Kept } from "./madeReport";
 import * as sentences from "../catalogue/sentences";
 
 /** Messages that are kept, and their total bytes: the oldest are dropped first. */
@@ -29,25 +30,10 @@ export const KEPT_MAX = 512;
 export const KEPT_BYTES = 32 * 2 ** 20;
 /** Admissions that are kept, including those of former members. */
 export const ADMISSIONS_MAX = 4096;
-/** Minimum digits of a message's name; they must match one message only. */
-export const NAME_MIN = 6;
 /** Seconds between two members' admissions shown to a newcomer, as with announcements. */
 export const STEP = 0.01;
 /** Seconds within which an honest program shows its admission. */
 export const PATIENCE = 10;
-
-/** A message as it was signed. */
-interface Kept {
-  readonly signatureKey: Bytes;
-  readonly name: string;
-  readonly tbs: Bytes;
-  readonly signature: Bytes;
-}
-
-interface Admission {
-  readonly invite: number;
-  readonly admission: Bytes;
-}
 
 /** One membership's signatures for reports. `#admission` is ours, from the host; empty without one. */
 export class Reporting extends Feature {
@@ -85,7 +71,7 @@ export class Reporting extends Feature {
 
   /** Return the invite of a leaf according to the ledger; NO_INVITE for the meeting's opener. */
   inviteOf(leaf: number): number {
-    return this.room.membership.ledger.inviteOf(leaf) ?? report.NO_INVITE;
+    return this.room.membership.ledger.inviteOf(leaf) ?? NO_INVITE;
   }
 
   /** As a host, return our signature (64 bytes) on the admission of a key; empty without reports. */
@@ -95,7 +81,7 @@ export class Reporting extends Feature {
     const first = this.room.hostKeys?.seeds.find(({ hostPublic }) => same(hostPublic, m.policy.hostPublic));
     const member = m.group.members().find((x) => same(x.leafNode.signatureKey, signatureKey));
     if (!this.on || first === undefined || member === undefined) return new Uint8Array();
-    return await report.signAdmission(first.hostKey, m.group.groupId, signatureKey, this.inviteOf(member.leaf));
+    return await signAdmission(first.hostKey, m.group.groupId, signatureKey, this.inviteOf(member.leaf));
   }
 
   /** Store our own admission from the host's answer, if it is valid. */
@@ -110,7 +96,7 @@ export class Reporting extends Feature {
     const key = m.signatureKey(leaf);
     if (key === null || invite !== this.inviteOf(leaf)) return false;
     try {
-      await report.verifyAdmission(m.policy.hostPublic, m.group.groupId, key, invite, admission);
+      await verifyAdmission(m.policy.hostPublic, m.group.groupId, key, invite, admission);
     } catch (error) {
       if (error instanceof SnugCryptoError) return false;
       throw error;
@@ -215,31 +201,7 @@ export class Reporting extends Feature {
   /** Return the report file. CommandError if the meeting, or one of the messages, cannot be reported. */
   async make(names: readonly string[]): Promise<Bytes> {
     if (!this.on) throw new CommandError(sentence("cannot.report_off"));
-    if (names.length === 0 || names.length > report.MESSAGES_MAX || new Set(names).size !== names.length)
-      throw new CommandError(sentence("cannot.report_count", { most: report.MESSAGES_MAX }));
-    const hostPublic = this.room.membership.policy.hostPublic;
-    const made: report.Report = {
-      format: report.FORMAT,
-      host_public: hostPublic,
-      messages: names.map((name) => this.#accused(name)),
-    };
-    try {
-      await report.verifyReport(made, hostPublic);
-    } catch (error) {
-      if (!(error instanceof SnugCryptoError)) throw error;
-      throw new CommandError(sentence("cannot.report_proves_nothing", { why: reasons.inFull(error) }));
-    }
-    return report.encode(made);
-  }
-
-  #accused(name: string): report.ReportedMessage {
-    const found = [...this.#kept].filter(([full]) => full.startsWith(name)).map(([, kept]) => kept);
-    const [kept] = found;
-    if (name.length < NAME_MIN || kept === undefined || found.length !== 1)
-      throw new CommandError(sentence("cannot.report_unknown", { name: name.slice(0, 40), most: KEPT_MAX }));
-    const shown = this.#admissions.get(hex(kept.signatureKey));
-    if (shown === undefined)
-      throw new CommandError(sentence("cannot.report_no_admission", { name: kept.name }));
-    return { tbs: kept.tbs, signature: kept.signature, signature_key: kept.signatureKey, ...shown };
+    const { makeReport } = await load();
+    return await makeReport(names, this.room.membership.policy.hostPublic, this.#kept, this.#admissions, KEPT_MAX);
   }
 }

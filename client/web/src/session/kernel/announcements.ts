@@ -1,23 +1,36 @@
-/** The members' announcements, and the sealed grant of the host keys. */
+/** The members' signed announcements, and the sealed grant of the host keys. */
 import { type Bytes, type Rng, concat, utf8 } from "../../crypto/bytes";
 import { SnugCryptoError } from "../../crypto/errors";
-import { prefixed, Reader } from "../../crypto/fields";
+import { flag, prefixed, Reader, uint } from "../../crypto/fields";
 import * as hpke from "../../crypto/hpke";
 import { HostKeys } from "../../crypto/entry/invite";
+import { verifyWithLabel } from "../../crypto/labels";
 import type { X25519Key } from "../../crypto/primitives";
-import type { Announce, Grant } from "../catalogue/content";
+import type { Announcement, Grant } from "../catalogue/content";
+
+/** The label of a leaf's signature on its announcement. */
+export const LABEL = "snug 1 announce";
+
+/** Return the text that the leaf of an announcement signs. */
+export const announcementText = (groupId: Bytes, what: Omit<Announcement, "signature">): Bytes =>
+  concat(
+    prefixed(groupId, 2),
+    uint(what.leaf, 4),
+    uint(what.epoch, 8),
+    uint(what.count, 4),
+    what.handle,
+    what.box,
+    prefixed(concat(...what.streams.flatMap((each) => [uint(each.ssrc, 4), flag(each.kind === "video"), uint(each.stream, 1)])), 1),
+    ...what.openers,
+  );
 
 /**
- * The newest announcement of each leaf.
+ * The newest announcement of each other leaf.
  *
  * Kept by leaf, so that nobody can take another member's SSRC by naming it first (SNUG-20).
  */
 export class Announcements {
-  /** leaf -> SSRC -> stream number */
-  readonly #streams = new Map<number, ReadonlyMap<number, number>>();
-  /** leaf -> (epoch, generation) */
-  readonly #newest = new Map<number, readonly [number, number]>();
-  readonly #boxes = new Map<number, Bytes>();
+  readonly #newest = new Map<number, Announcement>();
   #openers = new Map<number, readonly Bytes[]>();
 
   /** Take over from the membership before a rejoin what the search for the others needs. */
@@ -25,34 +38,48 @@ export class Announcements {
     this.#openers = new Map(old.#openers);
   }
 
-  /** Store a leaf's announcement, unless a newer one is stored (catching up brings old ones). */
-  store(leaf: number, epoch: number, generation: number, what: Announce): void {
-    const [lastEpoch, last] = this.#newest.get(leaf) ?? [0, 0];
-    if (epoch < lastEpoch || (epoch === lastEpoch && generation < last)) return;
-    this.#newest.set(leaf, [epoch, generation]);
-    this.#boxes.set(leaf, what.box);
+  /**
+   * Store a leaf's announcement; return false if it is not newer than what is stored, or not signed.
+   *
+   * The signature under the leaf's current key decides, not the sender (null: the leaf is empty).
+   */
+  async store(what: Announcement, groupId: Bytes, signatureKey: Bytes | null): Promise<boolean> {
+    const { leaf, epoch, count } = what;
+    const held = this.#newest.get(leaf);
+    if (signatureKey === null || (held !== undefined && (epoch - held.epoch || count - held.count) <= 0)) return false;
+    try {
+      await verifyWithLabel(signatureKey, LABEL, announcementText(groupId, what), what.signature);
+    } catch (error) {
+      if (error instanceof SnugCryptoError) return false;
+      throw error;
+    }
+    this.#newest.set(leaf, what);
     this.#openers.set(leaf, what.openers);
-    this.#streams.set(leaf, new Map(what.streams.map(({ ssrc, stream }) => [ssrc, stream])));
+    return true;
   }
 
   /** Forget the member of a leaf that is empty now or has another member. */
   forget(leaf: number): void {
-    for (const known of [this.#streams, this.#newest, this.#boxes, this.#openers]) known.delete(leaf);
+    this.#newest.delete(leaf);
+    this.#openers.delete(leaf);
+  }
+
+  /** Return what is stored, in no order. */
+  newest(): Announcement[] {
+    return [...this.#newest.values()];
   }
 
   /** Return the leaves that announced the SSRC, each with its stream number. */
   announcers(ssrc: number): Map<number, number> {
     const found = new Map<number, number>();
-    for (const [leaf, streams] of this.#streams) {
-      const stream = streams.get(ssrc);
-      if (stream !== undefined) found.set(leaf, stream);
-    }
+    for (const [leaf, { streams }] of this.#newest)
+      for (const each of streams) if (each.ssrc === ssrc) found.set(leaf, each.stream);
     return found;
   }
 
   /** Return a leaf's SSRCs and their stream numbers. */
   streams(leaf: number): ReadonlyMap<number, number> {
-    return this.#streams.get(leaf) ?? new Map();
+    return new Map(this.#newest.get(leaf)?.streams.map(({ ssrc, stream }) => [ssrc, stream]));
   }
 
   /** Return a leaf's key (32 bytes) for its own place at that server of the policy's list, from 1. */
@@ -62,7 +89,7 @@ export class Announcements {
 
   /** Return leaves and their X25519 keys (32 bytes), for messages to one member alone. */
   boxes(): (readonly [number, Bytes])[] {
-    return [...this.#boxes];
+    return this.newest().map(({ leaf, box }) => [leaf, box]);
   }
 }
 

@@ -8,7 +8,7 @@ import type { Bytes } from "../../crypto/bytes";
 import type { ApplicationMessage } from "../../mls";
 import type { HandleStream } from "../../wire/messages";
 import type { Sentence } from "../../words/sentence";
-import type { AnyContent } from "../catalogue/content";
+import type { AnyContent, Announcement } from "../catalogue/content";
 import type { InputOf } from "../events";
 import type { Change } from "./verdict";
 import type { Room } from "./ports";
@@ -47,6 +47,9 @@ export class Feature {
   contentReceived(_received: ApplicationMessage, _what: AnyContent, _now: number): Soon<boolean> {
     return false;
   }
+
+  /** Another leaf's announcement, newer than the last one: of its own, or handed on by a member. */
+  announced(_what: Announcement): void {}
 
   /** Process a broadcast blob, which is not stored; return true if it was for this feature. */
   broadcastReceived(_blob: Bytes, _now: number): Soon<boolean> {

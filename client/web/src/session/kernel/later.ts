@@ -1,7 +1,9 @@
 /**
  * The parts of a session that only some members need, and no guest before it is in a room: the host's lobby, the help
- * for members that come back, the way back itself, and the room at a second server. One file, which `load.ts` loads.
+ * for members that come back, the way back itself, introductions, reports, and the room at a second server. One file,
+ * which `load.ts` loads.
  */
+export { makeReport } from "../features/madeReport";
 export { MembersLobby, RejoinHelper } from "../entry/helper";
 export { HostLobby } from "../entry/lobby";
 export { HostReturnLobby } from "../entry/recovery";
@@ -9,6 +11,7 @@ export { answerReadmitted } from "./answers";
 export { Batches } from "./batches";
 export { hostProposals } from "./hostProposals";
 export { cardPosted } from "./hostElsewhere";
+export { introduction } from "./introduction";
 export { aboutInvites, decide, inLobby, serve } from "./hosting";
 export { comebackLobby, recoveryData, rejoinLobby } from "./rejoining";
 export { SecondRoom } from "./secondRoom";

@@ -1,7 +1,7 @@
 /**
  * Messages between members over the relay: sealed, resent when they may be lost, and shown once.
  *
- * Protocol sections 5 to 7. Features handle the contents; this module handles chat and announcements itself.
+ * Protocol sections 5 to 7. Features handle the contents, `Announcer` the announcements, and this module chat.
  */
 import { type Bytes, hex } from "../../crypto/bytes";
 import { MissingKeyError, SnugCryptoError } from "../../crypto/errors";
@@ -17,6 +17,7 @@ import {
   encode,
   messageId,
 } from "../catalogue/content";
+import type { Announcer } from "./announcer";
 import { EarlyBlobs } from "./early";
 import type { Feature } from "./feature";
 import type { HeldMessage } from "../events";
@@ -38,6 +39,7 @@ export const EARLY_TIME = 30;
 export class MessageLog {
   readonly #room: Room;
   readonly #features: readonly Feature[];
+  readonly #announcer: Announcer;
   #outbox = new Outbox();
   #seen = new SeenDigests();
   readonly #early = new EarlyBlobs({ most: EARLY_MAX, size: EARLY_BYTES, seconds: EARLY_TIME });
@@ -49,9 +51,10 @@ export class MessageLog {
   /** The messages that are shown as held. */
   #told: readonly HeldMessage[] = [];
 
-  constructor(room: Room, features: readonly Feature[]) {
+  constructor(room: Room, features: readonly Feature[], announcer: Announcer) {
     this.#room = room;
     this.#features = features;
+    this.#announcer = announcer;
     this.#joinedSlot = room.membership.epochSlot;
   }
 
@@ -241,6 +244,6 @@ export class MessageLog {
       this.#seen.add(known);
       const id = hex(known).slice(0, MESSAGE_ID_DIGITS);
       room.tell({ type: "Said", leaf, name: room.membership.name(leaf), text: what.text, id });
-    } else if (what.type === "announce") room.announcements.store(leaf, received.epoch, received.generation, what);
+    } else if (what.type === "announce") await this.#announcer.heard(what, received.epoch, now);
   }
 }

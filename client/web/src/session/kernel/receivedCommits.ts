@@ -20,9 +20,6 @@ import type { Sync } from "./sync";
 import type { Change, Staged, Valid } from "./verdict";
 import * as sentences from "../catalogue/sentences";
 
-/** Seconds between two members' announcements to a newcomer, who gets no media for half a second anyway. */
-export const ANNOUNCE_STEP = 0.01;
-
 /** The parts of a room session that commits concern. */
 export interface Parts {
   readonly sync: Sync;
@@ -160,8 +157,8 @@ export class ReceivedCommits {
     if (change.rotated) room.roomAdminKeys.policyChanged();
     for (const { leaf } of change.removed) room.announcements.forget(leaf);
     if (step.type === "Staged") this.#queue.adopted(step);
-    // Members announce one after the other, to spare a large room's server a burst.
-    if (change.added.length > 0 || room.membership.policy.origins.join(" ") !== listed) this.#announcer.announceAt(now + ANNOUNCE_STEP * room.memberIndex);
+    if (change.added.length > 0) this.#announcer.membersAdded(now, step.type === "Staged");
+    if (room.membership.policy.origins.join(" ") !== listed) this.#announcer.announceInTurn(now);
     tellRoster(room, change);
     for (const feature of this.#features) await feature.adopted(change, now);
     await this.#messageLog.newEpoch(now);

@@ -97,8 +97,8 @@ export class RoomSession implements Room {
     this.sync = new Sync(this, this.#moving, facts.now);
     this.features = facts.buildFeatures(this, facts.now);
     this.#commits = new CommitQueue(this, this.features, facts.owner);
-    this.messages = new MessageLog(this, this.features);
     this.#announcer = new Announcer(this, this.features);
+    this.messages = new MessageLog(this, this.features, this.#announcer);
     const parts = { sync: this.sync, queue: this.#commits, messageLog: this.messages, announcer: this.#announcer };
     const receivedCommits = new ReceivedCommits(this, this.features, parts);
     this.#receivedCommits = receivedCommits;
