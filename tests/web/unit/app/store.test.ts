@@ -4,7 +4,6 @@ import { afterEach, beforeEach, describe, it } from "node:test";
 import { signal } from "@preact/signals";
 import type { Around, MediaSide, RemoteStream } from "../../../../client/web/src/app/mediaSide";
 import { Store } from "../../../../client/web/src/app/store";
-import type { KeptMeetings } from "../../../../client/web/src/kept";
 import type { Command, Event, EventOf } from "../../../../client/web/src/session/events";
 import type { Counts, FromWorker, ToWorker } from "../../../../client/web/src/worker/messages";
 import { type Sentence, sentence, verbatim } from "../../../../client/web/src/words/sentence";
