@@ -25,7 +25,7 @@ def stay(w: World, who: Participant) -> RejoinIntent:
     m.rejoin_keys.begin_request()
     ticket = RejoinTicket(m.group.group_id, m.journal.slot, m.journal.chain, w.rng(16), by=ANY_HOST)
     keys = m.rejoin_keys
-    bundle = who.session._me.package(w.now, keys.request, ticket, keys.ticket_signers())
+    bundle = who.session._me.package(w.now, keys.request(), ticket, keys.ticket_signers())
     package = KeyPackageIn.decode(bundle.encoded).verify(m.group.suite, now=int(w.now))
     return RejoinIntent(FIRST_NUMBER + 1, package, ticket_of(package) or b"", who.label)
 
@@ -59,6 +59,25 @@ def test_a_ticket_is_over_by_a_commit_that_was_sent_after_it_and_by_no_other() -
     w.run(2)
     assert not keys.has_requests
     assert ada.epoch == bo.epoch
+
+
+def test_a_stay_that_our_own_commit_has_ended_asks_for_another_key_with_its_next_ticket() -> None:
+    """The commit was sent in the lobby before the first ticket, and the server took it late."""
+    w = World(934)
+    ada, bo, _ = people = w.meeting("Ada", "Bo", "Cem")
+    keys = bo.room.membership.rejoin_keys
+    keys.begin_request()
+    heal(w, bo)
+    first = keys.request()
+    w.run(2)
+    assert not keys.has_requests
+    second = keys.request()
+    assert second.public != first.public
+    assert second in keys.ticket_signers()
+    assert (keys.requested(first.public), keys.requested(second.public)) == (None, second)
+    ada.room.queue(stay(w, bo), w.now)
+    w.until(lambda: w.agreed(people), 30)
+    assert bo.ended is None
 
 
 def test_a_commit_after_a_ticket_has_another_key() -> None:

@@ -198,7 +198,7 @@ def _rejoin_lobby(
             stuck=is_stuck(),
             by=by,
         )
-        return me.package(at, keys.request, ticket, keys.ticket_signers())
+        return me.package(at, keys.request(), ticket, keys.ticket_signers())
 
     link = replace(link, servers=now_standing().policy.origins)
     return RejoinLobby(

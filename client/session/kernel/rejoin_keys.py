@@ -75,15 +75,20 @@ class RejoinKeys:
         """
         self._requests.append(SigningKey.generate(self._rng))
 
-    @property
     def request(self) -> SigningKey:
-        """The rejoin key that tickets of the present stay in the lobby ask for."""
+        """Return the rejoin key that tickets of the present stay in the lobby ask for.
+
+        A commit of ours that was taken meanwhile has ended it: then another stay begins.
+        """
+        if not self._requests:
+            self.begin_request()
         return self._requests[-1]
 
     def ticket_signers(self) -> list[SigningKey]:
         """Return the keys that sign a ticket of this stay: the commits that are out do not end it."""
+        asked = self.request().public
         for commit in self._out:
-            commit.ends.discard(self.request.public)
+            commit.ends.discard(asked)
             commit.signed = True
         return self.all()
 

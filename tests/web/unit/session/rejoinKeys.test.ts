@@ -10,8 +10,9 @@ const fresh = async (): Promise<RejoinKeys> => new RejoinKeys(await SigningKey.f
 /** A stay in the lobby that asks with a ticket; returns the key that it asks for. */
 async function stay(keys: RejoinKeys): Promise<SigningKey> {
   await keys.beginRequest();
-  assert.ok(keys.ticketSigners().includes(keys.request));
-  return keys.request;
+  const asked = await keys.request();
+  assert.ok((await keys.ticketSigners()).includes(asked));
+  return asked;
 }
 
 /** A commit of ours is made and sent. */
@@ -38,7 +39,7 @@ test("a ticket is over by a commit that was sent after it, and by no other", asy
   const keys = new RejoinKeys(own);
   const asked = await stay(keys);
   const out = await send(keys);
-  keys.ticketSigners(); // another ticket of the stay, after the commit was sent
+  await keys.ticketSigners(); // another ticket of the stay, after the commit was sent
   keys.taken(out.rejoinKey.public);
   assert.equal(keys.all()[0], out.rejoinKey);
   assert.ok(keys.all().includes(asked));
@@ -57,6 +58,19 @@ test("a commit after a ticket has another key", async () => {
   const second = await send(keys);
   assert.notDeepEqual(second.rejoinKey.public, first.rejoinKey.public);
   assert.equal(new Set(keys.all().map((key) => key.public.join())).size, 4, "own, two commits, one request");
+});
+
+test("a stay that our own commit has ended asks for another key with its next ticket", async () => {
+  const keys = await fresh();
+  await keys.beginRequest();
+  const out = await send(keys); // in the lobby, before the first ticket: it ends the stay
+  const first = await keys.request();
+  keys.taken(out.rejoinKey.public);
+  assert.ok(!keys.hasRequests);
+  const second = await keys.request();
+  assert.notDeepEqual(second.public, first.public);
+  assert.ok((await keys.ticketSigners()).includes(second));
+  assert.deepEqual([keys.requested(first.public), keys.requested(second.public)], [null, second]);
 });
 
 test("requests outlast a rejoin", async () => {

@@ -79,16 +79,21 @@ export class RejoinKeys {
     this.#requests = [...this.#requests, key].slice(-REQUESTS_MAX);
   }
 
-  /** The rejoin key that tickets of the present stay in the lobby ask for. */
-  get request(): SigningKey {
-    const last = this.#requests.at(-1);
-    if (last === undefined) throw new StateError("no stay in the lobby has begun");
-    return last;
+  /**
+   * Return the rejoin key that tickets of the present stay in the lobby ask for. A commit of ours that was taken
+   * meanwhile has ended it: then another stay begins.
+   */
+  async request(): Promise<SigningKey> {
+    for (;;) {
+      const last = this.#requests.at(-1);
+      if (last !== undefined) return last;
+      await this.beginRequest();
+    }
   }
 
   /** Return the keys that sign a ticket of this stay: the commits that are out do not end it. */
-  ticketSigners(): SigningKey[] {
-    const asked = hex(this.request.public);
+  async ticketSigners(): Promise<SigningKey[]> {
+    const asked = hex((await this.request()).public);
     for (const commit of this.#out) {
       commit.ends.delete(asked);
       commit.signed = true;

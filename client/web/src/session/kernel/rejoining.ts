@@ -47,10 +47,10 @@ interface Asking {
 }
 
 function toMembers({ me, standing, rejoinKeys, link, isStuck }: Asking, facts: RejoinFacts): Promise<RejoinLobby> {
-  const makePackage = (at: number, nonce: Bytes, by: number): Promise<mls.KeyPackageBundle> => {
+  const makePackage = async (at: number, nonce: Bytes, by: number): Promise<mls.KeyPackageBundle> => {
     const { groupId, slot, chain } = standing().fields;
     const ticket = new RejoinTicket({ groupId, slot, chain, nonce, stuck: isStuck(), by });
-    return me.package(at, rejoinKeys.request, ticket, rejoinKeys.ticketSigners());
+    return me.package(at, await rejoinKeys.request(), ticket, await rejoinKeys.ticketSigners());
   };
   const { origin, secret, hostPublic, index, token } = link;
   const servers = standing().fields.policy.origins;
