@@ -175,7 +175,7 @@ async def test_a_host_at_the_page_admits_refuses_locks_and_removes(
         # before they are let in nothing of theirs goes anywhere
         assert await bo.tab.js("probe.peers.length") == 0
         await bo.reads("Waiting to be let in")
-        assert await ada.tab.js("document.title") == "(1) Snug"
+        await until(lambda: ada.tab.js("document.title === '(1) Snug'"), "the title tells of nobody")
         await ada.press("Let in")
         await ada.here("Bo")
         await bo.here("Ada")
