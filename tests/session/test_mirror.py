@@ -100,8 +100,7 @@ def test_a_change_that_the_server_withholds_is_reported_within_an_interval(act: 
     assert w.until(lambda: "withheld" in cem.alarms, 20) < BEAT
     (text,) = texts(cem, "withheld")
     assert f" and {ORIGIN} does not deliver it to you" in text
-    assert "“Ada”" in text
-    assert "“Bo”" in text
+    assert sum(f"“{who.label}”" in text for who in (ada, bo, dana)) >= 2, text
     w.do(cem, ev.Say("who reads this?"))
     w.run(2)
     assert ("Cem", "who reads this?") not in ada.said
