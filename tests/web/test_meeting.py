@@ -221,6 +221,7 @@ async def test_a_meeting_outlives_its_server(both: dict[Name, Browser], tmp_path
         await ada.here("Bo")
         await bo.sees("Ada", LOOKS["Ada"][1])
         code = await ada.digits()
+        await bo.panel("chat", "Chat")  # the file of the panels comes soon after the room, from this server
         first.signal(signal.SIGKILL)
         await asyncio.to_thread(first._process.wait, 10)
         for who in (ada, bo):
