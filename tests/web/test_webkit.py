@@ -91,6 +91,7 @@ async def test_webkit_comes_to_what_python_comes_to(shown: WebKit, address: str)
     """Keys, MLS, names, invites, recovery: the unit tests of crypto/, in JavaScriptCore and its WebCrypto."""
     tab = await shown.tab()
     await tab.goto(address)
+    await until(lambda: tab.js("typeof run === 'function'"), "the page is not there")
     # the next test says what these do
     found = await tab.js(f"run({json.dumps(vectors.FILES)}, undefined, ['kdf: verify'])")
     assert found["failed"] == []
