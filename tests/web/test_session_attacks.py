@@ -141,6 +141,7 @@ SCENARIOS = [
             "a_member_that_has_asked_and_does_not_see_its_rejoin_accuses_no_thief",
             "a_membership_that_its_own_request_has_replaced_does_not_go_on",
             "a_ticket_is_over_by_a_commit_that_was_sent_after_it_and_by_no_other",
+            "a_stay_that_our_own_commit_has_ended_asks_for_another_key_with_its_next_ticket",
         ],
     ),
     *scenarios(
