@@ -220,6 +220,23 @@ def test_a_member_whose_old_announcement_is_handed_on_announces_itself() -> None
     assert sorted(relays.since(began)) == ["Bo", "Dana", "Mallory"]
 
 
+def test_a_member_whose_changed_announcement_is_handed_on_announces_itself(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """It has Bo's signature, but newcomers refuse it: it is not what Bo signed."""
+    w = World(716)
+    people = mallory, _, _ = w.meeting("Mallory", "Bo", "Cem")
+    known = mallory.room.announcements.newest()
+    changed = [msgspec.structs.replace(each, box=BOX) if each.leaf == 1 else each for each in known]
+    monkeypatch.setattr(mallory.room.announcements, "newest", lambda: changed)
+    relays, began = Relays(w), w.now
+    dana = comes(w, people, "Dana")
+    w.run(1)
+    assert set(boxes(dana)) == {0, 1, 2}
+    assert boxes(dana)[1] != BOX
+    assert sorted(relays.since(began)) == ["Bo", "Dana", "Mallory"]
+
+
 def test_empty_introductions_cost_no_more_than_one_announcement_of_each_after_an_add() -> None:
     w = World(714)
     people = w.meeting("Ada", "Mallory", "Cem")

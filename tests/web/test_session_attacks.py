@@ -35,6 +35,7 @@ SCENARIOS = [
             "without_an_introduction_members_announce_themselves": "-Mallory",
             "a_member_that_is_missing_announces_itself_at_once": "-Mallory",
             "a_member_whose_old_announcement_is_handed_on_announces_itself": "-Mallory",
+            "a_member_whose_changed_announcement_is_handed_on_announces_itself": "-Mallory",
             "an_introduction_of_the_last_epoch_does_not_keep_a_member_silent": "-Mallory",
             "a_forged_or_foreign_announcement_changes_nothing": "-Bo-Mallory",
             "a_replayed_announcement_does_not_undo_a_newer_one": "-Bo-Mallory",

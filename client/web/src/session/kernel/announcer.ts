@@ -1,5 +1,5 @@
 /** Our media parameters for the server; our streams for the members, and the members for newcomers. */
-import { same } from "../../crypto/bytes";
+import { type Bytes, concat, same } from "../../crypto/bytes";
 import type { Announce, Announcement } from "../catalogue/content";
 import type { InputOf } from "../events";
 import { announcementText, LABEL } from "./announcements";
@@ -90,8 +90,9 @@ export class Announcer {
       if (each.leaf !== ownLeaf && (await room.announcements.store(each, group.groupId, room.membership.signatureKey(each.leaf))))
         for (const feature of featuresWith(this.#features, "announced")) feature.announced(each);
     if (this.#unlessIntroducedAt === Infinity || epoch < this.#addedIn || ownLeaf < first || ownLeaf > last) return;
-    const own = this.#own?.signature;
-    const known = own !== undefined && announcements.some(({ signature }) => same(signature, own));
+    const own = this.#own;
+    const signed = (what: Announcement): Bytes => concat(announcementText(group.groupId, what), what.signature);
+    const known = own !== null && announcements.some((each) => same(signed(each), signed(own)));
     this.#unlessIntroducedAt = known ? Infinity : Math.min(this.#unlessIntroducedAt, now + STEP * room.memberIndex);
   }
 
