@@ -319,7 +319,7 @@ export interface Model {
   readonly reports: Signal<boolean>;
   /** The error in the link that was opened or pasted; null: none. */
   readonly linkTrouble: ReadonlySignal<Sentence | null>;
-  /** Meetings that the person can come back to, the last one first. */
+  /** Meetings that the person can come back to, the last one first; null: the browser keeps nothing. */
   readonly kept: ReadonlySignal<readonly KeptMeeting[] | null>;
   /** The error in the name; null: none. */
   readonly nameTrouble: ReadonlySignal<Sentence | null>;
