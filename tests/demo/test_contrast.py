@@ -11,8 +11,11 @@ import sys
 from dataclasses import replace
 from pathlib import Path
 
+import av
 import numpy as np
 import pytest
+from aiohttp import web
+from aiortc import RTCPeerConnection
 from numpy.typing import NDArray
 from rich.console import Console
 
@@ -39,6 +42,7 @@ from snugroom.client.tools.demo.traces import (
     seconds_of,
 )
 from snugroom.client.tools.ordinary.member import Member
+from snugroom.client.tools.ordinary.server import Member as Kept
 from snugroom.client.tools.ordinary.server import Server
 from tests.demo.test_demo import finished, start
 from tests.media_client.recordings import counter_in
@@ -214,6 +218,17 @@ def test_a_memory_that_was_not_read_is_not_told_as_clean() -> None:
     assert (told["snug"], told["ordinary"]["names"]) == (None, sorted(NAMES))
 
 
+async def test_an_ordinary_server_keeps_the_last_ten_seconds_of_sound() -> None:
+    kept = Kept("Ada", web.WebSocketResponse(), RTCPeerConnection())
+    for number in range(1, 731):
+        frame = av.AudioFrame.from_ndarray(np.full((1, 2 * 960), number, np.int16), "s16", "stereo")
+        kept.keep(frame)
+    assert sorted(set(kept.sound.tolist())) == list(range(231, 731))
+    # whoever looks for a second of it finds each in one piece
+    assert kept.sound[: 230 * 960 : 960].tolist() == list(range(501, 731))
+    assert kept.sound[230 * 960 :: 960].tolist() == list(range(231, 501))
+
+
 async def test_an_ordinary_server_decodes_and_keeps_what_it_forwards() -> None:
     """In this process, and the search looks through the server's objects instead of all memory."""
     server = Server()
@@ -225,7 +240,11 @@ async def test_an_ordinary_server_decodes_and_keeps_what_it_forwards() -> None:
         for member, line in zip(members, LINES, strict=True):
             await member.say(line)
         await until(lambda: together(members), PATIENCE)
-        await until(lambda: all(len(each.sound) == 96_000 for each in server.members), PATIENCE)
+        pitches = {each.name: pitch_of_identity(each.identity) for each in members}
+        await until(
+            lambda: seconds_of([each.sound.tobytes() for each in server.members], pitches) == set(NAMES),
+            PATIENCE,
+        )
         kept = [each for each in server.members if each.frame is not None]
         regions = [
             luma(each.frame.to_ndarray().astype(np.uint8, copy=False))

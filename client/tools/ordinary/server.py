@@ -2,7 +2,7 @@
 
 Many services only forward packets. They hold the keys of DTLS-SRTP all the same, and decode as soon as they
 record, mix, transcribe or show a preview. This server keeps what such a service needs: the last video frame
-and the last two seconds of audio of each member.
+and the last ten seconds of audio of each member.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ LINES: Final = ("audio", "video")
 #: Other members that one member can receive.
 OTHERS_MAX: Final = 7
 _MESSAGE_MAX: Final = 256 * 1024
-_KEPT_SAMPLES: Final = 2 * SAMPLE_RATE
+_KEPT_SAMPLES: Final = 10 * SAMPLE_RATE
 #: Frames that wait for a slow encoder, at most. The oldest go first.
 _WAITING_MAX: Final = 25
 
@@ -61,7 +61,9 @@ class Member:
         #: Outgoing copies of this member's streams, by kind.
         self.copies: dict[str, list[_Forwarded]] = {kind: [] for kind in LINES}
         self.frame: av.VideoFrame | None = None
-        self.sound: Sound = np.zeros(0, np.int16)
+        #: The latest sound goes over the oldest.
+        self.sound: Sound = np.zeros(_KEPT_SAMPLES, np.int16)
+        self._next = 0
         #: Names of the members that this one receives, by number of their pair of lines.
         self.shown: list[str] = []
         self.tasks: list[asyncio.Task[None]] = []
@@ -73,7 +75,10 @@ class Member:
             return
         # interleaved: each channel has the same sound
         mono = frame.to_ndarray().reshape(-1, len(frame.layout.channels))[:, 0]
-        self.sound = np.concatenate((self.sound, mono))[-_KEPT_SAMPLES:].astype(np.int16, copy=False)
+        if self._next + len(mono) > _KEPT_SAMPLES:
+            self._next = 0
+        self.sound[self._next : self._next + len(mono)] = mono
+        self._next += len(mono)
 
     async def take(self, track: MediaStreamTrack) -> None:
         """Decode a stream until it ends."""
