@@ -69,6 +69,13 @@ def _add_benches(commands: Any) -> None:
     parts["join"].add_argument(
         "--rooms", metavar="N,N", default="1,10,25,100", help="members before the join (1,10,25,100)"
     )
+    parts["join"].add_argument(
+        "--round-trip",
+        type=float,
+        default=0.0,
+        metavar="MS",
+        help="to the server and back, for host and guests: 0 to 2000 (0)",
+    )
     parts["meeting"].add_argument(
         "--members", metavar="N,N", default="10,25,49", help="sizes of rooms, of 10, 25 and 49 (all)"
     )
@@ -233,7 +240,9 @@ def _bench(arguments: argparse.Namespace) -> int:
     rooms = numbers(arguments.rooms, 1, 100)
     if not rooms:
         return usage("--rooms takes numbers from 1 to 100: 1,10,25")
-    return asyncio.run(join.run(arguments.json, rooms=rooms))
+    if not 0 <= arguments.round_trip <= 2_000:
+        return usage("--round-trip takes 0 to 2000")
+    return asyncio.run(join.run(arguments.json, rooms=rooms, round_trip=arguments.round_trip / 1_000))
 
 
 def _bench_room(arguments: argparse.Namespace) -> int:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import json
 import statistics
 import time
 from collections.abc import AsyncIterator, Callable, Sequence
@@ -27,6 +28,7 @@ from snugroom.client.session import Session
 from snugroom.client.session import events as ev
 from snugroom.client.tools.bench import arrive
 from snugroom.client.tools.bench.crowd import CrowdProcess
+from snugroom.client.tools.bench.distance import Distance
 from snugroom.client.tools.bench.house import BenchServer
 from snugroom.client.tools.bench.light import LightError
 from snugroom.client.tools.bench.reporting import reported
@@ -84,23 +86,28 @@ class Marks:
         return self.at[name] - self.at["knock"]
 
 
-class _TimedLink(MediaTransport):
-    """The real transport, which also notes when it is ready."""
+class _Link(MediaTransport):
+    """The real transport, perhaps to a server at a distance. With `marks` it notes when it is ready."""
 
-    def __init__(self, marks: Marks) -> None:
+    def __init__(self, distance: Distance | None, marks: Marks | None = None) -> None:
         super().__init__()
+        self._distance = distance
         self._marks = marks
 
     async def connect(self, transport: Transport, timeout: float = 10.0) -> None:  # noqa: ASYNC109 - the protocol's
+        if self._distance is not None:
+            transport = await self._distance.transport(transport)
         await super().connect(transport, timeout)
-        self._marks.note("transport")
+        if self._marks is not None:
+            self._marks.note("transport")
 
 
 class _Party:
     """The room on the server, with its host."""
 
-    def __init__(self, url: str) -> None:
+    def __init__(self, url: str, distance: Distance | None) -> None:
         self.link: str | None = None
+        self._distance = distance
         self.names: set[str] = set()
         self.marks: dict[str, Marks] = {}
         self.host = Connection(
@@ -110,7 +117,8 @@ class _Party:
         )
 
     def _engine(self, session: Session, crypto: SessionCrypto) -> MediaEngine:
-        return MediaEngine(crypto=crypto, source=TestCard("Host", session.own_leaf or 0))
+        card = TestCard("Host", session.own_leaf or 0)
+        return MediaEngine(crypto=crypto, source=card, link=partial(_Link, self._distance))
 
     def _event(self, event: ev.Event) -> None:
         match event:
@@ -125,7 +133,7 @@ class _Party:
     async def guest(self, name: str, link: str) -> Marks:
         """Let a guest join, receive audio and video, and leave; return its marks."""
         marks = self.marks[name] = Marks(time.perf_counter)
-        connection = _guest(link, name, marks)
+        connection = _guest(link, name, marks, self._distance)
         running = asyncio.get_running_loop().create_task(connection.run())
         try:
             await _until(lambda: marks.complete or running.done())
@@ -140,7 +148,7 @@ class _Party:
         return marks
 
 
-def _guest(link: str, name: str, marks: Marks) -> Connection:
+def _guest(link: str, name: str, marks: Marks, distance: Distance | None) -> Connection:
     def event(what: ev.Event) -> None:
         if isinstance(what, ev.Status) and what.kind == "knocking":
             marks.note("knock")
@@ -158,7 +166,7 @@ def _guest(link: str, name: str, marks: Marks) -> Connection:
         return MediaEngine(
             crypto=crypto,
             source=TestCard(name, session.own_leaf or 0),
-            link=partial(_TimedLink, marks),
+            link=partial(_Link, distance, marks),
             on_opened=opened,
         )
 
@@ -177,9 +185,12 @@ async def _until(condition: Callable[[], bool]) -> None:
 
 
 @asynccontextmanager
-async def party(url: str) -> AsyncIterator[tuple[_Party, str]]:
-    """A meeting with its host, and the link to it. The meeting is over on exit. TimeoutError."""
-    host = _Party(url)
+async def party(url: str, distance: Distance | None = None) -> AsyncIterator[tuple[_Party, str]]:
+    """A meeting with its host, and the link to it. The meeting is over on exit. TimeoutError.
+
+    `url`: of the server, or where it is at that distance.
+    """
+    host = _Party(url, distance)
     hosting = asyncio.get_running_loop().create_task(host.host.run())
     try:
         await _until(lambda: host.host.engine is not None and host.host.engine.connected)
@@ -192,18 +203,24 @@ async def party(url: str) -> AsyncIterator[tuple[_Party, str]]:
         await asyncio.gather(hosting, return_exceptions=True)
 
 
-async def measure(guests: int, members: int = 1) -> tuple[int, list[Marks]]:
+async def measure(guests: int, members: int = 1, round_trip: float = 0.0) -> tuple[int, list[Marks]]:
     """Return the number of members present, and the marks of `guests` guests. ServerError, TimeoutError.
 
-    The guests come one after the other.
+    The guests come one after the other. For them, and for the host, the server is `round_trip` seconds away.
     """
     settings: dict[str, object] = {"max_members": members + 1}
     names = [f"Guest {number}" for number in range(1, guests + 1)]
-    async with (
-        BenchServer(settings=settings) as server,
-        party(server.url) as (host, link),
-        CrowdProcess(link, members - 1, _FILL_TIME) as crowd,
-    ):
+    async with contextlib.AsyncExitStack() as stack:
+        distance = await stack.enter_async_context(Distance(round_trip)) if round_trip else None
+        if distance is not None:
+            settings["origin"] = json.dumps(distance.url)
+        server = await stack.enter_async_context(BenchServer(settings=settings))
+        url = server.url
+        if distance is not None:
+            distance.lead_to(url)
+            url = distance.url
+        host, link = await stack.enter_async_context(party(url, distance))
+        crowd = await stack.enter_async_context(CrowdProcess(link, members - 1, _FILL_TIME))
         return 1 + crowd.inside, [await host.guest(name, link) for name in names]
 
 
@@ -234,13 +251,20 @@ def summary(guests: list[Marks], members: int = 1) -> dict[str, Any]:
     }
 
 
-async def run(json_output: bool, guests: int = GUESTS, rooms: Sequence[int] = ROOMS) -> int:
-    """Measure, and print tables or one JSON object. Exit status: 0, or 1 if the measurement failed."""
+async def run(
+    json_output: bool, guests: int = GUESTS, rooms: Sequence[int] = ROOMS, round_trip: float = 0.0
+) -> int:
+    """Measure, and print tables or one JSON object. Exit status: 0, or 1 if the measurement failed.
+
+    `round_trip`: seconds to the server and back, from the knock to the first frame.
+    """
 
     async def whole() -> dict[str, Any]:
         transport = await arrive.measure(rooms, 2 * guests)
-        knocks = [summary(marks, there) for there, marks in [await measure(guests, n) for n in rooms]]
+        measured = [await measure(guests, members, round_trip) for members in rooms]
+        knocks = [summary(marks, there) for there, marks in measured]
         return knocks[0] | {
+            "round_trip_ms": round_trip * 1_000,
             "rooms": knocks,
             "transport": transport,
             "goal": {"transport_ms": arrive.GOAL_MS},
@@ -274,3 +298,5 @@ def _show(measured: dict[str, Any]) -> None:
         table.add_row("", what, *(f"{room[name]:.0f}" for room in measured["rooms"]))
     console.print(table)
     console.print(f"medians of {measured['guests']} guests; members of the full rooms are here without media")
+    if far := measured["round_trip_ms"]:
+        console.print(f"from the knock on, host and guests have a round trip of {far:.0f} ms to the server")
