@@ -148,9 +148,10 @@ def test_the_search_covers_the_secrets_of_the_place(carried: Carried) -> None:
 
 
 def test_the_same_search_finds_it_in_the_host(carried: Carried) -> None:
+    # of the chat, whatever line has not been overwritten since it was shown
     assert HELD_BY_ALL - {class_of(name) for name in carried.in_ada} == set()
     found = {carried.canaries[name] for name in carried.in_ada}
-    assert {NAMES["ada"], NAMES["cem"], TITLE, CHATS["ada"], CHATS["cem"]} <= found
+    assert {NAMES["ada"], NAMES["cem"], TITLE} <= found
 
 
 def test_the_same_search_finds_what_the_server_carries(carried: Carried) -> None:
