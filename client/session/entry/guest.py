@@ -138,7 +138,7 @@ class GuestLobby:
         every = self.EVERY if newest and not sent.is_heard(now) else WAIT_EVERY
         if sent.day == today and now - sent.posted_at >= every:
             sent.posted_at = now
-            self._connections.post(today, sent.knock, sent.to if sent.is_heard(now) else None)
+            self._connections.post(today, sent.knock, *([sent.to] if sent.is_heard(now) else []))
 
     def lost(self, day: int, why: str, now: float) -> None:
         """Handle a lost connection to the lobby."""

@@ -7,9 +7,8 @@ from __future__ import annotations
 
 import os
 from collections import OrderedDict
-from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, Protocol
 
 from snugroom.client.session import events as ev
 from snugroom.client.session.catalogue.sentence import sentence
@@ -59,8 +58,11 @@ ASKED_FOR: Final = 60.0
 #: Seconds for which a refused host is not asked about again.
 REFUSED_FOR: Final = 600.0
 
-#: Posts a message in a day's lobby, for one connection or (None) for all.
-Post = Callable[[int, lobby.LobbyMessage, bytes | None], None]
+
+class Post(Protocol):
+    """Posts a message in a day's lobby, for the connections with these handles, or (none) for all."""
+
+    def __call__(self, day: int, message: lobby.LobbyMessage, *to: bytes) -> None: ...
 
 
 class RejoinHelper:
@@ -87,7 +89,7 @@ class RejoinHelper:
                 del self._here_due[nonce]
                 m = room.membership
                 here = recovery.HelperOffer(nonce, m.journal.slot, m.policy.return_public)
-                post(day, recovery.seal(self._key, here, rng=self._rng), None)
+                post(day, recovery.seal(self._key, here, rng=self._rng))
         wanted: list[HostReturnIntent | RejoinIntent | HealIntent] = []
         for number, asked in self._asked.items():
             returns = isinstance(asked.asked, recovery.HostReturnRequest)

@@ -218,9 +218,9 @@ class HostLobby:
         """The days whose lobbies we have entered."""
         return self._connections.entered
 
-    def post(self, day: int, message: lobby.LobbyMessage, to: bytes | None = None) -> None:
-        """Post a message in that day's lobby, for the connection with the handle `to` or (None) for all."""
-        self._connections.post(day, message, to)
+    def post(self, day: int, message: lobby.LobbyMessage, *to: bytes) -> None:
+        """Post a message in that day's lobby, for the connections with these handles, or (none) for all."""
+        self._connections.post(day, message, *to)
 
     def _post_card(self, day: int, now: float) -> None:
         cards = self._cards.setdefault(day, [])

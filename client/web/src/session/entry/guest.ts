@@ -158,7 +158,7 @@ export class GuestLobby {
     const every = sent === this.sent.at(-1) && !heard ? this.every : WAIT_EVERY;
     if (sent.day !== today || now - sent.postedAt < every) return;
     sent.postedAt = now;
-    await this.connections.post(today, sent.knock, heard ? sent.to : null);
+    await this.connections.post(today, sent.knock, ...(heard ? [sent.to] : []));
   }
 
   /** Handle a lost connection to the lobby. */

@@ -61,8 +61,8 @@ interface From {
 
 /** Access to the lobby: a host's own, or `MembersLobby` while no host is active. */
 export interface LobbyPost {
-  /** Post for the connection with the handle `to`, or (without) for all. */
-  post(day: number, message: lobby.LobbyMessage, to?: Bytes | null): Promise<void>;
+  /** Post for the connections with the handles `to`, or (without) for all. */
+  post(day: number, message: lobby.LobbyMessage, ...to: Bytes[]): Promise<void>;
 }
 
 /**

@@ -210,9 +210,9 @@ export class HostLobby {
     return this.#connections.entered;
   }
 
-  /** Post a message in that day's lobby, for the connection with the handle `to` or (null) for all. */
-  async post(day: number, message: lobby.LobbyMessage, to: Bytes | null = null): Promise<void> {
-    await this.#connections.post(day, message, to);
+  /** Post a message in that day's lobby, for the connections with these handles, or (none) for all. */
+  async post(day: number, message: lobby.LobbyMessage, ...to: Bytes[]): Promise<void> {
+    await this.#connections.post(day, message, ...to);
   }
 
   async #postCard(day: number, now: number): Promise<void> {
