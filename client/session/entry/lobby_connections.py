@@ -232,9 +232,9 @@ class LobbyConnections:
                 self._waiting.popleft()
 
     @property
-    def crowded(self) -> bool:
-        """Whether so many posts wait that only messages with a host's decision should be added."""
-        return len(self._waiting) >= CROWDED
+    def waiting(self) -> int:
+        """The number of posts that wait."""
+        return len(self._waiting)
 
     def _flush(self) -> None:
         later: deque[_Waiting] = deque()

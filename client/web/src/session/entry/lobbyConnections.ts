@@ -245,9 +245,9 @@ export class LobbyConnections {
     if (this.#waiting.length > WAITING_MAX) this.#waiting.shift();
   }
 
-  /** Whether so many posts wait that only messages with a host's decision should be added. */
-  get crowded(): boolean {
-    return this.#waiting.length >= CROWDED;
+  /** The number of posts that wait. */
+  get waiting(): number {
+    return this.#waiting.length;
   }
 
   async #flush(): Promise<void> {
