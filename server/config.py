@@ -111,7 +111,8 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=
         media_changes_per_second: changes of streams or transport; the server refuses further ones.
         media_change_burst: the same at once.
         lobby_blob_bytes: the largest blob in a lobby; the server refuses larger ones.
-        lobby_posts_per_second: the server refuses further ones; clients stay below the default.
+        lobby_posts_per_second: receivers of posts, where a post to all has one; the server refuses further
+            ones; clients stay below the default.
         lobby_post_burst: the same at once.
         lobby_broadcasts_per_second: posts to all in a lobby; the server refuses further ones.
         lobby_broadcast_burst: the same at once.

@@ -35,6 +35,9 @@ class Answer:
     before: bytes = b""
     admission: bytes = b""  # the host's signature (`proof.report`, 64 bytes); empty without reports
     places: bytes = b""  # opaque here, too: rooms at further servers, and their chain values
+    #: The list of the pieces that bring the ratchet tree and the ledger (`crypto.entry.pieces`). Empty: the
+    #: Welcome contains the tree, and `ledger` the ledger. Otherwise `ledger` is empty.
+    pieces: bytes = b""
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,6 +85,7 @@ def encode_answer(answer: ReplyBody) -> bytes:
                 prefixed(answer.before, 2),
                 prefixed(_admission(answer.admission), 1),
                 prefixed(answer.places, 1),
+                prefixed(answer.pieces, 2),
             )
         )
     if isinstance(answer, Received):
@@ -115,6 +119,7 @@ def read_answer(body: bytes) -> ReplyBody:
             reader.prefixed(2),
             _admission(reader.prefixed(1)),
             reader.prefixed(1),
+            reader.prefixed(2),
         )
     elif kind == _REFUSAL:
         answer = Refusal(reader.text(2))

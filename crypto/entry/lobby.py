@@ -6,6 +6,7 @@ Every lobby message is sealed under the lobby's envelope key, and every blob has
     Card         a host's short-lived X25519 key, signed by the key that is in the link
     Knock        HPKE to that key: the newcomer's data, with a proof of the invite; only a host can read it
     Reply        the contents of `answers`, under the knock's HPKE export: its author has opened the knock
+    Piece        a part of what a large room's answer lists (`pieces`)
 
 Without the link, none of this is readable. A link holder sees that somebody knocks, and the blobs' sizes.
 """
@@ -44,12 +45,14 @@ KEY_PACKAGE_MAX: Final = 8192
 
 SUITE: Final = hpke.Suite.X25519_SHA256_AES128GCM
 _AAD: Final = b"snug 1 posted"
-_CARD_REQUEST, _CARD, _KNOCK, _REPLY, _RECOVERY, _CLOCK_REPORT = 1, 2, 3, 4, 5, 6
+_CARD_REQUEST, _CARD, _KNOCK, _REPLY, _RECOVERY, _CLOCK_REPORT, _PIECE = 1, 2, 3, 4, 5, 6, 7
 #: Placeholder for an absent identity; no identity key starts with these bytes.
 _NO_IDENTITY: Final = bytes(KNOCK_PROOF_SIZE)
 _REPLY_ID: Final = 8
 #: Bytes that the envelope adds to a message: seal, length, kind.
 _ENVELOPE_OVERHEAD: Final = kdf.SEAL_OVERHEAD + 4 + 1
+#: The same for a piece, whose own seal is not included.
+PIECE_OVERHEAD: Final = _ENVELOPE_OVERHEAD
 _KNOCK_OVERHEAD: Final = _ENVELOPE_OVERHEAD + hpke.KEY_SIZE + hpke.TAG_SIZE
 _REPLY_OVERHEAD: Final = _ENVELOPE_OVERHEAD + _REPLY_ID + kdf.SEAL_OVERHEAD
 
@@ -155,7 +158,14 @@ class ClockReport:
     at: int
 
 
-LobbyMessage = CardRequest | Card | Knock | Reply | RecoveryMessage | ClockReport
+@dataclass(frozen=True, slots=True)
+class Piece:
+    """A part of a room's tree and ledger, sealed under a key in the answer that lists its hash (`pieces`)."""
+
+    sealed: bytes
+
+
+LobbyMessage = CardRequest | Card | Knock | Reply | RecoveryMessage | ClockReport | Piece
 
 
 def post(envelope_key: bytes, message: LobbyMessage, *, rng: kdf.Rng = os.urandom) -> bytes:
@@ -196,6 +206,8 @@ def read(envelope_key: bytes, blob: bytes) -> LobbyMessage:
         message = RecoveryMessage(reader.rest())
     elif kind == _CLOCK_REPORT:
         message = ClockReport(reader.take(32), reader.uint(8))
+    elif kind == _PIECE:
+        message = Piece(reader.rest())
     else:
         raise UnsupportedError(f"a lobby message of the unknown kind {kind}")
     reader.end()
@@ -221,6 +233,8 @@ def _encode(message: LobbyMessage) -> tuple[int, bytes]:
         return _RECOVERY, message.sealed
     if isinstance(message, ClockReport):
         return _CLOCK_REPORT, message.card + uint(message.at, 8)
+    if isinstance(message, Piece):
+        return _PIECE, message.sealed
     return _REPLY, message.id + message.sealed
 
 

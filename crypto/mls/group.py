@@ -142,7 +142,8 @@ class Group(GroupView):
     def group_info(self, *, extensions: Sequence[Extension] = (), external_pub: bool = True) -> bytes:
         """Return an MLSMessage with a signed GroupInfo, the tree and, optionally, the external commit key."""
         state = self._sending
-        listed = welcome.info_extensions(state, extensions, external_pub=external_pub, rng=self._rng)
+        tree = state.tree.encode()
+        listed = welcome.info_extensions(state, tree, extensions, external_pub=external_pub, rng=self._rng)
         return messages.encode_message(welcome.make_group_info(state, listed))
 
     # --- sending ---
@@ -240,14 +241,16 @@ class Group(GroupView):
         psks: Mapping[bytes, Buffer] = _NO_PSKS,
         leaf_extensions: Sequence[Extension] | None = None,
         welcome_extensions: Sequence[Extension] = (),
+        tree_inside_max: int | None = None,
         now: int | None = None,
     ) -> Stage:
         """Create a commit (section 12.4.1) that takes effect with `adopt`. Each call uses a handshake key.
 
         `include_stored` names stored proposals by reference; True selects all that can be committed together.
         Without `force_path` there is a path only if the proposals need one. `leaf_extensions` replace those
-        of our leaf in the path (None: they stay). `now` (seconds since the Unix epoch) enables the lifetime
-        check of added KeyPackages. Raises `ValidationError` if the proposals are not valid together,
+        of our leaf in the path (None: they stay). A Welcome has no tree of more than `tree_inside_max` bytes
+        (None: no limit): see `Stage.tree`. `now` (seconds since the Unix epoch) enables the lifetime check of
+        added KeyPackages. Raises `ValidationError` if the proposals are not valid together,
         `StateError`.
         """
         state = self._sending
@@ -265,15 +268,19 @@ class Group(GroupView):
             now=now,
             rng=self._rng,
         )
-        welcome_message = None
+        welcome_message = tree_outside = None
         if staged.applied.added:
-            made = welcome.make_welcome(staged, welcome_extensions, self._rng)
+            tree = staged.next.state.tree.encode()
+            outside = tree_inside_max is not None and len(tree) > tree_inside_max
+            tree_inside, tree_outside = (None, tree) if outside else (tree, None)
+            made = welcome.make_welcome(staged, tree_inside, welcome_extensions, self._rng)
             welcome_message = messages.encode_message(made)
         stage = Stage(
             state.token,
             Group(staged.next.state, self._rng, adopted=False),
             message=staged.message,
             welcome=welcome_message,
+            tree=tree_outside,
             proposals=staged.proposals,
             added=tuple(staged.applied.added),
             removed=staged.applied.removed,

@@ -16,7 +16,13 @@ from snugroom.crypto.errors import AuthenticationError, StateError, ValidationEr
 from snugroom.crypto.kdf import NotCopyable, Rng
 from snugroom.crypto.mls import nodes, validate
 from snugroom.crypto.mls.codec import Reader, decode, opaque, u16
-from snugroom.crypto.mls.labels import key_package_ref, sign_with_label, verify_with_label
+from snugroom.crypto.mls.labels import (
+    decrypt_with_label,
+    encrypt_with_label,
+    key_package_ref,
+    sign_with_label,
+    verify_with_label,
+)
 from snugroom.crypto.primitives import Buffer, CipherSuite, hpke_generate, signature_public, suite_of
 
 
@@ -104,6 +110,16 @@ class KeyPackage(KeyPackageIn):
         """KeyPackageRef (RFC 9420 section 5.2)."""
         return key_package_ref(suite_of(self.cipher_suite), self.encoded)
 
+    def seal(self, label: str, context: bytes, plaintext: bytes, rng: Rng = os.urandom) -> bytes:
+        """Encrypt data to the init key (EncryptWithLabel, section 5.1.3): KEM output, then ciphertext.
+
+        `label` must begin with "snug 1 ", so that MLS itself never takes the result; otherwise StateError.
+        """
+        sealed = encrypt_with_label(
+            suite_of(self.cipher_suite), self.init_key, _own(label), context, plaintext, rng
+        )
+        return b"".join(sealed)
+
     def verify(
         self,
         suite: CipherSuite | None = None,
@@ -165,6 +181,16 @@ class KeyPackageBundle(NotCopyable):
         self._need_unused()
         return bytes(self._encryption_private)
 
+    def open(self, label: str, context: bytes, sealed: bytes) -> bytes:
+        """Decrypt the result of `KeyPackage.seal`.
+
+        AuthenticationError, MalformedError; StateError as there, or once the bundle has been used.
+        """
+        size = len(self.key_package.init_key)
+        return decrypt_with_label(
+            suite_of(self.suite), self.init_private, _own(label), context, sealed[:size], sealed[size:]
+        )
+
     def _need_unused(self) -> None:
         if self._used:
             raise StateError("this key package has been used to enter a group; its keys are wiped")
@@ -174,6 +200,12 @@ class KeyPackageBundle(NotCopyable):
         self._used = True
         for secret in (self._init_private, self._encryption_private):
             secret[:] = bytes(len(secret))
+
+
+def _own(label: str) -> str:
+    if not label.startswith("snug 1 "):
+        raise StateError("a label of the application's own is needed")
+    return label
 
 
 def create_key_package(

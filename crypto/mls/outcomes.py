@@ -79,7 +79,8 @@ class Stage(_NextEpoch):
     """A commit of ours that takes effect with `Group.adopt`.
 
     `message` is the MLSMessage to send, `welcome` the MLSMessage for the added members (None if there are
-    none), `epoch` the number of the epoch that it starts.
+    none), `tree` the encoded ratchet tree if the Welcome doesn't contain it, `epoch` the number of the epoch
+    that it starts.
     """
 
     def __init__(
@@ -89,6 +90,7 @@ class Stage(_NextEpoch):
         *,
         message: bytes,
         welcome: bytes | None,
+        tree: bytes | None,
         proposals: tuple[CommittedProposal, ...],
         added: tuple[int, ...],
         removed: tuple[int, ...],
@@ -96,6 +98,7 @@ class Stage(_NextEpoch):
         super().__init__(base, group)
         self.message = message
         self.welcome = welcome
+        self.tree = tree
         self.proposals = proposals
         self.added = added
         self.removed = removed

@@ -77,6 +77,11 @@ class RatchetTree:
         """Accept a tree without verification: for tools and tests without a group to check it in."""
         return cls(suite, [node.unverified() if isinstance(node, LeafNodeIn) else node for node in nodes])
 
+    def verify_leaves(self, group_id: bytes) -> None:
+        """Verify the signature of each leaf. Raises `ValidationError` MLS-7.3-1."""
+        for index, leaf in self.leaves():
+            leaf.verify(group_id, index)
+
     def copy(self) -> RatchetTree:
         other = RatchetTree.__new__(RatchetTree)
         other.suite = self.suite

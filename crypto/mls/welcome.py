@@ -57,21 +57,24 @@ def make_group_info(state: EpochState, extensions: Sequence[nodes.Extension]) ->
 
 
 def info_extensions(
-    state: EpochState, extra: Sequence[nodes.Extension], *, external_pub: bool, rng: Rng
+    state: EpochState, tree: bytes | None, extra: Sequence[nodes.Extension], *, external_pub: bool, rng: Rng
 ) -> list[nodes.Extension]:
-    """Return the tree, the optional external key, the caller's extensions, and GREASE (section 13.5)."""
-    extensions = [nodes.Extension(nodes.ExtensionType.RATCHET_TREE, state.tree.encode())]
+    """Return the tree unless it is None, the optional external key, the caller's extensions, and GREASE
+    (section 13.5)."""
+    extensions = [] if tree is None else [nodes.Extension(nodes.ExtensionType.RATCHET_TREE, tree)]
     if external_pub:
         public = state.secrets.external_public
         extensions.append(nodes.Extension(nodes.ExtensionType.EXTERNAL_PUB, bytes([len(public)]) + public))
     return [*extensions, *extra, nodes.Extension(nodes.pick_grease(rng), rng(rng(1)[0] % 16))]
 
 
-def make_welcome(staged: StagedCommit, extra: Sequence[nodes.Extension], rng: Rng) -> messages.Welcome:
-    """Create one Welcome for all members that a staged commit adds."""
+def make_welcome(
+    staged: StagedCommit, tree: bytes | None, extra: Sequence[nodes.Extension], rng: Rng
+) -> messages.Welcome:
+    """Create one Welcome for all members that a staged commit adds; `tree` is the encoded tree in it."""
     state = staged.next.state
     suite = state.suite
-    info = make_group_info(state, info_extensions(state, extra, external_pub=False, rng=rng))
+    info = make_group_info(state, info_extensions(state, tree, extra, external_pub=False, rng=rng))
     key, nonce = schedule.welcome_key(suite, staged.next.member_secret)
     encrypted_info = suite.seal(key, nonce, info.encode(), b"")
     psks = tuple(staged.applied.psks)
@@ -189,8 +192,7 @@ def tree_hash_matches(tree: RatchetTree, info: messages.GroupInfo) -> None:
 
 
 def check_tree(tree: RatchetTree, info: messages.GroupInfo, now: int | None) -> None:
-    """Check the integrity of the tree."""
-    tree_hash_matches(tree, info)
+    """Check the integrity of a tree that has the right hash and signatures."""
     validate.tree_structure(tree)
     leaves = [leaf for _, leaf in tree.leaves()]
     validate.membership(leaves, info.context.cipher_suite, info.context.extensions)
@@ -252,10 +254,12 @@ def join(
     encoded = nodes.find_extension(info.extensions, nodes.ExtensionType.RATCHET_TREE)
     encoded = ratchet_tree if encoded is None else encoded
     if encoded is None:
-        raise MissingKeyError("neither the Welcome nor the caller brings the ratchet tree")
+        raise MissingKeyError("the ratchet tree is missing")
     tree_nodes = decode(encoded, read_tree)
     verify_info(info, signer_leaf(info, tree_nodes).signature_key)
-    tree = RatchetTree.verified(suite, tree_nodes, info.context.group_id)
+    tree = RatchetTree.unverified(suite, tree_nodes)
+    tree_hash_matches(tree, info)  # first, as in the RFC: then a wrong tree costs no signatures
+    tree.verify_leaves(info.context.group_id)
     check_tree(tree, info, now)
     we_support(package, info.context.extensions)
     leaf = find_own_leaf(tree, package)

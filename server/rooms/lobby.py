@@ -1,4 +1,4 @@
-"""The core of a lobby: it sends each blob to one connection in it, or to all others, and stores none.
+"""The core of a lobby: it sends each blob to some connections in it, or to all others, and stores none.
 
 A lobby has no history, no slots and no media. It sends no list of its connections: a connection learns the
 handle of another one from a blob that came from there. Its limits are smaller than a room's, and those of
@@ -66,12 +66,12 @@ class Lobby:
         if message.to is None and size > limits.LOBBY_BROADCAST_MAX:
             text = f"a blob for all in a lobby has at most {limits.LOBBY_BROADCAST_MAX} bytes"
             return [Send(handle, Refused("size", text, "post"))]
-        rates = self._rates[handle]
-        if not rates.posts.take(now):
+        rates, to = self._rates[handle], dict.fromkeys(message.to or ())
+        if not rates.posts.take(now, len(to) or 1):
             return [Send(handle, Refused("rate", "too many posts", "post"))]
         if message.to is None and not rates.broadcasts.take(now):
             return [Send(handle, Refused("rate", "too many posts to all in the lobby", "post"))]
         posted = Posted(handle, message.blob)
         if message.to is not None:
-            return [Send(message.to, posted)] if message.to in self._rates else []
+            return [Send(each, posted) for each in to if each in self._rates]
         return [Send(other, posted) for other in self._rates if other != handle]

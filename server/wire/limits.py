@@ -17,6 +17,8 @@ BUCKETS: Final = (512, 1024, 2048, 4096, 8192, 16384, 32768, 65536, 131072, 2621
 LOBBY_BLOB_MAX: Final = 131072
 #: The largest blob that a lobby carries to all. Larger ones are answers, which have one receiver.
 LOBBY_BROADCAST_MAX: Final = 8192
+#: The most connections that one post in a lobby names.
+LOBBY_RECEIVERS_MAX: Final = 64
 #: The largest blob that a room carries.
 ROOM_BLOB_MAX: Final = 262144
 #: A commit's blob has its gate here, after the slot of the sender's epoch. It is all that the server reads.

@@ -33,6 +33,7 @@ from snugroom.server.wire.permission import (
 from snugroom.server.wire.turn import Turn
 
 Blob = Annotated[bytes, msgspec.Meta(min_length=limits.BUCKETS[0], max_length=limits.ROOM_BLOB_MAX)]
+Receivers = Annotated[list[Bytes8], msgspec.Meta(min_length=1, max_length=limits.LOBBY_RECEIVERS_MAX)]
 Slot = Annotated[int, msgspec.Meta(ge=0, le=limits.SLOT_MAX)]
 Ssrc = Annotated[int, msgspec.Meta(ge=1, le=0xFFFFFFFF)]
 IceText = Annotated[str, msgspec.Meta(pattern=r"^[A-Za-z0-9+/]{4,64}\Z")]
@@ -164,9 +165,9 @@ class Pong(Message, frozen=True, tag="pong"):
 
 
 class Post(Message, frozen=True, tag="post"):
-    """Client: a blob for the connection `to`, if it is in the lobby, or (None) for all others there."""
+    """Client: a blob for the connections `to` that are in the lobby, or (None) for all others there."""
 
-    to: Bytes8 | None
+    to: Receivers | None
     blob: Blob
 
 

@@ -179,7 +179,7 @@ class HostileNetwork(World):
     def _post(self, lobby: ev.Endpoint, handle: bytes, post: wire.Post) -> None:
         """Post a blob in a lobby that its author has left."""
         for link in list(self.handles.values()):
-            if link.endpoint == lobby and link.up and post.to in (None, link.handle):
+            if link.endpoint == lobby and link.up and (post.to is None or link.handle in post.to):
                 self._deliver(link, encode(wire.Posted(handle, post.blob)))
 
     def invent(self, who: Participant, endpoint: ev.Endpoint, message: wire.ServerMessage) -> bool:

@@ -115,7 +115,7 @@ def _inner(inner: bytes) -> bytes:
     [
         (_inner(b""), MalformedError),
         (_inner(b"\x00"), UnsupportedError),
-        (_inner(b"\x07"), UnsupportedError),
+        (_inner(b"\x08"), UnsupportedError),
         (_inner(b"\x06"), MalformedError),
         (_inner(b"\x06" + bytes(39)), MalformedError),
         (_inner(b"\x06" + bytes(41)), MalformedError),

@@ -84,7 +84,7 @@ def test_an_answer_too_large_is_refused_before_it_is_sent() -> None:
         BUCKETS[-1]
         - lobby._REPLY_OVERHEAD
         - 4
-        - (1 + 4 + 16 + 32 * 5 + 8 + 8 + 4 + len(b"ledger") + 2 + 1 + 1)
+        - (1 + 4 + 16 + 32 * 5 + 8 + 8 + 4 + len(b"ledger") + 2 + 1 + 1 + 2)
     )
     large = reply(opened, an_answer(bytes(most)))
     assert len(post(ENVELOPE_KEY, large)) == BUCKETS[-1]
@@ -131,6 +131,7 @@ ANSWER_BODY = (
     + b"\0\0"
     + b"\0"
     + b"\0"
+    + b"\0\0"
 )
 
 

@@ -206,7 +206,8 @@ class HubHarness:
         if choice in (1, 2):
             return Show([room_pass(slot)])
         if choice == 3:
-            return Post(None if tape.byte() > 120 else tape.pick(tuple(self._challenges)), body)
+            known = tuple(self._challenges)
+            return Post(None if tape.byte() > 120 else [tape.pick(known), tape.pick(known)], body)
         if choice == 4:
             return Commit(slot, body[:8] + gate(slot) + body[40:])
         if choice == 5:

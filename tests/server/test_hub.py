@@ -83,10 +83,24 @@ def test_a_post_to_one_connection_goes_to_no_other() -> None:
     for who in (A, B, C):
         lobby.arrive(who, b"incarnat", 0.0)
     answer = blob("answer", limits.LOBBY_BLOB_MAX)
-    assert lobby.handle(A, Post(C, answer), 0.0) == [Send(C, Posted(A, answer))]
+    assert lobby.handle(A, Post([C], answer), 0.0) == [Send(C, Posted(A, answer))]
     lobby.leave(C)
-    assert lobby.handle(A, Post(C, answer), 0.0) == []
-    assert lobby.handle(A, Post(b"no such ", answer), 0.0) == []
+    assert lobby.handle(A, Post([C], answer), 0.0) == []
+    assert lobby.handle(A, Post([b"no such "], answer), 0.0) == []
+
+
+def test_a_post_to_several_counts_for_each_of_them() -> None:
+    lobby = Lobby(Settings(lobby_post_burst=5, lobby_posts_per_second=1))
+    for who in (A, B, C):
+        lobby.arrive(who, b"incarnat", 0.0)
+    sent = [Send(B, Posted(A, blob("piece"))), Send(C, Posted(A, blob("piece")))]
+    assert lobby.handle(A, Post([B, C], blob("piece")), 0.0) == sent
+    # nobody gets a blob twice
+    assert lobby.handle(A, Post([B, C, B, b"no such "], blob("piece")), 0.0) == sent
+    assert refusals(lobby.handle(A, Post([B], blob("piece")), 0.0)) == [(A, "rate")]
+    # a refused post costs nothing
+    assert refusals(lobby.handle(A, Post([B, C], blob("piece")), 1.0)) == [(A, "rate")]
+    assert lobby.handle(A, Post([C], blob("piece")), 1.0) == sent[1:]
 
 
 def test_a_lobby_keeps_no_history() -> None:
@@ -118,9 +132,9 @@ def test_posts_have_sizes_and_a_rate() -> None:
         assert refusals(lobby.handle(A, Post(None, bytes(size)), 0.0)) == [(A, "size")]
     for _ in range(3):
         assert lobby.handle(A, Post(None, bytes(4096)), 0.0) == [Send(B, Posted(A, bytes(4096)))]
-    assert refusals(lobby.handle(A, Post(B, bytes(4096)), 0.5)) == [(A, "rate")]
+    assert refusals(lobby.handle(A, Post([B], bytes(4096)), 0.5)) == [(A, "rate")]
     assert lobby.handle(B, Post(None, bytes(512)), 0.5) == [Send(A, Posted(B, bytes(512)))]
-    assert refusals(lobby.handle(A, Post(B, bytes(4096)), 1.1)) == []
+    assert refusals(lobby.handle(A, Post([B], bytes(4096)), 1.1)) == []
 
 
 def test_posts_to_all_have_smaller_limits() -> None:
@@ -131,7 +145,7 @@ def test_posts_to_all_have_smaller_limits() -> None:
     for _ in range(2):
         assert refusals(lobby.handle(A, Post(None, bytes(limits.LOBBY_BROADCAST_MAX)), 0.0)) == []
     assert refusals(lobby.handle(A, Post(None, bytes(512)), 0.5)) == [(A, "rate")]
-    assert refusals(lobby.handle(A, Post(B, bytes(512)), 0.5)) == []
+    assert refusals(lobby.handle(A, Post([B], bytes(512)), 0.5)) == []
     assert refusals(lobby.handle(A, Post(None, bytes(512)), 1.1)) == []
 
 

@@ -111,7 +111,7 @@ async def test_a_lobby_over_the_wire() -> None:
         await guest.say(Post(None, blob("knock")))
         knock = await host.expect(Posted)
         assert knock.blob == blob("knock")
-        await host.say(Post(knock.handle, blob("answer", limits.LOBBY_BLOB_MAX)))
+        await host.say(Post([knock.handle], blob("answer", limits.LOBBY_BLOB_MAX)))
         assert (await guest.expect(Posted)).blob == blob("answer", limits.LOBBY_BLOB_MAX)
 
 

@@ -180,7 +180,8 @@ def test_a_helper_that_keeps_the_welcome_is_asked_once() -> None:
     )
     helper = mallory.session._readmission._helper
     assert helper is not None
-    helper.answer = lambda number, answer, post: None  # type: ignore[method-assign]  # commits, and answers nothing
+    # it commits, and answers nothing
+    helper.answer = lambda number, answer, pieces, place, now: None  # type: ignore[method-assign]
     for round_ in range(2):
         bo.room.needs_rejoin = True
         w.do(bo, ev.Tick())

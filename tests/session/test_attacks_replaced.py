@@ -271,7 +271,7 @@ def test_a_ticket_without_the_leafs_key_gets_a_refusal_and_alarms_nobody() -> No
     assert host is not None
     posted: list[lobby.LobbyMessage] = []
 
-    def post(day: int, message: lobby.LobbyMessage, to: bytes | None = None) -> None:
+    def post(day: int, message: lobby.LobbyMessage, *to: bytes) -> None:
         posted.append(message)
 
     host._connections.post = post  # type: ignore[method-assign]
@@ -309,13 +309,13 @@ def held_knock(w: World, monkeypatch: pytest.MonkeyPatch) -> tuple[list[Particip
     real = guest._connections.post
     first: list[tuple[int, lobby.Knock]] = []
 
-    def post(day: int, message: lobby.LobbyMessage, to: bytes | None = None) -> None:
+    def post(day: int, message: lobby.LobbyMessage, *to: bytes) -> None:
         if isinstance(message, lobby.RecoveryMessage):
             return  # held back for good
         if isinstance(message, lobby.Knock):
             first.append((day, message))
         if not (isinstance(message, lobby.Knock) and message == first[0][1]):
-            real(day, message, to)
+            real(day, message, *to)
 
     guest._connections.post = post  # type: ignore[method-assign]
     w.until(lambda: bo.session._guest is None and w.agreed(people), 60)

@@ -13,7 +13,7 @@ from snugroom.client.session.catalogue.sentence import sentence
 from snugroom.client.session.kernel.admissions import Admissions
 from snugroom.client.session.kernel.batches import ADDS_EVERY, Batches
 from snugroom.client.session.kernel.commit_queue import COMMIT_RETRY
-from snugroom.client.session.kernel.intents import EntryIntent, RemoveIntent
+from snugroom.client.session.kernel.intents import RemoveIntent
 from snugroom.crypto import mls
 from snugroom.crypto.agreed.policy import ADDS_MAX
 from snugroom.crypto.entry.answers import Answer
@@ -385,11 +385,12 @@ def test_each_newcomer_is_answered_with_its_own_secrets_alone(monkeypatch: pytes
     answered: list[tuple[bytes, list[bytes]]] = []
     answer = Admissions.answer
 
-    def seen(self: Admissions, room: Any, done: EntryIntent, welcome: bytes, now: float) -> Answer:
-        made = answer(self, room, done, welcome, now)
+    def seen(self: Admissions, room: Any, admitted: Any, *rest: Any) -> Answer:
+        made = answer(self, room, admitted, *rest)
         message = decode_message(made.welcome)
         assert isinstance(message, Welcome)
-        answered.append((done.key_package.reference, [each.new_member for each in message.secrets]))
+        reference = admitted.intent.key_package.reference
+        answered.append((reference, [each.new_member for each in message.secrets]))
         return made
 
     monkeypatch.setattr(Admissions, "answer", seen)

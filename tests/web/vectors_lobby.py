@@ -193,6 +193,8 @@ def _answers(cases: Cases) -> None:
     replies = (
         answer,
         replace(answer, before=filled("before", 128), admission=filled("admission", 64), welcome=bytes(9000)),
+        replace(answer, ledger=b"", pieces=filled("pieces", 113)),
+        replace(answer, pieces=bytes(65_536)),
         replace(answer, admission=bytes(63)),
         replace(answer, number=bytes(15)),
         replace(answer, door_seed=bytes(31)),
@@ -231,6 +233,7 @@ def _messages(cases: Cases, card: lobby.Card, enc: bytes, ciphertext: bytes) -> 
         lobby.Knock(enc, ciphertext),
         lobby.Reply(filled("id", 8), b"sealed"),
         lobby.RecoveryMessage(b"inside"),
+        lobby.Piece(b"sealed"),
         lobby.RecoveryMessage(bytes(131_072 - lobby._ENVELOPE_OVERHEAD)),
         lobby.RecoveryMessage(bytes(131_072 - lobby._ENVELOPE_OVERHEAD + 1)),
     ]
@@ -256,6 +259,8 @@ def _messages(cases: Cases, card: lobby.Card, enc: bytes, ciphertext: bytes) -> 
         b"\6",
         b"\6" + bytes(40),
         b"\7",
+        b"\7" + bytes(400),
+        b"\10",
     ):
         cases.do("under", inner, 512)
     cases.do("under", b"\2" + raw[:60] + b"\x11" + bytes(17 * 64), 2048)

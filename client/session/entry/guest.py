@@ -15,7 +15,7 @@ from snugroom.client.session.entry import clocks
 from snugroom.client.session.entry.lobby_connections import LobbyConnections, PostedMessage
 from snugroom.client.session.kernel.membership import policy_of
 from snugroom.crypto import mls
-from snugroom.crypto.entry import answers, lobby
+from snugroom.crypto.entry import answers, lobby, pieces
 from snugroom.crypto.entry.invite import Invite, day_of
 from snugroom.crypto.errors import SnugCryptoError, ValidationError
 from snugroom.crypto.kdf import Rng, SigningKey
@@ -97,6 +97,8 @@ class GuestLobby:
         self._rejoin_package = rejoin_package
         self._rejoined_at = -inf
         self._psks = psks
+        #: Our answers whose pieces have not all come.
+        self._assemblies = pieces.Assemblies()
         self._identity = identity
         self._rng = rng
         origins = (link.origin, *link.servers)
@@ -138,7 +140,7 @@ class GuestLobby:
         every = self.EVERY if newest and not sent.is_heard(now) else WAIT_EVERY
         if sent.day == today and now - sent.posted_at >= every:
             sent.posted_at = now
-            self._connections.post(today, sent.knock, sent.to if sent.is_heard(now) else None)
+            self._connections.post(today, sent.knock, *([sent.to] if sent.is_heard(now) else []))
 
     def lost(self, day: int, why: str, now: float) -> None:
         """Handle a lost connection to the lobby."""
@@ -167,6 +169,8 @@ class GuestLobby:
             self._card(day, posted.message, posted.handle, now)
         elif isinstance(posted.message, lobby.Reply):
             self._replied(posted.message, posted.handle, now)
+        elif isinstance(posted.message, lobby.Piece):
+            self._piece(posted.message, now)
 
     def _card(self, day: int, card: lobby.Card, handle: bytes, now: float) -> None:
         newest = self._sent[-1] if self._sent else None
@@ -226,7 +230,7 @@ class GuestLobby:
             case answers.AlreadyMember():
                 self._rejoin(opened, sent, now)
             case answers.Answer():
-                self._answered(opened, sent)
+                self._take(opened, sent.bundle, lambda whole, tree: self._answered(whole, tree, sent))
             case answers.Received():
                 pass
 
@@ -236,9 +240,34 @@ class GuestLobby:
             self._rejoined_at = now
             self._knock(sent.day, sent.card, sent.to, self._rejoin_package(now, known), now)
 
-    def _answered(self, opened: answers.Answer, sent: _Sent) -> None:
+    def _take(self, answer: answers.Answer, bundle: mls.KeyPackageBundle, done: pieces.Done) -> None:
+        """Go on with an answer when its pieces are here: `done` enters the room."""
         try:
-            group = mls.Group.join(opened.welcome, sent.bundle, psks=self._psks, rng=self._rng)
+            self._assemblies.take(answer, bundle, done)
+        except SnugCryptoError as error:
+            self.refusal = sentence("refusal.unusable", why=reasons.in_full(error))
+
+    def _piece(self, piece: lobby.Piece, now: float) -> None:
+        """Take a piece of an answer that waits for it."""
+        if self.entry is not None:
+            return
+        try:
+            missed = self._assemblies.piece(piece)
+        except SnugCryptoError as error:
+            self.refusal = sentence("refusal.unusable", why=reasons.in_full(error))
+            return
+        if missed:  # whoever posts it: its hash is in a host's answer
+            self._connections.heard(now)
+            for sent in self._sent:
+                sent.heard_at, sent.posted_at = now, now
+
+    def _answered(self, opened: answers.Answer, tree: bytes | None, sent: _Sent) -> None:
+        if self.entry is not None:
+            return
+        try:
+            group = mls.Group.join(
+                opened.welcome, sent.bundle, psks=self._psks, ratchet_tree=tree, rng=self._rng
+            )
             policy = policy_of(group)
             signer = next(m.leaf_node for m in group.members() if m.leaf == group.welcomed_by)
         except (SnugCryptoError, StopIteration) as error:

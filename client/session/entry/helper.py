@@ -9,11 +9,12 @@ import os
 from collections import OrderedDict
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, Protocol
 
 from snugroom.client.session import events as ev
 from snugroom.client.session.catalogue.sentence import sentence
 from snugroom.client.session.entry.lobby_connections import LobbyConnections, days_around
+from snugroom.client.session.entry.piece_queue import PieceQueue
 from snugroom.client.session.kernel.intents import HealIntent, HostReturnIntent, RejoinIntent
 from snugroom.client.session.kernel.ports import Room
 from snugroom.client.session.kernel.views import ticket_of
@@ -59,8 +60,16 @@ ASKED_FOR: Final = 60.0
 #: Seconds for which a refused host is not asked about again.
 REFUSED_FOR: Final = 600.0
 
-#: Posts a message in a day's lobby, for one connection or (None) for all.
-Post = Callable[[int, lobby.LobbyMessage, bytes | None], None]
+#: Posts a message in a day's lobby for all.
+Post = Callable[[int, lobby.LobbyMessage], None]
+
+
+class Attended(Protocol):
+    """The lobby in which a request is answered."""
+
+    @property
+    def pieces(self) -> PieceQueue: ...
+    def post(self, day: int, message: lobby.LobbyMessage, *to: bytes) -> None: ...
 
 
 class RejoinHelper:
@@ -87,7 +96,7 @@ class RejoinHelper:
                 del self._here_due[nonce]
                 m = room.membership
                 here = recovery.HelperOffer(nonce, m.journal.slot, m.policy.return_public)
-                post(day, recovery.seal(self._key, here, rng=self._rng), None)
+                post(day, recovery.seal(self._key, here, rng=self._rng))
         wanted: list[HostReturnIntent | RejoinIntent | HealIntent] = []
         for number, asked in self._asked.items():
             returns = isinstance(asked.asked, recovery.HostReturnRequest)
@@ -212,15 +221,24 @@ class RejoinHelper:
                 del self._asked[number]
         return True
 
-    def answer(self, number: int, answer: answers.Answer, post: Post) -> None:
-        """Answer a request: our commit of it has come back."""
+    def answer(
+        self,
+        number: int,
+        answer: answers.Answer,
+        pieces: tuple[lobby.Piece, ...],
+        place: Attended,
+        now: float,
+    ) -> None:
+        """Answer a request: our commit of it has come back. `pieces`: those that the answer lists."""
         asked = self._asked.get(number)
         if asked is not None:
             try:
                 back = recovery.make_recovery_reply(asked.asked, answer, rng=self._rng)
             except SnugCryptoError:
                 return  # an invalid reply key: the asker cannot be answered
-            post(asked.day, recovery.seal(self._key, back, rng=self._rng), asked.handle)
+            place.post(asked.day, recovery.seal(self._key, back, rng=self._rng), asked.handle)
+            place.pieces.add(back.id, asked.day, asked.handle, pieces, now)
+            place.pieces.tick(now)
 
 
 class MembersLobby(LobbyConnections):
@@ -229,6 +247,7 @@ class MembersLobby(LobbyConnections):
     def __init__(self, link: invite.Invite, *, rng: Rng = os.urandom) -> None:
         self.effects: list[ev.Effect] = []
         super().__init__(link.secret, (link.origin,), self.effects, rng)
+        self.pieces = PieceQueue(self)
 
     def follow(self, origin: str) -> None:
         """Be where the room is."""
@@ -237,6 +256,7 @@ class MembersLobby(LobbyConnections):
     def tick(self, now: float) -> None:
         """Stay in the lobby."""
         self.stay_in(days_around(now), now)
+        self.pieces.tick(now)
 
 
 def _may_return(room: Room, asked: _Asked, now: float) -> bool:

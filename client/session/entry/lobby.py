@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable
-from dataclasses import dataclass
 from math import inf
 from typing import Final
 
@@ -19,13 +18,19 @@ from snugroom.client.session.entry.clocks import TELL_EVERY
 from snugroom.client.session.entry.contacts import Contacts
 from snugroom.client.session.entry.identity_check import check_identity
 from snugroom.client.session.entry.invites import InviteBook, invite_name
-from snugroom.client.session.entry.lobby_connections import LobbyConnections, PostedMessage, days_around
+from snugroom.client.session.entry.lobby_connections import (
+    CROWDED,
+    LobbyConnections,
+    PostedMessage,
+    days_around,
+)
+from snugroom.client.session.entry.opened_knocks import Asked, open_with_cards
+from snugroom.client.session.entry.piece_queue import PieceQueue
 from snugroom.client.session.entry.replies import Replies
 from snugroom.client.session.kernel.intents import AddIntent, RejoinIntent
 from snugroom.client.session.kernel.membership import Membership
 from snugroom.client.session.kernel.outbox import SeenDigests
 from snugroom.client.session.kernel.views import ticket_of
-from snugroom.crypto import mls
 from snugroom.crypto.agreed.names import look_alike
 from snugroom.crypto.agreed.room_state import ANY_HOST, SINGLE_USE, Identity, Mode
 from snugroom.crypto.entry import answers, knocks, lobby
@@ -43,22 +48,6 @@ KNOCKS_EACH: Final = 240
 CARD_EVERY: Final = 0.5
 #: Minimum seconds between two rejoin requests of one member that count.
 REJOIN_EVERY: Final = 1.0
-
-
-@dataclass
-class _Asked:
-    knock: lobby.OpenedKnock
-    day: int
-    package: mls.KeyPackage
-    ticket: bytes | None
-    mark: bytes  # H of the knock
-    handle: bytes  # of the connection that posted the knock last
-    doubtful: bool = False  # shown to the host with a warning
-
-    @property
-    def who(self) -> bytes:
-        """The signature key, which is the same in all knocks of one person, at every host's card."""
-        return self.package.leaf_node.signature_key
 
 
 class HostLobby:
@@ -96,12 +85,13 @@ class HostLobby:
         self._known: set[int] = set()
         self._shut: set[int] = set()
         self._admitted: set[int] = set()  # knocks whose Add is under way
-        self._asked: dict[int, _Asked] = {}
+        self._asked: dict[int, Asked] = {}
         self._rejoining = -1
         self._rejoined_at: dict[int, float] = {}  # leaf -> when we accepted its last request
         self._not_let_in: set[bytes] = set()  # keys whose rejoin failed: reported once
         #: After a lost connection the same knock comes again.
         self._replied = Replies()
+        self.pieces = PieceQueue(self._connections)
         #: Knocks that were admitted with one command.
         self.batch = AdmissionBatch()
         self._now = now
@@ -112,6 +102,7 @@ class HostLobby:
         self._now = now
         self._replied.expire(now)
         self._connections.stay_in(days_around(now), now)
+        self.pieces.tick(now)
         for day, secrets in self._cards.items():
             for secret in secrets:
                 if secret.expired(now):
@@ -218,9 +209,9 @@ class HostLobby:
         """The days whose lobbies we have entered."""
         return self._connections.entered
 
-    def post(self, day: int, message: lobby.LobbyMessage, to: bytes | None = None) -> None:
-        """Post a message in that day's lobby, for the connection with the handle `to` or (None) for all."""
-        self._connections.post(day, message, to)
+    def post(self, day: int, message: lobby.LobbyMessage, *to: bytes) -> None:
+        """Post a message in that day's lobby, for the connections with these handles, or (none) for all."""
+        self._connections.post(day, message, *to)
 
     def _post_card(self, day: int, now: float) -> None:
         cards = self._cards.setdefault(day, [])
@@ -247,7 +238,8 @@ class HostLobby:
         mark = H(knock.enc, knock.ciphertext)
         replied = self._replied.get(mark)
         if replied is not None:
-            self._connections.post(day, replied, handle)
+            self.pieces.reply(mark, day, handle, replied, now)
+            self.pieces.tick(now)
             return None
         known = next((asked for asked in self._asked.values() if asked.mark == mark), None)
         if known is not None:
@@ -257,21 +249,13 @@ class HostLobby:
         unreadable = H(uint(day, 4), mark)
         if unreadable in self._unreadable:
             return None
-        for secret in self._cards.get(day, []):
-            try:
-                opened = lobby.open_knock(secret, knock, self._tokens)
-                package = mls.KeyPackageIn.decode(opened.key_package).verify(
-                    membership.group.suite, now=int(now)
-                )
-                identity = Identity.decode(package.leaf_node.credential.identity)
-            except SnugCryptoError:
-                continue  # for another host's card, or without that invite: never shown
-            break
-        else:
+        found = open_with_cards(self._cards.get(day, []), knock, self._tokens, membership.group.suite, now)
+        if found is None:
             self._unreadable.add(unreadable)
             return None
+        opened, package, identity = found
         ticket = ticket_of(package)
-        asked = _Asked(opened, day, package, ticket, mark, handle)
+        asked = Asked(opened, day, package, ticket, mark, handle)
         if ticket is not None:
             return self._rejoin(asked, membership, now)
         if identity != Identity(opened.name) or self._knocked_again(asked, membership, now):
@@ -281,7 +265,7 @@ class HostLobby:
             return None
         return self._consider(asked, membership, now)
 
-    def _knocked_again(self, asked: _Asked, m: Membership, now: float) -> bool:
+    def _knocked_again(self, asked: Asked, m: Membership, now: float) -> bool:
         """Handle another knock of somebody whom we know by the signature key; return whether it is one.
 
         The newer KeyPackage counts as long as the older one is in no commit, and no person is asked twice. A
@@ -304,7 +288,7 @@ class HostLobby:
         self._inform(asked, answers.Received())
         return True
 
-    def _consider(self, asked: _Asked, membership: Membership, now: float) -> ev.Knocked | None:
+    def _consider(self, asked: Asked, membership: Membership, now: float) -> ev.Knocked | None:
         """Return the question for our person, if there is space for another knock."""
         opened = asked.knock
         outcome = self._knocks.consider(opened, now)
@@ -333,7 +317,7 @@ class HostLobby:
             older=older,
         )
 
-    def _turned_away(self, asked: _Asked, m: Membership) -> bool:
+    def _turned_away(self, asked: Asked, m: Membership) -> bool:
         """Refuse a knock without asking a host if its invite is over or the room locked; return whether.
 
         Nothing is kept for it: the same knock gets the same answer again.
@@ -347,12 +331,12 @@ class HostLobby:
         self._inform(asked, answers.Refusal(why))
         return True
 
-    def _inform(self, asked: _Asked, what: answers.ReplyBody) -> None:
+    def _inform(self, asked: Asked, what: answers.ReplyBody) -> None:
         """Send a reply that no person has decided, and that the same knock gets again."""
-        if not self._connections.crowded:
+        if self._connections.waiting < CROWDED:
             self._connections.post(asked.day, lobby.reply(asked.knock, what, rng=self._rng), asked.handle)
 
-    def _opens_nothing(self, asked: _Asked, m: Membership) -> bool:
+    def _opens_nothing(self, asked: Asked, m: Membership) -> bool:
         """Return whether that knock's invite is over; alarm the host, once an invite, if it has leaked."""
         index, single = asked.knock.index, bool(asked.knock.index & SINGLE_USE)
         removed = self._book.removed_with(index)
@@ -375,7 +359,7 @@ class HostLobby:
         self._take_back(index)  # for all hosts; the other knock is refused before we go on
         return True
 
-    def _leaks(self, asked: _Asked, earlier: str | None, *, came_in: bool) -> None:
+    def _leaks(self, asked: Asked, earlier: str | None, *, came_in: bool) -> None:
         index = asked.knock.index
         key = "both_wait" if not came_in else "came_in" if earlier else "somebody_in"
         invite, name = self._invite_name(index), asked.knock.name
@@ -388,7 +372,7 @@ class HostLobby:
     def _invite_name(self, index: int) -> Sentence:
         return invite_name(index, self._book.label(index))
 
-    def _rejoin(self, asked: _Asked, m: Membership, now: float) -> RejoinIntent | None:
+    def _rejoin(self, asked: Asked, m: Membership, now: float) -> RejoinIntent | None:
         if any(a.package.encoded == asked.package.encoded for a in self._asked.values()):
             return None
         leaf = next((n for n, _, _ in m.members() if m.signature_key(n) == asked.who), None)
@@ -466,26 +450,34 @@ class HostLobby:
             short = reason.encode()[: answers.REASON_MAX].decode(errors="ignore")
             self._reply(asked, answers.Refusal(short))
 
-    def answer(self, number: int, answer: answers.Answer) -> bytes | None:
+    def answer(
+        self, number: int, answer: answers.Answer, pieces: tuple[lobby.Piece, ...] = ()
+    ) -> bytes | None:
         """Answer a knock whose commit has come back, with the Welcome and what belongs to it.
 
-        Returns the identity (32 bytes) that the newcomer showed; None without one.
+        `pieces`: those that the answer lists. Returns the identity (32 bytes) that the newcomer showed; None
+        without one.
         """
         self._admitted.discard(number)
         self.batch.answered(number, inside=True)
         asked = self._asked.pop(number, None)
         if asked is None:
             return None
-        self._reply(asked, answer)
+        self._reply(asked, answer, pieces)
         return asked.knock.identity
 
-    def _reply(self, asked: _Asked, answer: answers.Answer | answers.Refusal) -> None:
+    def _reply(
+        self,
+        asked: Asked,
+        answer: answers.Answer | answers.Refusal,
+        pieces: tuple[lobby.Piece, ...] = (),
+    ) -> None:
         try:
             reply = lobby.reply(asked.knock, answer, rng=self._rng)
         except SnugCryptoError:
             reply = lobby.reply(asked.knock, answers.Refusal(sentence("refusal.full")), rng=self._rng)
-        self._replied.add(asked.mark, reply, self._now)
-        self._connections.post(asked.day, reply, asked.handle)
+        kept = self._replied.add(asked.mark, reply, self._now, pieces)
+        self.pieces.reply(asked.mark, asked.day, asked.handle, kept, self._now)
 
     def close(self) -> None:
         """Leave the lobby, and erase the cards."""

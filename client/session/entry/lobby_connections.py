@@ -64,7 +64,12 @@ class _Allowance:
 class _Waiting:
     day: int
     message: lobby.LobbyMessage
-    to: bytes | None
+    to: tuple[bytes, ...] | None
+
+    @property
+    def cost(self) -> int:
+        """The posts for which it counts: one for each receiver that it names."""
+        return 1 if self.to is None else len(self.to)
 
 
 def days_around(now: float) -> set[int]:
@@ -214,26 +219,26 @@ class LobbyConnections:
                 return False  # not from a holder of the link
         return False
 
-    def post(self, day: int, message: lobby.LobbyMessage, to: bytes | None = None) -> None:
+    def post(self, day: int, message: lobby.LobbyMessage, *to: bytes) -> None:
         """Seal and post if we are in that lobby, at once or as soon as the server's limits allow.
 
-        `to`: the handle of the only receiver; None: all in the lobby. A message that already waits is not
-        added: repeated equal knocks would displace other replies.
+        `to`: the handles of the receivers, at most 64; none: all in the lobby. A message that already waits
+        is not added: repeated equal knocks would displace other replies.
         """
         if day in self._entered and not any(waiting.message is message for waiting in self._waiting):
-            self._waiting.append(_Waiting(day, message, to))
+            self._waiting.append(_Waiting(day, message, to or None))
             self._flush()
             if len(self._waiting) > WAITING_MAX:
                 self._waiting.popleft()
 
     @property
-    def crowded(self) -> bool:
-        """Whether so many posts wait that only messages with a host's decision should be added."""
-        return len(self._waiting) >= CROWDED
+    def waiting(self) -> int:
+        """The number of posts that wait."""
+        return len(self._waiting)
 
     def _flush(self) -> None:
         later: deque[_Waiting] = deque()
-        while self._waiting and self._posts.left >= 1 and self._bytes.left > 0:
+        while self._waiting and self._posts.left >= self._waiting[0].cost and self._bytes.left > 0:
             waiting = self._waiting.popleft()
             if waiting.to is None and self._broadcasts.left < 1:
                 later.append(waiting)
@@ -246,11 +251,12 @@ class LobbyConnections:
             blob = lobby.post(self._envelope_keys[waiting.day], waiting.message, rng=self._rng)
         except SnugCryptoError:
             return  # larger than a lobby allows
-        self._posts.left -= 1
+        self._posts.left -= waiting.cost
         self._bytes.left -= len(blob)
         if waiting.to is None:
             self._broadcasts.left -= 1
-        self._effects.append(ev.Transmit(ev.Endpoint(waiting.day), wire.Post(waiting.to, blob)))
+        to = None if waiting.to is None else list(waiting.to)
+        self._effects.append(ev.Transmit(ev.Endpoint(waiting.day), wire.Post(to, blob)))
 
     def close(self) -> None:
         """Leave all lobbies."""

@@ -10,6 +10,7 @@ from __future__ import annotations
 import os
 from collections import deque
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Final
 
@@ -26,7 +27,7 @@ from snugroom.client.session.kernel.views import leaf_view, ticket_of
 from snugroom.crypto import hpke, mls
 from snugroom.crypto.agreed.ledger import Ledger
 from snugroom.crypto.agreed.room_state import ANY_HOST, Policy, RejoinTicket
-from snugroom.crypto.entry import answers, invite, lobby, recovery
+from snugroom.crypto.entry import answers, invite, lobby, pieces, recovery
 from snugroom.crypto.entry.invite import day_of
 from snugroom.crypto.entry.member_recovery import Standing
 from snugroom.crypto.errors import SnugCryptoError
@@ -109,6 +110,8 @@ class RejoinLobby(GuestLobby):
         #: Our requests to members with the current ticket, the newest last, and some with earlier ones.
         self._asked: list[_Again] = []
         self._earlier: deque[_Again] = deque(maxlen=EARLIER_MAX)
+        #: Members' answers whose pieces have not all come. A former member can send any number of these.
+        self._from_members = pieces.Assemblies()
         hosted = any(key in old.policy.hosts for _, key in old.others)
         #: Seconds that a host has before we ask members.
         self._first = HOST_FIRST if hosted else 0.0
@@ -182,7 +185,23 @@ class RejoinLobby(GuestLobby):
             if ours is None:
                 return
             answer = said.open(ours.asked, ours.private)
-            group = mls.Group.join(answer.welcome, ours.bundle, psks=self._psks, rng=self._rng)
+            self._from_members.take(answer, ours.bundle, lambda whole, tree: self._let_in(whole, tree, ours))
+        except SnugCryptoError:
+            return  # from a former member: another may still answer
+
+    def _piece(self, piece: lobby.Piece, now: float) -> None:
+        super()._piece(piece, now)
+        if self.entry is None:
+            with suppress(SnugCryptoError):  # of a former member's answer
+                self._from_members.piece(piece)
+
+    def _let_in(self, answer: answers.Answer, tree: bytes | None, ours: _Again) -> None:
+        if self.entry is not None:
+            return
+        try:
+            group = mls.Group.join(
+                answer.welcome, ours.bundle, psks=self._psks, ratchet_tree=tree, rng=self._rng
+            )
         except SnugCryptoError:
             return  # from a former member: another may still answer
         key = self._key_of(group)
@@ -289,6 +308,7 @@ class HostReturnLobby:
         self._kept = kept
         self._make_package = make_package
         self._psks = psks
+        self._assemblies = pieces.Assemblies()
         self._rng = rng
         self._key = recovery.recovery_key(kept.door_seed)
         origins = (kept.origin, *kept.servers)
@@ -333,7 +353,12 @@ class HostReturnLobby:
         if posted is True:
             self._sought_at = 0.0
             self.tick(now)
-        if isinstance(posted, bool) or not isinstance(posted.message, lobby.RecoveryMessage):
+        if isinstance(posted, bool):
+            return
+        if isinstance(posted.message, lobby.Piece) and self.entry is None:
+            with suppress(SnugCryptoError):  # of a former member's answer
+                self._assemblies.piece(posted.message)
+        if not isinstance(posted.message, lobby.RecoveryMessage):
             return
         try:
             said = recovery.open(self._key, posted.message)
@@ -347,7 +372,12 @@ class HostReturnLobby:
             and self._sent is not None
             and said.id == self._sent.asked.id
         ):
-            self._let_in(said, self._sent)
+            sent = self._sent
+            with suppress(SnugCryptoError):  # from a former member: another may still answer
+                answer = said.open(sent.asked, sent.private)
+                self._assemblies.take(
+                    answer, sent.bundle, lambda whole, tree: self._let_in(whole, tree, sent.bundle)
+                )
 
     def _ask(self, day: int, here: recovery.HelperOffer, now: float) -> None:
         seed = self._kept.host_keys.current
@@ -363,10 +393,9 @@ class HostReturnLobby:
         self._sent, self._sent_at = _Sent(asked, private, bundle), now
         self._post(day, asked)
 
-    def _let_in(self, back: recovery.RecoveryReply, sent: _Sent) -> None:
+    def _let_in(self, answer: answers.Answer, tree: bytes | None, bundle: mls.KeyPackageBundle) -> None:
         try:
-            answer = back.open(sent.asked, sent.private)
-            group = mls.Group.join(answer.welcome, sent.bundle, psks=self._psks, rng=self._rng)
+            group = mls.Group.join(answer.welcome, bundle, psks=self._psks, ratchet_tree=tree, rng=self._rng)
             policy = policy_of(group)
         except SnugCryptoError:
             return  # from a former member: another may still answer

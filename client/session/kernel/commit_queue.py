@@ -140,7 +140,7 @@ class CommitQueue:
         for intent in staged.intents:
             if isinstance(intent, EntryIntent):
                 assert staged.stage.welcome is not None
-                self._owner.admitted(intent, staged.stage.welcome)
+                self._owner.admitted(intent, staged.stage.welcome, staged.stage.tree)
 
     def _remove(self, intents: Sequence[Intent]) -> None:
         gone = {id(intent) for intent in intents}

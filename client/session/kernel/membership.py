@@ -40,6 +40,7 @@ from snugroom.crypto.agreed.commit_view import CommitView
 from snugroom.crypto.agreed.ledger import Ledger
 from snugroom.crypto.agreed.slot_author import Place, SlotPayload
 from snugroom.crypto.entry.invite import gate
+from snugroom.crypto.entry.pieces import TREE_INSIDE_MAX
 from snugroom.crypto.entry.places import place_pass
 from snugroom.crypto.errors import (
     MalformedError,
@@ -253,6 +254,7 @@ class Membership:
             force_path=True,
             psks=self._psks,
             leaf_extensions=self._leaf_extensions(out.rejoin_key),
+            tree_inside_max=TREE_INSIDE_MAX,
         )
         self.rejoin_keys.sent(out)
         blob = self.cover_commit([*built.carried, stage.message], gate(self.pass_here(stage.group)))

@@ -27,8 +27,11 @@ _F = TypeVar("_F")
 class Owner(Protocol):
     """The session that runs a room, and answers in the lobby."""
 
-    def admitted(self, intent: EntryIntent, welcome: bytes) -> None:
-        """Answer the newcomer of `intent`, with this Welcome: our commit has come back."""
+    def admitted(self, intent: EntryIntent, welcome: bytes, tree: bytes | None) -> None:
+        """Answer the newcomer of `intent`, with this Welcome: our commit has come back.
+
+        `tree`: the encoded ratchet tree, if the Welcome doesn't contain it.
+        """
 
     def not_admitted(self, intent: EntryIntent, why: str) -> None:
         """Refuse the newcomer of `intent`: a rule or the server prevents the commit."""

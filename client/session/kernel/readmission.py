@@ -101,10 +101,16 @@ class Readmission:
         self._helping(room).decide(number, admit, now)
 
     def answer(
-        self, number: int, answer: answers.Answer, room: RoomSession, place: HostLobby | MembersLobby
+        self,
+        number: int,
+        answer: answers.Answer,
+        pieces: tuple[lobby.Piece, ...],
+        room: RoomSession,
+        place: HostLobby | MembersLobby,
+        now: float,
     ) -> None:
         """Answer a request, in that lobby: our commit of it has come back."""
-        self._helping(room).answer(number, answer, place.post)
+        self._helping(room).answer(number, answer, pieces, place, now)
 
     def close(self) -> list[ev.Effect]:
         """Leave the lobby; return the effects of that."""

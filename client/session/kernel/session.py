@@ -51,7 +51,7 @@ class Session:
     def __init__(self, me: Me, invite: Invite, options: Options, rng: Rng, now: float) -> None:
         self._me = me
         self._invites = MeetingInvites(invite, rng)
-        self._admissions = Admissions()
+        self._admissions = Admissions(rng)
         self._readmission = Readmission(rng)
         self._options = options
         self._rng = rng

@@ -14,7 +14,7 @@ import { treeHashRoot } from "ts-mls/treeHash.js";
 import { type Bytes, hex, type Rng } from "../crypto/bytes";
 import { StateError } from "../crypto/errors";
 import { labeled } from "../crypto/labels";
-import { processCommit, stageCommit } from "./commit";
+import { processCommit, stageCommit, type StagedCommit } from "./commit";
 import { PathError } from "./errors";
 import { framedBy, proposalRef, send, type Signed, signContent } from "./framing";
 import type { KeyPackageBundle } from "./keyPackage";
@@ -30,7 +30,7 @@ import * as validate from "./validate";
 import { must } from "./validate";
 import type { ResolvedProposal } from "./validateCommit";
 import { GroupView } from "./view";
-import type { makeWelcome } from "./makeWelcome";
+import type { MadeWelcome } from "./makeWelcome";
 import { join } from "./welcome";
 
 export interface StageOptions {
@@ -43,7 +43,7 @@ export interface StageOptions {
   readonly private?: boolean;
   readonly psks?: Psks;
   /** Of `makeWelcome.ts`; without it, the stage has no Welcome for those whom it adds. */
-  readonly makeWelcome?: typeof makeWelcome | undefined;
+  readonly makeWelcome?: ((staged: StagedCommit, rng: Rng) => Promise<MadeWelcome>) | undefined;
 }
 
 export interface ProposeOptions {
@@ -107,16 +107,21 @@ export class Group extends GroupView {
    * Join with a Welcome (section 12.4.3.1), an MLSMessage. Success consumes the bundle, failure leaves it
    * unchanged.
    *
-   * `knownGroups` are the ids of the groups that this client is in. MalformedError, UnsupportedError,
+   * `tree` is the encoded ratchet tree, which is used if the Welcome does not contain it. `knownGroups` are the ids of the groups that this client is in. MalformedError, UnsupportedError,
    * AuthenticationError, ValidationError, MissingKeyError (no tree), StateError (a used bundle). Lifetimes are
    * not checked.
    */
   static async join(
     welcome: Bytes,
     bundle: KeyPackageBundle,
-    options: { readonly psks?: Psks; readonly knownGroups?: readonly Bytes[]; readonly rng: Rng },
+    options: {
+      readonly psks?: Psks;
+      readonly knownGroups?: readonly Bytes[];
+      readonly tree?: Bytes | undefined;
+      readonly rng: Rng;
+    },
   ): Promise<Group> {
-    const state = await join(welcome, bundle, options.psks ?? NO_PSKS, options.knownGroups ?? []);
+    const state = await join(welcome, bundle, options.psks ?? NO_PSKS, options.knownGroups ?? [], options.tree);
     bundle.wipe();
     return new Group(state, options.rng);
   }
@@ -230,12 +235,13 @@ export class Group extends GroupView {
       psks: options.psks ?? NO_PSKS,
       rng: this.#rng,
     });
-    const welcome = staged.added.length === 0 ? null : ((await options.makeWelcome?.(staged, this.#rng)) ?? null);
+    const made = staged.added.length === 0 ? null : await options.makeWelcome?.(staged, this.#rng);
     for (const secret of [staged.next.joinerSecret, staged.next.welcomeSecret]) secret.fill(0);
     for (const { secret } of staged.pathSecrets) secret.fill(0);
     const stage = new Stage(state, new Group(staged.next.state, this.#rng, false), {
       message: staged.message,
-      welcome,
+      welcome: made?.welcome ?? null,
+      tree: made?.tree ?? null,
       proposals: staged.items.map(committedOf),
       added: staged.added.map(([leaf]) => leaf),
       removed: staged.removed,

@@ -21,15 +21,25 @@ import * as validate from "./validate";
 import { must } from "./validate";
 import { pskIds } from "./validateCommit";
 
-/** Create one Welcome, with the tree inside, for all members that a staged commit adds. */
-export async function makeWelcome(staged: StagedCommit, rng: Rng): Promise<Bytes> {
+/** A Welcome, an MLSMessage, and the encoded ratchet tree if the Welcome doesn't contain it. */
+export interface MadeWelcome {
+  readonly welcome: Bytes;
+  readonly tree: Bytes | null;
+}
+
+/**
+ * Create one Welcome for all members that a staged commit adds. It has no tree of more than `treeInsideMax` bytes.
+ */
+export async function makeWelcome(staged: StagedCommit, rng: Rng, treeInsideMax = Infinity): Promise<MadeWelcome> {
   const { state, joinerSecret, welcomeSecret } = staged.next;
   const cs = suiteWith(rng);
+  const tree = encodeRatchetTree(state.tree) as Bytes;
+  const inside = tree.length <= treeInsideMax;
   const info = await signGroupInfo(
     {
       groupContext: state.context,
       extensions: [
-        { extensionType: ExtensionType.RATCHET_TREE, extensionData: encodeRatchetTree(state.tree) },
+        ...(inside ? [{ extensionType: ExtensionType.RATCHET_TREE, extensionData: tree }] : []),
         // GREASE (RFC 9420 13.5), so that other implementations' tolerance is always exercised
         { extensionType: pickGrease(rng), extensionData: rng((rng(1)[0] ?? 0) % 16) },
       ],
@@ -56,11 +66,12 @@ export async function makeWelcome(staged: StagedCommit, rng: Rng): Promise<Bytes
       encryptedGroupSecrets: { kemOutput: enc, ciphertext: ct },
     });
   }
-  return encodeMlsMessage({
+  const welcome = encodeMlsMessage({
     version: versionName(MLS10),
     wireformat: "mls_welcome",
     welcome: { cipherSuite: suiteName(SUITE), secrets, encryptedGroupInfo },
   }) as Bytes;
+  return { welcome, tree: inside ? null : tree };
 }
 
 /**

@@ -48,6 +48,7 @@ abstract class NextEpoch {
 export interface StageFacts {
   readonly message: Bytes;
   readonly welcome: Bytes | null;
+  readonly tree: Bytes | null;
   readonly proposals: readonly CommittedProposal[];
   readonly added: readonly number[];
   readonly removed: readonly number[];
@@ -60,6 +61,8 @@ export class Stage extends NextEpoch {
   readonly message: Bytes;
   /** The MLSMessage for the added members; null if there are none. */
   readonly welcome: Bytes | null;
+  /** The encoded ratchet tree, if the Welcome doesn't contain it. */
+  readonly tree: Bytes | null;
   readonly proposals: readonly CommittedProposal[];
   readonly added: readonly number[];
   readonly removed: readonly number[];
@@ -70,6 +73,7 @@ export class Stage extends NextEpoch {
     super(base, group);
     this.message = facts.message;
     this.welcome = facts.welcome;
+    this.tree = facts.tree;
     this.proposals = facts.proposals;
     this.added = facts.added;
     this.removed = facts.removed;

@@ -35,6 +35,7 @@ export async function join(
   bundle: KeyPackageBundle,
   psks: Psks,
   knownGroups: readonly Bytes[],
+  outside?: Bytes,
 ): Promise<EpochState> {
   const decoded = decodeMessage(message);
   if (decoded.kind !== "welcome") throw new MalformedError("the message is not a Welcome");
@@ -86,16 +87,17 @@ export async function join(
     "we are in a group of this id already",
   );
   if (context.epoch >= 2n ** 53n) throw new MalformedError("an epoch that no group gets to");
-  const encoded = validate.findExtension(info.extensions, ExtensionType.RATCHET_TREE);
-  if (encoded === undefined) throw new MissingKeyError("the Welcome does not bring the ratchet tree");
+  const encoded = validate.findExtension(info.extensions, ExtensionType.RATCHET_TREE) ?? outside;
+  if (encoded === undefined) throw new MissingKeyError("the ratchet tree is missing");
   const tree = decode(encoded, readTree);
   await verifyInfo(info, tree);
-  for (const [index, leaf] of validate.leavesOf(tree)) await verifyLeaf(leaf, context.groupId, index);
+  // first, as in the RFC: then a wrong tree costs no signatures
   must(
     same(await treeHashRoot(tree, hash), context.treeHash),
     `${RULE}8`,
     "the ratchet tree is not that of the tree hash",
   );
+  for (const [index, leaf] of validate.leavesOf(tree)) await verifyLeaf(leaf, context.groupId, index);
   await validate.treeStructure(tree);
   const leaves = validate.leavesOf(tree);
   validate.membership(

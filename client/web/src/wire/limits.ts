@@ -3,6 +3,7 @@ export const PROTOCOL_VERSION = 1;
 export const BUCKETS = [512, 1024, 2048, 4096, 8192, 16384, 32768, 65536, 131072, 262144];
 export const LOBBY_BLOB_MAX = 131072;
 export const LOBBY_BROADCAST_MAX = 8192;
+export const LOBBY_RECEIVERS_MAX = 64;
 export const ROOM_BLOB_MAX = 262144;
 export const BLOB_GATE_AT = 8;
 export const FRAME_MAX = 360448;

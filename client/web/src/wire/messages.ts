@@ -43,10 +43,10 @@ export interface Ping {
   readonly type: "ping";
 }
 
-/** Client: a blob for the connection `to`, if it is in the lobby, or (None) for all others there. */
+/** Client: a blob for the connections `to` that are in the lobby, or (None) for all others there. */
 export interface Post {
   readonly type: "post";
-  readonly to: Bytes | null;
+  readonly to: Bytes[] | null;
   readonly blob: Bytes;
 }
 
@@ -328,7 +328,7 @@ export const schemas: Schemas = {
   RoomDoor: {"tag": "room_door", "fields": {"door_key": [["bytes", 32, 32]], "room_admin_key": [["bytes", 32, 32]], "nonce": [["bytes", 32, 32]], "signature": [["bytes", 64, 64]], "password": [["or null", ["bytes", 32, 32]], null], "token": [["or null", ["struct", "TokenSpent"]], null], "permit": [["or null", ["bytes", 40, 40]], null], "probe": [["or null", ["bytes", 16, 16]], null]}},
   Exchange: {"tag": "exchange", "fields": {"voucher": [["bytes", 36, 36]], "blinded": [["list", ["bytes", 32, 32], 8, 8]]}},
   Ping: {"tag": "ping", "fields": {}},
-  Post: {"tag": "post", "fields": {"to": [["or null", ["bytes", 8, 8]]], "blob": [["bytes", 512, 262144]]}},
+  Post: {"tag": "post", "fields": {"to": [["or null", ["list", ["bytes", 8, 8], 1, 64]]], "blob": [["bytes", 512, 262144]]}},
   Open: {"tag": "open", "fields": {"slot": [["int", 0, 9007199254740991]], "gate": [["bytes", 32, 32]], "chain": [["bytes", 32, 32]], "signature": [["or null", ["bytes", 64, 64]], null]}},
   Rekey: {"tag": "rekey", "fields": {"door_key": [["bytes", 32, 32]], "room_admin_key": [["bytes", 32, 32]], "signature": [["bytes", 64, 64]]}},
   Show: {"tag": "show", "fields": {"room_passes": [["list", ["bytes", 32, 32], 1, 16]]}},

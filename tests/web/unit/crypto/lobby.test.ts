@@ -12,7 +12,7 @@ import * as hostsLobby from "../../../../client/web/src/crypto/entry/hostsLobby"
 import * as lobby from "../../../../client/web/src/crypto/entry/lobby";
 import { readAnswer, type ReplyBody } from "../../../../client/web/src/crypto/entry/answers";
 import { Knocks } from "../../../../client/web/src/crypto/entry/knocks";
-import { Card, CardRequest, Knock, RecoveryMessage, Reply } from "../../../../client/web/src/crypto/entry/lobby";
+import { Card, CardRequest, Knock, Piece, RecoveryMessage, Reply } from "../../../../client/web/src/crypto/entry/lobby";
 import { compareWithPython } from "./cases";
 import { seeded } from "./given";
 
@@ -43,6 +43,8 @@ function messageOf(fields: Fields & { readonly type: string }): lobby.LobbyMessa
       return new Knock(fields.enc as never, fields.ciphertext as never);
     case "Reply":
       return new Reply(fields.id as never, fields.sealed as never);
+    case "Piece":
+      return new Piece(fields.sealed as never);
     default:
       return new RecoveryMessage(fields.sealed as never);
   }

@@ -4,7 +4,7 @@
  * The real one is Python's, and meets the page's sessions elsewhere; this is for what one wants to try in a moment.
  */
 import assert from "node:assert/strict";
-import { type Bytes, hex, same, utf8 } from "../../../../client/web/src/crypto/bytes";
+import { among, type Bytes, hex, same, utf8 } from "../../../../client/web/src/crypto/bytes";
 import { gateOf } from "../../../../client/web/src/crypto/agreed/envelope";
 import { chainNext, gate, receiptMessage, roomNumber } from "../../../../client/web/src/crypto/entry/invite";
 import { H, SigningKey } from "../../../../client/web/src/crypto/kdf";
@@ -255,7 +255,7 @@ export class Hub {
         return;
       case "post":
         for (const other of this.#others(link))
-          if (message.to === null || same(message.to, other.handle))
+          if (message.to === null || among(other.handle, message.to))
             this.#send(other, { type: "posted", handle: link.handle, blob: message.blob });
         return;
       case "room_door": {

@@ -6,6 +6,7 @@ import { H, SigningKey } from "../../../../client/web/src/crypto/kdf";
 import type { Answer } from "../../../../client/web/src/crypto/entry/answers";
 import * as hostsLobby from "../../../../client/web/src/crypto/entry/hostsLobby";
 import * as lobby from "../../../../client/web/src/crypto/entry/lobby";
+import { SealedPieces } from "../../../../client/web/src/crypto/entry/pieces";
 import * as recovery from "../../../../client/web/src/crypto/entry/recovery";
 import {
   Identity,
@@ -19,8 +20,8 @@ import { Contacts } from "../../../../client/web/src/session/entry/contacts";
 import type { Announcement } from "../../../../client/web/src/session/catalogue/content";
 import type { Effect } from "../../../../client/web/src/session/events";
 import { Vouching } from "../../../../client/web/src/session/features/identity";
-import { GuestLobby } from "../../../../client/web/src/session/entry/guest";
-import { BROADCAST_BURST, BYTE_BURST, LobbyConnections, POST_BURST, POST_RATE } from "../../../../client/web/src/session/entry/lobbyConnections";
+import { GuestLobby, WAIT_EVERY } from "../../../../client/web/src/session/entry/guest";
+import { BROADCAST_BURST, BYTE_BURST, CROWDED, LobbyConnections, POST_BURST, POST_RATE } from "../../../../client/web/src/session/entry/lobbyConnections";
 import { IS_OVER, reasonOf } from "../../../../client/web/src/session/entry/refusals";
 import { SUITE } from "../../../../client/web/src/session/kernel/membership";
 import { Feature } from "../../../../client/web/src/session/kernel/feature";
@@ -110,55 +111,103 @@ test("a guest knocks at its host's card and at nobody else's", async () => {
   );
 });
 
+/** A host lets a guest in: the guest, and an answer whose tree is in the Welcome or, changed by `forge`, in pieces. */
+async function answered(
+  honest: boolean,
+  forge: ((tree: Bytes, other: Bytes) => Bytes) | null = null,
+): Promise<{ readonly bo: GuestLobby; readonly reply: lobby.Reply; readonly pieces: readonly lobby.Piece[] }> {
+  const seed = await HostSeed.fromRandom(seeded("host"));
+  const bo = await guest(seed);
+  const secret = await hostsLobby.makeCard(new HostKeys([seed]), ORIGIN, DAY, START, seeded("card"));
+  await bo.received(DAY, await post(secret.card), START);
+  const knock = (await posted(bo.effects)).find((message) => message.type === "Knock");
+  assert.ok(knock?.type === "Knock");
+  const opened = await hostsLobby.openKnock(secret, knock, (index) => new HostKeys([seed]).tokens(index));
+  const key = await mls.generateSignatureKey(SUITE);
+  const hosts = [honest ? key.public : new Uint8Array(32).fill(1)];
+  const policy = new Policy({ version: 1, hosts, hostPublic: seed.hostPublic });
+  const extensions = [
+    mls.requiredCapabilities([POLICY_EXTENSION]),
+    { extensionType: POLICY_EXTENSION, data: policy.encode() },
+  ];
+  const group = await mls.Group.create(await packageOf("Ada", key), utf8("the group"), extensions, seeded("group"));
+  const newcomer = await mls.KeyPackageIn.decode(opened.keyPackage).verify(SUITE, START);
+  const limit = forge === null ? Infinity : 0;
+  const cem = await packageOf("Cem", await mls.generateSignatureKey(SUITE));
+  const add = mls.add(await mls.KeyPackageIn.decode(cem.encoded).verify(SUITE, START));
+  const other = await group.stage([add], { makeWelcome: (staged, rng) => makeWelcome(staged, rng, 0) });
+  const stage = await group.stage([mls.add(newcomer)], {
+    forcePath: true,
+    makeWelcome: (staged, rng) => makeWelcome(staged, rng, limit),
+  });
+  assert.ok(stage.welcome);
+  assert.equal(stage.tree === null, forge === null);
+  const some = new Uint8Array(32).fill(9);
+  const sealed = forge && (await SealedPieces.make(forge(stage.tree ?? some, other.tree ?? some), some, seeded("pieces")));
+  const answer: Answer = {
+    type: "Answer",
+    welcome: stage.welcome,
+    number: some.slice(0, 16),
+    doorSeed: some,
+    roomAdminPublic: some,
+    handedKeys: new Uint8Array(64),
+    slot: 1,
+    chain: some,
+    at: START,
+    ledger: sealed === null ? some : new Uint8Array(),
+    before: new Uint8Array(),
+    places: new Uint8Array(),
+    admission: new Uint8Array(),
+    pieces: (await sealed?.listFor(newcomer)) ?? new Uint8Array(),
+  };
+  return { bo, reply: await hostsLobby.reply(opened, answer), pieces: sealed?.pieces ?? [] };
+}
+
 test("an answer by who is no host of the meeting leads nowhere", async () => {
-  for (const honest of [true, false]) {
-    const seed = await HostSeed.fromRandom(seeded("host"));
-    const bo = await guest(seed);
-    const secret = await hostsLobby.makeCard(new HostKeys([seed]), ORIGIN, DAY, START, seeded("card"));
-    await bo.received(DAY, await post(secret.card), START);
-    const knock = (await posted(bo.effects)).find((message) => message.type === "Knock");
-    assert.ok(knock?.type === "Knock");
-    const opened = await hostsLobby.openKnock(secret, knock, (index) => new HostKeys([seed]).tokens(index));
-    const key = await mls.generateSignatureKey(SUITE);
-    const hosts = [honest ? key.public : new Uint8Array(32).fill(1)];
-    const policy = new Policy({ version: 1, hosts, hostPublic: seed.hostPublic });
-    const extensions = [
-      mls.requiredCapabilities([POLICY_EXTENSION]),
-      { extensionType: POLICY_EXTENSION, data: policy.encode() },
-    ];
-    const group = await mls.Group.create(
-      await packageOf("Ada", key),
-      utf8("the group"),
-      extensions,
-      seeded("group"),
-    );
-    const newcomer = await mls.KeyPackageIn.decode(opened.keyPackage).verify(SUITE, START);
-    const { welcome } = await group.stage([mls.add(newcomer)], { forcePath: true, makeWelcome });
-    assert.ok(welcome);
-    const some = new Uint8Array(32).fill(9);
-    const answer: Answer = {
-      type: "Answer",
-      welcome,
-      number: some.slice(0, 16),
-      doorSeed: some,
-      roomAdminPublic: some,
-      handedKeys: new Uint8Array(64),
-      slot: 1,
-      chain: some,
-      at: START,
-      ledger: some,
-      before: new Uint8Array(),
-      places: new Uint8Array(),
-      admission: new Uint8Array(),
-    };
-    await bo.received(DAY, await post(await hostsLobby.reply(opened, answer)), START);
-    if (honest) assert.equal(bo.entry?.group.members().length, 2);
-    else
-      assert.equal(
-        bo.refusal && worded(bo.refusal),
-        "The answer is not from a host of the meeting that the link names.",
-      );
-    assert.equal(bo.entry === null, !honest);
+  for (const honest of [true, false])
+    for (const forge of [null, (tree: Bytes) => tree]) {
+      const { bo, reply, pieces } = await answered(honest, forge);
+      await bo.received(DAY, await post(reply), START);
+      for (const piece of pieces) await bo.received(DAY, await post(piece), START);
+      if (honest) assert.equal(bo.entry?.group.members().length, 2);
+      else
+        assert.equal(
+          bo.refusal && worded(bo.refusal),
+          "The answer is not from a host of the meeting that the link names.",
+        );
+      assert.equal(bo.entry === null, !honest);
+      if (honest) assert.deepEqual(bo.entry?.answer.ledger, new Uint8Array(32).fill(9));
+    }
+});
+
+test("a guest waits for its pieces, and takes each once and no others", async () => {
+  const { bo, reply, pieces } = await answered(true, (tree) => tree);
+  const [piece] = pieces;
+  assert.ok(piece);
+  await bo.received(DAY, await post(piece), START);
+  await bo.received(DAY, await post(reply), START);
+  for (const other of (await answered(true, (tree) => tree)).pieces) await bo.received(DAY, await post(other), START);
+  await bo.received(DAY, await post(new lobby.Piece(new Uint8Array(100))), START);
+  assert.deepEqual([bo.entry, bo.refusal], [null, null]);
+  // it hears nothing for a while, and knocks again: the same answer comes, and then the piece
+  await posted(bo.effects);
+  await bo.tick(START + WAIT_EVERY);
+  assert.deepEqual((await posted(bo.effects)).map(({ type }) => type), ["Knock"]);
+  for (const message of [reply, piece, piece]) await bo.received(DAY, await post(message), START + WAIT_EVERY);
+  assert.equal(bo.entry?.group.members().length, 2);
+});
+
+test("a wrong tree is one clear refusal", async () => {
+  for (const [forge, why] of [
+    [(_: Bytes, other: Bytes) => other, "tree hash"],
+    [(tree: Bytes) => tree.slice(0, -1), "announced"],
+    [() => new Uint8Array(), "ratchet tree"],
+  ] as const) {
+    const { bo, reply, pieces } = await answered(true, forge);
+    await bo.received(DAY, await post(reply), START);
+    for (const piece of pieces) await bo.received(DAY, await post(piece), START);
+    assert.equal(bo.entry, null);
+    assert.match(bo.refusal === null ? "" : worded(bo.refusal), new RegExp(`can't be used.*${why}`));
   }
 });
 
@@ -171,7 +220,7 @@ test("posts keep to the server's limits, and the same is not said twice while it
   const reply = () => new lobby.Reply(new Uint8Array(8), new Uint8Array(64));
   for (let i = 0; i < POST_BURST + 80; i++) await connections.post(DAY, reply(), HANDLE);
   assert.equal(effects.length, POST_BURST);
-  assert.ok(connections.crowded);
+  assert.ok(connections.waiting >= CROWDED);
   const same = reply();
   for (let i = 0; i < 5; i++) await connections.post(DAY, same, HANDLE);
   await connections.stayIn(new Set([DAY]), START + 1);

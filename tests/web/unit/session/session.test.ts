@@ -443,6 +443,7 @@ test("a member out of step continues only from what it knows", async () => {
     before: new Uint8Array(),
     places: new Uint8Array(),
     admission: new Uint8Array(),
+    pieces: new Uint8Array(),
   };
   const group = now.membership.group;
   assert.ok(lobby.fits(answer, group));

@@ -36,6 +36,11 @@ export interface Answer {
   readonly admission: Bytes;
   /** Opaque here, too: rooms at further servers, and their chain values. */
   readonly places: Bytes;
+  /**
+   * The list of the pieces that bring the ratchet tree and the ledger (`crypto/entry/pieces`). Empty: the Welcome contains
+   * the tree, and `ledger` the ledger. Otherwise `ledger` is empty.
+   */
+  readonly pieces: Bytes;
 }
 
 /** Refusal; `reason` (at most 280 bytes, may be empty) is the host's text for the newcomer. */
@@ -86,6 +91,7 @@ export function readAnswer(body: Bytes): ReplyBody {
       before: reader.prefixed(2),
       admission: checkAdmission(reader.prefixed(1)),
       places: reader.prefixed(1),
+      pieces: reader.prefixed(2),
     };
   else if (kind === REFUSAL) answer = { type: "Refusal", reason: checkText(reader.text(2), REASON_MAX) };
   else if (kind === RECEIVED) answer = { type: "Received" };

@@ -136,6 +136,7 @@ export function encodeAnswer(answer: ReplyBody): Bytes {
       prefixed(answer.before, 2),
       prefixed(checkAdmission(answer.admission), 1),
       prefixed(answer.places, 1),
+      prefixed(answer.pieces, 2),
     );
   if (answer.type === "Received") return Uint8Array.of(RECEIVED);
   if (answer.type === "AlreadyMember") {

@@ -7,6 +7,7 @@
  *     Card         a host's short-lived X25519 key, signed by the key that is in the link
  *     Knock        HPKE to that key: the newcomer's data, with a proof of the invite; only a host can read it
  *     Reply        the contents of `answers`, under the knock's HPKE export: its author has opened the knock
+ *     Piece        a part of what a large room's answer lists (`pieces`)
  *
  * Without the link, none of this is readable. A link holder sees that somebody knocks. The link holder does
  * not see the name, the invite, or the answer, except as far as the blob's size reveals it.
@@ -37,12 +38,12 @@ export const KEY_PACKAGE_MAX = 8192;
 
 const AAD = utf8("snug 1 posted");
 export const NOTHING = new Uint8Array(0);
-const [CARD_REQUEST, CARD, KNOCK, REPLY, RECOVERY, CLOCK_REPORT] = [1, 2, 3, 4, 5, 6];
+const [CARD_REQUEST, CARD, KNOCK, REPLY, RECOVERY, CLOCK_REPORT, PIECE] = [1, 2, 3, 4, 5, 6, 7];
 /** Placeholder for an absent identity; no identity key starts with these bytes. */
 export const NO_IDENTITY = new Uint8Array(KNOCK_PROOF_SIZE);
 const REPLY_ID = 8;
 /** Bytes that the envelope adds to a message: seal, length, kind. */
-const ENVELOPE_OVERHEAD = SEAL_OVERHEAD + 4 + 1;
+export const ENVELOPE_OVERHEAD = SEAL_OVERHEAD + 4 + 1;
 const KNOCK_OVERHEAD = ENVELOPE_OVERHEAD + hpke.KEY_SIZE + hpke.TAG_SIZE;
 export const REPLY_OVERHEAD = ENVELOPE_OVERHEAD + REPLY_ID + SEAL_OVERHEAD;
 
@@ -151,7 +152,14 @@ export class ClockReport {
   constructor(readonly card: Bytes, readonly at: number) {}
 }
 
-export type LobbyMessage = CardRequest | Card | Knock | Reply | RecoveryMessage | ClockReport;
+/** A part of a room's tree and ledger, sealed under a key in the answer that lists its hash (`pieces`). */
+export class Piece {
+  readonly type = "Piece";
+
+  constructor(readonly sealed: Bytes) {}
+}
+
+export type LobbyMessage = CardRequest | Card | Knock | Reply | RecoveryMessage | ClockReport | Piece;
 
 /**
  * Seal a message under the envelope key (32 bytes) in a blob of the smallest fitting size in `BUCKETS`.
@@ -181,6 +189,7 @@ export async function read(envelopeKey: Bytes, blob: Bytes): Promise<LobbyMessag
   else if (kind === REPLY) message = new Reply(reader.take(REPLY_ID), reader.rest());
   else if (kind === RECOVERY) message = new RecoveryMessage(reader.rest());
   else if (kind === CLOCK_REPORT) message = new ClockReport(reader.take(32), reader.uint(8));
+  else if (kind === PIECE) message = new Piece(reader.rest());
   else throw new UnsupportedError(`a lobby message of the unknown kind ${kind}`);
   reader.end();
   return message;
@@ -208,6 +217,8 @@ function encode(message: LobbyMessage): Bytes {
       return concat(Uint8Array.of(RECOVERY), message.sealed);
     case "ClockReport":
       return concat(Uint8Array.of(CLOCK_REPORT), message.card, uint(message.at, 8));
+    case "Piece":
+      return concat(Uint8Array.of(PIECE), message.sealed);
   }
 }
 

@@ -5,11 +5,13 @@ import type { IdentityKey } from "../../crypto/proof/identity";
 import { dayOf, type Invite } from "../../crypto/entry/invite";
 import type { AlreadyMember, Answer, ReplyBody } from "../../crypto/entry/answers";
 import * as lobby from "../../crypto/entry/lobby";
+import type { Assemblies, Done } from "../../crypto/entry/pieces";
 import type { SigningKey } from "../../crypto/kdf";
 import * as mls from "../../mls";
 import type { ServerMessage } from "../../wire/messages";
 import { type Sentence, sentence } from "../../words/sentence";
 import type { Effect, EventOf } from "../events";
+import { load } from "../kernel/load";
 import { policyOf } from "../kernel/membership";
 import * as reasons from "../catalogue/reasons";
 import * as sentences from "../catalogue/sentences";
@@ -78,6 +80,8 @@ export class GuestLobby {
   readonly #rejoinKey: SigningKey | null;
   readonly #rejoinPackage: GuestLobbyFacts["rejoinPackage"];
   #rejoinedAt = -Infinity;
+  /** Our answers whose pieces have not all come. */
+  #assemblies: Assemblies | null = null;
   protected readonly rng: Rng;
   protected sent: Sent[] = [];
   readonly #link: Invite;
@@ -158,7 +162,7 @@ export class GuestLobby {
     const every = sent === this.sent.at(-1) && !heard ? this.every : WAIT_EVERY;
     if (sent.day !== today || now - sent.postedAt < every) return;
     sent.postedAt = now;
-    await this.connections.post(today, sent.knock, heard ? sent.to : null);
+    await this.connections.post(today, sent.knock, ...(heard ? [sent.to] : []));
   }
 
   /** Handle a lost connection to the lobby. */
@@ -187,6 +191,7 @@ export class GuestLobby {
   async messagePosted(day: number, { message, handle }: PostedMessage, now: number): Promise<void> {
     if (message.type === "Card") await this.#card(day, message, handle, now);
     else if (message.type === "Reply") await this.#replied(message, handle, now);
+    else if (message.type === "Piece") await this.piece(message, now);
   }
 
   async #card(day: number, card: lobby.Card, handle: Bytes, now: number): Promise<void> {
@@ -245,7 +250,7 @@ export class GuestLobby {
     this.connections.heard(now);
     if (opened.type === "Refusal") this.refusal = reasonOf(opened.reason);
     else if (opened.type === "AlreadyMember") await this.#rejoin(opened, sent, now);
-    else if (opened.type === "Answer") await this.#answered(opened, sent);
+    else if (opened.type === "Answer") await this.#take(opened, sent.bundle);
   }
 
   /** Knock with a ticket: we were admitted, and the answer is lost. */
@@ -255,26 +260,49 @@ export class GuestLobby {
     await this.#knock({ day, card, to }, await this.#rejoinPackage(now, known), now);
   }
 
-  async #answered(opened: Answer, sent: Sent): Promise<void> {
-    let group: mls.Group, byHost: boolean;
+  /** Enter the room with an answer, or do so when its pieces are here. */
+  async #take(answer: Answer, bundle: mls.KeyPackageBundle): Promise<void> {
+    const enter: Done = (whole, tree) => this.#answered(whole, tree, bundle);
+    await this.#unlessUnusable(async () => {
+      if (answer.pieces.length === 0) await enter(answer, undefined);
+      else {
+        // without that file, the answer comes again with the knock
+        this.#assemblies ??= await load().then(({ Assemblies }) => new Assemblies(), () => null);
+        await this.#assemblies?.take(answer, bundle, enter);
+      }
+    });
+  }
+
+  /** Take a piece of an answer that waits for it. */
+  protected async piece(piece: lobby.Piece, now: number): Promise<void> {
+    await this.#unlessUnusable(async () => {
+      if (this.entry !== null || !(await this.#assemblies?.piece(piece))) return;
+      // Whoever posts it: its hash is in a host's answer.
+      this.connections.heard(now);
+      for (const sent of this.sent) sent.heardAt = sent.postedAt = now;
+    });
+  }
+
+  async #unlessUnusable(act: () => Promise<void>): Promise<void> {
     try {
-      group = await mls.Group.join(opened.welcome, sent.bundle, { psks: this.psks, rng: this.rng });
-      const policy = policyOf(group);
-      const signer = group.welcomedBy === null ? null : group.member(group.welcomedBy);
-      byHost =
-        signer !== null &&
-        among(this.#link.hostPublic, policy.linkKeys) &&
-        among(signer.signatureKey, policy.hosts);
+      await act();
     } catch (error) {
       if (!(error instanceof SnugCryptoError)) throw error;
       this.refusal = sentence("refusal.unusable", { why: reasons.inFull(error) });
+    }
+  }
+
+  async #answered(answer: Answer, tree: Bytes | undefined, bundle: mls.KeyPackageBundle): Promise<void> {
+    if (this.entry !== null) return;
+    const group = await mls.Group.join(answer.welcome, bundle, { psks: this.psks, tree, rng: this.rng });
+    const policy = policyOf(group);
+    const signer = group.welcomedBy === null ? null : group.member(group.welcomedBy);
+    if (signer === null || !among(this.#link.hostPublic, policy.linkKeys) || !among(signer.signatureKey, policy.hosts)) {
+      this.refusal = sentence("refusal.not_by_host");
       return;
     }
-    if (!byHost) this.refusal = sentence("refusal.not_by_host");
-    else {
-      const rejoinKey = this.keyOf(group);
-      if (rejoinKey !== null && this.fits(opened, group)) this.entry = { answer: opened, group, rejoinKey };
-    }
+    const rejoinKey = this.keyOf(group);
+    if (rejoinKey !== null && this.fits(answer, group)) this.entry = { answer, group, rejoinKey };
   }
 
   /** Return whether the answer leads to the expected meeting. */

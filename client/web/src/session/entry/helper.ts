@@ -20,6 +20,7 @@ import type { Effect, Knocked } from "../events";
 import type { HealIntent, HostReturnIntent, RejoinIntent } from "../kernel/intents";
 import { FIRST_NUMBER } from "./attendants";
 import { LobbyConnections, daysAround } from "./lobbyConnections";
+import { PieceQueue } from "./pieceQueue";
 import { ticketFrom } from "./tickets";
 import type { Room } from "../kernel/ports";
 import { ticketOf } from "../kernel/views";
@@ -60,15 +61,16 @@ interface From {
 }
 
 /** Access to the lobby: a host's own, or `MembersLobby` while no host is active. */
-export interface LobbyPost {
-  /** Post for the connection with the handle `to`, or (without) for all. */
-  post(day: number, message: lobby.LobbyMessage, to?: Bytes | null): Promise<void>;
+export interface Attended {
+  readonly pieces: PieceQueue;
+  /** Post for the connections with the handles `to`, or (without) for all. */
+  post(day: number, message: lobby.LobbyMessage, ...to: Bytes[]): Promise<void>;
 }
 
 /**
  * A member's part in readmission: of crashed hosts, and of members out of step.
  *
- * It needs access to the lobby (`LobbyPost`).
+ * It needs access to the lobby (`Attended`).
  */
 export class RejoinHelper {
   readonly #rng: Rng;
@@ -87,13 +89,13 @@ export class RejoinHelper {
   }
 
   /** Send the answers that are due, unless another member has; return intents for the room to commit. */
-  async tick(room: Room, lobbyPost: LobbyPost, now: number): Promise<(HostReturnIntent | RejoinIntent | HealIntent)[]> {
+  async tick(room: Room, place: Pick<Attended, "post">, now: number): Promise<(HostReturnIntent | RejoinIntent | HealIntent)[]> {
     const { journal, policy, group } = room.membership;
     for (const [key, { nonce, due, day }] of [...this.#hereDue]) {
       if (now < due) continue;
       this.#hereDue.delete(key);
       const here = new recovery.HelperOffer(nonce, journal.slot, policy.returnPublic);
-      await lobbyPost.post(day, await recovery.seal(this.#key, here, this.#rng));
+      await place.post(day, await recovery.seal(this.#key, here, this.#rng));
     }
     const wanted: (HostReturnIntent | RejoinIntent | HealIntent)[] = [];
     for (const [number, asked] of this.#asked) {
@@ -258,8 +260,14 @@ export class RejoinHelper {
     return true;
   }
 
-  /** Answer a request: our commit of it has come back. */
-  async answer(number: number, answer: Answer, lobbyPost: LobbyPost): Promise<void> {
+  /** Answer a request: our commit of it has come back. `pieces`: those that the answer lists. */
+  async answer(
+    number: number,
+    answer: Answer,
+    pieces: readonly lobby.Piece[],
+    place: Attended,
+    now: number,
+  ): Promise<void> {
     const asked = this.#asked.get(number);
     if (asked === undefined) return;
     let back: recovery.RecoveryReply;
@@ -270,7 +278,9 @@ export class RejoinHelper {
       if (error instanceof SnugCryptoError) return;
       throw error;
     }
-    await lobbyPost.post(asked.day, await recovery.seal(this.#key, back, this.#rng), asked.handle);
+    await place.post(asked.day, await recovery.seal(this.#key, back, this.#rng), asked.handle);
+    place.pieces.add(hex(back.id), asked.day, asked.handle, pieces, now);
+    await place.pieces.tick(now);
   }
 }
 
@@ -300,6 +310,7 @@ function intentOf(knock: number, { asked, keyPackage, ticket, name }: Asked): Ho
 /** A member without the host keys, in the lobby for as long as no host is active. */
 export class MembersLobby extends LobbyConnections {
   readonly effects: Effect[];
+  readonly pieces = new PieceQueue(this);
 
   constructor(link: invite.Invite, rng: Rng = systemRng) {
     const effects: Effect[] = [];
@@ -315,5 +326,6 @@ export class MembersLobby extends LobbyConnections {
   /** Stay in the lobby. */
   async tick(now: number): Promise<void> {
     await this.stayIn(daysAround(now), now);
+    await this.pieces.tick(now);
   }
 }

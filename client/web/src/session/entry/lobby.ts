@@ -23,8 +23,9 @@ import { ticketOf } from "../kernel/views";
 import { checkIdentity } from "./identityCheck";
 import * as reasons from "../catalogue/reasons";
 import * as sentences from "../catalogue/sentences";
-import { LobbyConnections, daysAround, type PostedMessage } from "./lobbyConnections";
+import { CROWDED, LobbyConnections, daysAround, type PostedMessage } from "./lobbyConnections";
 import { type Asked, type From, openWithCards } from "./openedKnocks";
+import { PieceQueue } from "./pieceQueue";
 import { Replies } from "./replies";
 import { IS_FULL, IS_LOCKED, IS_OVER, IS_REPLACED, NO_MEMBER, notAdded } from "./refusals";
 import { ticketFrom } from "./tickets";
@@ -81,6 +82,7 @@ export class HostLobby {
   readonly #notLetIn = new Set<string>();
   /** After a lost connection the same knock comes again. */
   readonly #replied = new Replies();
+  readonly pieces: PieceQueue;
   #now = 0;
 
   static async open(facts: HostLobbyFacts): Promise<HostLobby> {
@@ -97,6 +99,7 @@ export class HostLobby {
     this.#origin = origin;
     this.#rng = rng;
     this.#connections = new LobbyConnections(secret, [origin], this.effects, rng);
+    this.pieces = new PieceQueue(this.#connections);
     this.#book = book;
   }
 
@@ -105,6 +108,7 @@ export class HostLobby {
     this.#now = now;
     this.#replied.expire(now);
     await this.#connections.stayIn(daysAround(now), now);
+    await this.pieces.tick(now);
     for (const [day, secrets] of this.#cards) {
       for (const secret of secrets) if (secret.expired(now)) secret.erase();
       this.#cards.set(day, secrets.filter((secret) => !secret.expired(now)));
@@ -210,9 +214,9 @@ export class HostLobby {
     return this.#connections.entered;
   }
 
-  /** Post a message in that day's lobby, for the connection with the handle `to` or (null) for all. */
-  async post(day: number, message: lobby.LobbyMessage, to: Bytes | null = null): Promise<void> {
-    await this.#connections.post(day, message, to);
+  /** Post a message in that day's lobby, for the connections with these handles, or (none) for all. */
+  async post(day: number, message: lobby.LobbyMessage, ...to: Bytes[]): Promise<void> {
+    await this.#connections.post(day, message, ...to);
   }
 
   async #postCard(day: number, now: number): Promise<void> {
@@ -246,7 +250,8 @@ export class HostLobby {
     const mark = hex(H(knock.enc, knock.ciphertext));
     const replied = this.#replied.get(mark);
     if (replied !== undefined) {
-      await this.#connections.post(day, replied, handle);
+      await this.pieces.reply(mark, from, replied, now);
+      await this.pieces.tick(now);
       return null;
     }
     const waiting = [...this.#asked.values()].find((asked) => asked.mark === mark);
@@ -344,8 +349,8 @@ export class HostLobby {
 
   /** Send a reply that no person has decided, and that the same knock gets again. */
   async #inform({ knock, day, handle }: Asked, what: ReplyBody): Promise<void> {
-    if (!this.#connections.crowded)
-      await this.#connections.post(day, await hosts.reply(knock, what, this.#rng), handle);
+    if (this.#connections.waiting >= CROWDED) return;
+    await this.#connections.post(day, await hosts.reply(knock, what, this.#rng), handle);
   }
 
   /** Return whether that knock's invite is over; alarm the host, once an invite, if it has leaked. */
@@ -407,9 +412,8 @@ export class HostLobby {
 
   /** Return the numbers of the knocks that wait for our answer, except those that another host has admitted. */
   waiting(m: Membership, now: number): number[] {
-    return this.#knocks
-      .waiting(now)
-      .map(({ id }) => id)
+    const waiting = this.#knocks.waiting(now).map(({ id }) => id);
+    return waiting
       .filter((id) => !m.ledger.keys.has(this.#asked.get(id)?.who ?? ""));
   }
 
@@ -464,20 +468,19 @@ export class HostLobby {
   }
 
   /**
-   * Answer a knock whose commit has come back, with the Welcome and what belongs to it.
-   *
+   * Answer a knock whose commit has come back, with the Welcome and what belongs to it. `pieces`: those that it lists.
    * Returns the identity (32 bytes) that the newcomer showed; null without one.
    */
-  async answer(number: number, answer: Answer): Promise<Bytes | null> {
+  async answer(number: number, answer: Answer, pieces: readonly lobby.Piece[] = []): Promise<Bytes | null> {
     this.#admitted.delete(number);
     const asked = this.#asked.get(number);
     this.#asked.delete(number);
     if (asked === undefined) return null;
-    await this.#reply(asked, answer);
+    await this.#reply(asked, answer, pieces);
     return asked.knock.identity;
   }
 
-  async #reply(asked: Asked, answer: Answer | Refusal): Promise<void> {
+  async #reply(asked: Asked, answer: Answer | Refusal, pieces: readonly lobby.Piece[] = []): Promise<void> {
     let reply: lobby.Reply;
     try {
       reply = await hosts.reply(asked.knock, answer, this.#rng);
@@ -485,8 +488,7 @@ export class HostLobby {
       if (!(error instanceof SnugCryptoError)) throw error;
       reply = await hosts.reply(asked.knock, { type: "Refusal", reason: IS_FULL }, this.#rng);
     }
-    this.#replied.add(asked.mark, reply, this.#now);
-    await this.#connections.post(asked.day, reply, asked.handle);
+    await this.pieces.reply(asked.mark, asked, this.#replied.add(asked.mark, reply, this.#now, pieces), this.#now);
   }
 
   /** Leave the lobby, and erase the cards. */

@@ -43,8 +43,12 @@ export interface PostedMessage {
 interface Waiting {
   readonly day: number;
   readonly message: lobby.LobbyMessage;
-  readonly to: Bytes | null;
+  /** The receivers; none: all in the lobby. */
+  readonly to: Bytes[];
 }
+
+/** The posts for which it counts: one for each receiver that it names. */
+const costOf = ({ to }: Waiting): number => to.length || 1;
 
 /** What may be spent now: `rate` more each second, at most `burst`. */
 class Allowance {
@@ -231,41 +235,43 @@ export class LobbyConnections {
   /**
    * Seal and post if we are in that lobby, at once or as soon as the server's limits allow.
    *
-   * `to`: the handle of the only receiver; null: all in the lobby. A message that already waits is not added: repeated
+   * `to`: the handles of the receivers, at most 64; none: all in the lobby. A message that already waits is not added: repeated
    * equal knocks would displace other replies.
    */
-  async post(day: number, message: lobby.LobbyMessage, to: Bytes | null = null): Promise<void> {
+  async post(day: number, message: lobby.LobbyMessage, ...to: Bytes[]): Promise<void> {
     if (!this.#entered.has(day) || this.#waiting.some((waiting) => waiting.message === message)) return;
     this.#waiting.push({ day, message, to });
     await this.#flush();
     if (this.#waiting.length > WAITING_MAX) this.#waiting.shift();
   }
 
-  /** Whether so many posts wait that only messages with a host's decision should be added. */
-  get crowded(): boolean {
-    return this.#waiting.length >= CROWDED;
+  /** The number of posts that wait. */
+  get waiting(): number {
+    return this.#waiting.length;
   }
 
   async #flush(): Promise<void> {
     const later: Waiting[] = [];
-    while (this.#posts.left >= 1 && this.#bytes.left > 0) {
-      const next = this.#waiting.shift();
-      if (next === undefined) break;
-      if (next.to === null && this.#broadcasts.left < 1) later.push(next);
+    for (let [next] = this.#waiting; next !== undefined; [next] = this.#waiting) {
+      if (this.#posts.left < costOf(next) || this.#bytes.left <= 0) break;
+      this.#waiting.shift();
+      if (next.to.length === 0 && this.#broadcasts.left < 1) later.push(next);
       else if (this.#entered.has(next.day)) await this.#send(next);
     }
     this.#waiting = [...later, ...this.#waiting];
   }
 
-  async #send({ day, message, to }: Waiting): Promise<void> {
+  async #send(waiting: Waiting): Promise<void> {
+    const { day, to } = waiting;
     const held = this.#keys.get(day);
     if (held === undefined) return;
-    this.#posts.left--;
-    if (to === null) this.#broadcasts.left--;
+    this.#posts.left -= costOf(waiting);
+    if (to.length === 0) this.#broadcasts.left--;
     try {
-      const blob = await lobby.post(held.envelopeKey, message, this.#rng);
+      const blob = await lobby.post(held.envelopeKey, waiting.message, this.#rng);
       this.#bytes.left -= blob.length;
-      this.#effects.push({ type: "Transmit", endpoint: endpointOf(day), message: { type: "post", to, blob } });
+      const message = { type: "post", to: to.length > 0 ? to : null, blob } as const;
+      this.#effects.push({ type: "Transmit", endpoint: endpointOf(day), message });
     } catch (error) {
       if (!(error instanceof SnugCryptoError)) throw error; // larger than a lobby allows
     }

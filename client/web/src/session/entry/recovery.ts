@@ -10,6 +10,7 @@ import { SnugCryptoError } from "../../crypto/errors";
 import * as invite from "../../crypto/entry/invite";
 import type { Answer } from "../../crypto/entry/answers";
 import type * as lobby from "../../crypto/entry/lobby";
+import { Assemblies } from "../../crypto/entry/pieces";
 import type { SigningKey } from "../../crypto/kdf";
 import { X25519Key } from "../../crypto/primitives";
 import type { Standing } from "../../crypto/entry/memberRecovery";
@@ -97,6 +98,8 @@ export class RejoinLobby extends GuestLobby {
   readonly #first: number;
   #askAt: number;
   #made: { readonly at: number; readonly bundle: mls.KeyPackageBundle } | null = null;
+  /** Members' answers whose pieces have not all come. A former member can send any number of these. */
+  readonly #fromMembers = new Assemblies();
 
   static async begin(facts: RejoinFacts): Promise<RejoinLobby> {
     const lobby = new RejoinLobby(facts);
@@ -205,15 +208,25 @@ export class RejoinLobby extends GuestLobby {
       const ours = [...this.#earlier, ...this.#asked].find(({ asked }) => same(asked.id, said.id));
       if (ours === undefined) return;
       const answer = await said.open(ours.asked, ours.privateKey);
-      const group = await mls.Group.join(answer.welcome, ours.bundle, { psks: this.psks, rng: this.rng });
-      const rejoinKey = this.keyOf(group);
-      if (rejoinKey === null || !this.fits(answer, group)) return;
-      this.entry = { answer, group, rejoinKey };
-      this.helpedBy = ours.leaf;
+      await this.#fromMembers.take(answer, ours.bundle, (whole, tree) => this.#letIn(whole, tree, ours));
     } catch (error) {
       if (!(error instanceof SnugCryptoError)) throw error;
       // From a former member: another may still answer.
     }
+  }
+
+  protected override async piece(piece: lobby.Piece, now: number): Promise<void> {
+    await super.piece(piece, now);
+    if (this.entry === null) await pieceOfMember(this.#fromMembers, piece);
+  }
+
+  async #letIn(answer: Answer, tree: Bytes | undefined, ours: Again): Promise<void> {
+    if (this.entry !== null) return;
+    const group = await mls.Group.join(answer.welcome, ours.bundle, { psks: this.psks, tree, rng: this.rng });
+    const rejoinKey = this.keyOf(group);
+    if (rejoinKey === null || !this.fits(answer, group)) return;
+    this.entry = { answer, group, rejoinKey };
+    this.helpedBy = ours.leaf;
   }
 
   protected override keyOf(group: mls.Group): SigningKey | null {
@@ -297,6 +310,15 @@ export class RejoinLobby extends GuestLobby {
   }
 }
 
+/** Take a piece of a member's answer, which can be a former member's, and wrong. */
+async function pieceOfMember(assemblies: Assemblies, piece: lobby.Piece): Promise<void> {
+  try {
+    await assemblies.piece(piece);
+  } catch (error) {
+    if (!(error instanceof SnugCryptoError)) throw error;
+  }
+}
+
 function within<T>(some: ReadonlySet<T>, all: ReadonlySet<T>): boolean {
   for (const each of some) if (!all.has(each)) return false;
   return true;
@@ -338,6 +360,7 @@ export class HostReturnLobby {
   #soughtAt = 0;
   #sent: Sent | null = null;
   #toldStale = false;
+  readonly #assemblies = new Assemblies();
 
   static async open(facts: HostReturnFacts): Promise<HostReturnLobby> {
     const lobby = new HostReturnLobby(facts);
@@ -390,10 +413,13 @@ export class HostReturnLobby {
       this.#soughtAt = 0;
       await this.tick(now);
     }
-    if (typeof posted === "boolean" || posted.message.type !== "RecoveryMessage") return;
+    if (typeof posted === "boolean") return;
+    const inside = posted.message;
+    if (inside.type === "Piece" && this.entry === null) await pieceOfMember(this.#assemblies, inside);
+    if (inside.type !== "RecoveryMessage") return;
     let said: recovery.Message;
     try {
-      said = await recovery.open(this.#key, posted.message);
+      said = await recovery.open(this.#key, inside);
     } catch (error) {
       if (error instanceof SnugCryptoError) return;
       throw error;
@@ -402,7 +428,7 @@ export class HostReturnLobby {
       this.#connections.heard(now);
       await this.#ask(day, said, now);
     } else if (said.type === "RecoveryReply" && this.#sent !== null && same(said.id, this.#sent.asked.id))
-      await this.#letIn(said, this.#sent);
+      await this.#answered(said, this.#sent);
   }
 
   async #ask(day: number, here: recovery.HelperOffer, now: number): Promise<void> {
@@ -426,21 +452,25 @@ export class HostReturnLobby {
     await this.#post(day, asked);
   }
 
-  async #letIn(back: recovery.RecoveryReply, sent: Sent): Promise<void> {
+  async #letIn(answer: Answer, tree: Bytes | undefined, bundle: mls.KeyPackageBundle): Promise<void> {
+    const group = await mls.Group.join(answer.welcome, bundle, { psks: this.#psks, tree, rng: this.#rng });
+    const policy = policyOf(group);
+    const { hostKeys, groupId, doorSeed } = this.#kept;
+    const { current } = hostKeys;
+    const ours =
+      same(group.groupId, groupId) &&
+      same(answer.doorSeed, doorSeed) &&
+      same(policy.returnPublic, current.returnPublic) &&
+      among(current.hostPublic, policy.linkKeys.slice(-1)) &&
+      (await this.#isNumber(answer.number, policy));
+    const own = group.member(group.ownLeaf);
+    if (ours && own !== null && among(own.signatureKey, policy.hosts)) this.entry = { answer, group, rejoinKey: this.#rejoinKey };
+  }
+
+  async #answered(back: recovery.RecoveryReply, { asked, privateKey, bundle }: Sent): Promise<void> {
     try {
-      const answer = await back.open(sent.asked, sent.privateKey);
-      const group = await mls.Group.join(answer.welcome, sent.bundle, { psks: this.#psks, rng: this.#rng });
-      const policy = policyOf(group);
-      const { hostKeys, groupId, doorSeed } = this.#kept;
-      const { current } = hostKeys;
-      const ours =
-        same(group.groupId, groupId) &&
-        same(answer.doorSeed, doorSeed) &&
-        same(policy.returnPublic, current.returnPublic) &&
-        among(current.hostPublic, policy.linkKeys.slice(-1)) &&
-        (await this.#isNumber(answer.number, policy));
-      const own = group.member(group.ownLeaf);
-      if (ours && own !== null && among(own.signatureKey, policy.hosts)) this.entry = { answer, group, rejoinKey: this.#rejoinKey };
+      const answer = await back.open(asked, privateKey);
+      await this.#assemblies.take(answer, bundle, (whole, tree) => this.#letIn(whole, tree, bundle));
     } catch (error) {
       if (!(error instanceof SnugCryptoError)) throw error;
       // From a former member: another may still answer.

@@ -1,17 +1,25 @@
 /** The newcomers whom our commits have let in, and those whom no commit lets in; `answers.ts` answers them. */
-import type { Bytes } from "../../crypto/bytes";
+import type { Bytes, Rng } from "../../crypto/bytes";
+import type { SealedPieces } from "../../crypto/entry/pieces";
 import type { Sentence } from "../../words/sentence";
 import type { EntryIntent } from "./intents";
 import type { Owner } from "./ports";
 
+/** A newcomer, its commit's Welcome, and the tree if the Welcome doesn't contain it. */
+export type Admitted = readonly [EntryIntent, Bytes, Bytes | null];
+
 /** The `Owner` of a room: newcomers are answered at the end of the input that brought the results. */
 export class Admissions implements Owner {
-  done: (readonly [EntryIntent, Bytes])[] = [];
+  done: Admitted[] = [];
   failed: (readonly [EntryIntent, Sentence])[] = [];
+  /** The pieces of the last commit whose newcomers share some, with its Welcome. */
+  sealed: { readonly welcome: Bytes; readonly sealed: SealedPieces } | null = null;
 
-  /** Answer the newcomer of `intent`; the Welcome is for all whom the commit adds. */
-  admitted(intent: EntryIntent, welcome: Bytes): void {
-    this.done.push([intent, welcome]);
+  constructor(readonly rng: Rng) {}
+
+  /** Answer the newcomer of `intent`; the Welcome, and the tree beside it, are for all whom the commit adds. */
+  admitted(intent: EntryIntent, welcome: Bytes, tree: Bytes | null): void {
+    this.done.push([intent, welcome, tree]);
   }
 
   /** Refuse the newcomer of `intent`. */
@@ -23,5 +31,6 @@ export class Admissions implements Owner {
   clear(): void {
     this.done = [];
     this.failed = [];
+    this.sealed = null;
   }
 }

@@ -155,7 +155,7 @@ export class CommitQueue {
     this.#remove(intents);
     for (const intent of intents.filter(letsIn)) {
       if (stage.welcome === null) throw new TypeError("somebody was added without a Welcome");
-      this.#owner.admitted(intent, stage.welcome);
+      this.#owner.admitted(intent, stage.welcome, stage.tree);
     }
   }
 

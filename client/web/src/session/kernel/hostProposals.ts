@@ -1,14 +1,17 @@
 /** The proposals of commits that let somebody in, or change the policy. */
 import { type Rng, among, same } from "../../crypto/bytes";
 import { LINK_PSK_ID } from "../../crypto/agreed/policy";
+import { TREE_INSIDE_MAX } from "../../crypto/entry/pieces";
 import { POLICY_EXTENSION, type Policy, RejoinTicket } from "../../crypto/agreed/roomState";
 import * as mls from "../../mls";
-import { makeWelcome } from "../../mls/makeWelcome";
+import { makeWelcome as make } from "../../mls/makeWelcome";
 import { isAdd } from "./batches";
 import type { HostReturnIntent, Intent, RejoinIntent } from "./intents";
 import type { Built, State } from "./proposals";
 
 type Proposals = readonly mls.Proposal[];
+
+const makeWelcome: Built["makeWelcome"] = (staged, random) => make(staged, random, TREE_INSIDE_MAX);
 
 /** Return the content of the commit for one of these intents, or for several newcomers; null if nothing is to do. */
 export function hostProposals(state: State, wanted: readonly Intent[], rng: Rng): Built | null {

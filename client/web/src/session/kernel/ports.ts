@@ -21,7 +21,7 @@ import type { RoomAdminKeys } from "./roomAdminKeys";
 /** The session that runs a room, and answers in the lobby. */
 export interface Owner {
   /** Answer the newcomer of `intent`, with this Welcome: our commit has come back. */
-  admitted(intent: EntryIntent, welcome: Bytes): void;
+  admitted(intent: EntryIntent, welcome: Bytes, tree: Bytes | null): void;
   /** Refuse the newcomer of `intent`: a rule or the server prevents the commit. */
   notAdmitted(intent: EntryIntent, why: Sentence): void;
 }

@@ -4,7 +4,7 @@ import type { Invite } from "../../crypto/entry/invite";
 import type { Answer } from "../../crypto/entry/answers";
 import * as lobby from "../../crypto/entry/lobby";
 import { ATTENDANTS_MAX } from "../entry/attendants";
-import type { LobbyPost, MembersLobby, RejoinHelper } from "../entry/helper";
+import type { Attended, MembersLobby, RejoinHelper } from "../entry/helper";
 import type { HostLobby } from "../entry/lobby";
 import type { PostedMessage } from "../entry/lobbyConnections";
 import type { Effect, Knocked } from "../events";
@@ -92,8 +92,15 @@ export class Readmission {
   }
 
   /** Answer a request, in that lobby: our commit of it has come back. */
-  async answer(number: number, answer: Answer, room: RoomSession, place: LobbyPost): Promise<void> {
-    await (await this.#helping(room)).answer(number, answer, place);
+  async answer(
+    number: number,
+    answer: Answer,
+    pieces: readonly lobby.Piece[],
+    room: RoomSession,
+    place: Attended,
+    now: number,
+  ): Promise<void> {
+    await (await this.#helping(room)).answer(number, answer, pieces, place, now);
   }
 
   /** Leave the lobby; return the effects of that. */

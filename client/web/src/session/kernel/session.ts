@@ -46,7 +46,7 @@ type Guest = GuestLobby | HostReturnLobby;
 export class Session {
   readonly #me: Me;
   readonly #invites: MeetingInvites;
-  readonly #admissions = new Admissions();
+  readonly #admissions: Admissions;
   readonly #readmission: Readmission;
   readonly #options: Options;
   readonly #rng: Rng;
@@ -71,6 +71,7 @@ export class Session {
   private constructor(me: Me, invite: Invite, options: Options, rng: Rng, now: number, founds = false) {
     this.#me = me;
     this.#link = new ServerLink(invite.origin, now, founds);
+    this.#admissions = new Admissions(rng);
     this.#invites = new MeetingInvites(invite, rng);
     this.#readmission = new Readmission(rng);
     this.#reentry = new Reentry(rng);

@@ -1,0 +1,47 @@
+"""Knocks that a host has opened, and the cards that open them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+
+from snugroom.crypto import mls
+from snugroom.crypto.agreed.room_state import Identity
+from snugroom.crypto.entry import lobby
+from snugroom.crypto.errors import SnugCryptoError
+
+
+@dataclass
+class Asked:
+    """A newcomer that waits for the host's answer."""
+
+    knock: lobby.OpenedKnock
+    day: int
+    package: mls.KeyPackage
+    ticket: bytes | None
+    mark: bytes  # H of the knock
+    handle: bytes  # of the connection that posted the knock last
+    doubtful: bool = False  # shown to the host with a warning
+
+    @property
+    def who(self) -> bytes:
+        """The signature key, which is the same in all knocks of one person, at every host's card."""
+        return self.package.leaf_node.signature_key
+
+
+def open_with_cards(
+    cards: Iterable[lobby.CardSecret],
+    knock: lobby.Knock,
+    tokens: Callable[[int], list[tuple[bytes, bytes]]],
+    suite: mls.CipherSuite,
+    now: float,
+) -> tuple[lobby.OpenedKnock, mls.KeyPackage, Identity] | None:
+    """Open a knock with the card that it was sealed to, and check its KeyPackage; None: it is never shown."""
+    for secret in cards:
+        try:
+            opened = lobby.open_knock(secret, knock, tokens)
+            package = mls.KeyPackageIn.decode(opened.key_package).verify(suite, now=int(now))
+            return opened, package, Identity.decode(package.leaf_node.credential.identity)
+        except SnugCryptoError:
+            continue  # for another host's card, or without that invite
+    return None
