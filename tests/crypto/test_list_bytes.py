@@ -10,6 +10,7 @@ import pytest
 from snugroom.crypto.agreed import envelope
 from snugroom.crypto.media.keys import layer_stream
 from snugroom.crypto.media.signatures import interval
+from snugroom.server.config import Settings
 from snugroom.server.wire.limits import LIST_SIZES
 from snugroom.server.wire.messages import Broadcasted, encode
 from tests.crypto.test_media_signatures import signer
@@ -54,3 +55,18 @@ def test_the_decision_tells_what_lists_cost(members: int) -> None:
         round(received(members), 1),
         round(received(members, 16), 1),
     ]
+
+
+def test_a_member_of_a_large_room_receives_little() -> None:
+    assert max(received(members) for members in range(2, 26)) < 60
+    assert max(received(members, 16) for members in range(50, 101)) < 40
+
+
+def test_the_lists_of_a_room_of_a_hundred_fit_the_servers_default_budget() -> None:
+    settings = Settings()
+    sound, video = lists(100)
+    beats = 1.1 * 100 * 99 / 10  # one in ten seconds of each member, of 4,096 bytes, and some at changes
+    deliveries = 100 * (99 + WATCHED) / interval(100) + beats
+    assert deliveries < settings.room_deliveries_per_second
+    bytes_of_lists = 100 * (99 * sound + WATCHED * video) / interval(100)
+    assert bytes_of_lists + 5500 * beats < settings.room_egress_per_second

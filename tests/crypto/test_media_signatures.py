@@ -143,8 +143,8 @@ def test_a_list_as_it_is_written_down() -> None:
     key = SigningKey(bytes([9]) * 32)
     vouched = sign_with_label(LEAF_SEED, "snug 1 media key", SCOPE + bytes([0, 0, 0, 2]) + key.public)
     body = bytes([1, 0, 0, 0, 2, 1, 0, 0, 0, 0]) + key.public + vouched + bytes([2])
-    body += bytes([0, 0, 0, VIDEO, 0, 0, 0, 7, 0, 2]) + H(b"picture 7")[:16] + H(b"picture 8")[:16]
-    body += bytes([0, 0, 0, LARGE, 0, 0, 0, 0, 0, 1]) + H(b"large picture")[:16]
+    body += bytes([0, 0, 0, VIDEO, 0, 0, 0, 7, 0, 2]) + H(b"picture 7")[:12] + H(b"picture 8")[:12]
+    body += bytes([0, 0, 0, LARGE, 0, 0, 0, 0, 0, 1]) + H(b"large picture")[:12]
     assert data == body + key.sign(b"snug 1 signatures" + SCOPE + body)
     assert scope(b"n" * 16, 3, b"a") == b"n" * 16 + bytes(7) + b"\3" + H(b"a")
 
@@ -245,13 +245,13 @@ def test_any_cut_or_changed_list_is_refused_and_changes_nothing() -> None:
     [
         (),
         (Run(1, 0, b""),),
-        (Run(2, 0, bytes(16)), Run(1, 0, bytes(16))),
-        (Run(1, 5, bytes(16)), Run(1, 0, bytes(16))),
-        (Run(1, 0, bytes(32)), Run(1, 1, bytes(16))),  # overlapping
-        (Run(1, 0, bytes(16)), Run(1, 1, bytes(16))),  # one run, written as two
-        (Run(1, 2**32 - 1, bytes(32)),),
-        tuple(Run(1, 2 * n, bytes(16)) for n in range(65)),
-        tuple(Run(kid, 0, bytes(16 * 600)) for kid in (1, 2)),
+        (Run(2, 0, bytes(12)), Run(1, 0, bytes(12))),
+        (Run(1, 5, bytes(12)), Run(1, 0, bytes(12))),
+        (Run(1, 0, bytes(24)), Run(1, 1, bytes(12))),  # overlapping
+        (Run(1, 0, bytes(12)), Run(1, 1, bytes(12))),  # one run, written as two
+        (Run(1, 2**32 - 1, bytes(24)),),
+        tuple(Run(1, 2 * n, bytes(12)) for n in range(65)),
+        tuple(Run(kid, 0, bytes(12 * 600)) for kid in (1, 2)),
     ],
     ids=str,
 )
@@ -263,7 +263,7 @@ def test_a_list_that_no_sender_would_write_is_refused(runs: tuple[Run, ...]) -> 
 
 def test_a_list_is_of_a_stream_that_members_announce() -> None:
     for stream in range(8):
-        run = Run(1, 0, bytes(16))
+        run = Run(1, 0, bytes(12))
         made = FrameList(2, stream, 0, bytes(32), bytes(64), (run,)).signed(SCOPE, SigningKey(bytes(32)))
         if stream < 4:
             assert FrameList.decode(made).stream == stream

@@ -9,7 +9,7 @@ import pytest
 
 from snugroom.crypto.errors import ValidationError
 from snugroom.crypto.kdf import H
-from snugroom.crypto.media.signatures import DIGEST_SIZE, UnverifiedFrameError, digest
+from snugroom.crypto.media.signatures import UnverifiedFrameError, digest
 from snugroom.crypto.media.verifier import (
     GRACE,
     RECOVERY,
@@ -300,6 +300,6 @@ def test_a_sender_that_was_forged_once_stays_in_doubt() -> None:
     assert bo.checker.doubt == "forged"
 
 
-def test_a_hash_has_sixteen_bytes_and_covers_header_and_ciphertext() -> None:
-    assert digest(b"header and ciphertext") == H(b"header and ciphertext")[:DIGEST_SIZE]
+def test_a_hash_has_twelve_bytes_and_covers_header_and_ciphertext() -> None:
+    assert digest(b"header and ciphertext") == H(b"header and ciphertext")[:12]
     assert digest(b"Header and ciphertext") != digest(b"header and ciphertext")

@@ -134,7 +134,7 @@ def test_mallory_spoils_no_list_of_bos() -> None:
     room, epoch = cem.room, list(signing(cem)._epochs.values())[-1]
     key = SigningKey(bytes(32))
     for number in range(1000, 1100):
-        forged = FrameList(leaf_of(bo), number % 4, number, key.public, bytes(64), (Run(5, 0, bytes(16)),))
+        forged = FrameList(leaf_of(bo), number % 4, number, key.public, bytes(64), (Run(5, 0, bytes(12)),))
         made = forged.signed(epoch.scope, key)
         room.broadcast(
             envelope.seal(epoch.key, "signatures", room.membership.room, epoch.slot, made, BUCKETS)

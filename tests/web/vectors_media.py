@@ -241,18 +241,18 @@ def media_signatures() -> dict[str, Any]:
     runs: tuple[tuple[Run, ...], ...] = (
         (),
         (Run(1, 0, b""),),
-        (Run(2, 0, bytes(16)), Run(1, 0, bytes(16))),
-        (Run(1, 5, bytes(16)), Run(1, 0, bytes(16))),
-        (Run(1, 0, bytes(32)), Run(1, 1, bytes(16))),
-        (Run(1, 0, bytes(16)), Run(1, 1, bytes(16))),
-        (Run(1, 0, bytes(16)), Run(1, 2, bytes(16))),
-        (Run(1, 2**32 - 1, bytes(32)),),
-        (Run(1, 2**32 - 1, bytes(16)),),
-        tuple(Run(1, 2 * n, bytes(16)) for n in range(65)),
-        tuple(Run(kid, 0, bytes(16 * 600)) for kid in (1, 2)),
+        (Run(2, 0, bytes(12)), Run(1, 0, bytes(12))),
+        (Run(1, 5, bytes(12)), Run(1, 0, bytes(12))),
+        (Run(1, 0, bytes(24)), Run(1, 1, bytes(12))),
+        (Run(1, 0, bytes(12)), Run(1, 1, bytes(12))),
+        (Run(1, 0, bytes(12)), Run(1, 2, bytes(12))),
+        (Run(1, 2**32 - 1, bytes(24)),),
+        (Run(1, 2**32 - 1, bytes(12)),),
+        tuple(Run(1, 2 * n, bytes(12)) for n in range(65)),
+        tuple(Run(kid, 0, bytes(12 * 600)) for kid in (1, 2)),
     )
     bad += [FrameList(2, 0, 0, bytes(32), bytes(64), made).signed(_SCOPE, media) for made in runs]
-    one = (Run(1, 0, bytes(16)),)
+    one = (Run(1, 0, bytes(12)),)
     bad += [FrameList(2, n, 0, bytes(32), bytes(64), one).signed(_SCOPE, media) for n in range(9)]
     return {
         "leaf_seed": _LEAF.seed.hex(),

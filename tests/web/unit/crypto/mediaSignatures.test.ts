@@ -228,6 +228,6 @@ test("a frame that is sealed while lists are being signed is in the next list", 
   for (const heard of lists) await checker.receive(EPOCH, bound, heard, leafKey.public, 3);
 });
 
-test("a hash has sixteen bytes and covers header and ciphertext", () => {
-  assert.deepEqual(digest(utf8("header and ciphertext")), H(utf8("header and ciphertext")).slice(0, 16));
+test("a hash has twelve bytes and covers header and ciphertext", () => {
+  assert.deepEqual(digest(utf8("header and ciphertext")), H(utf8("header and ciphertext")).slice(0, 12));
 });

@@ -8,7 +8,7 @@
  *
  *     list        = body | sign_media_key("snug 1 signatures" | scope | body)
  *     body        = 1 | leaf 4 | stream 1 | number 4 | media key 32 | certificate 64 | count 1, runs
- *     run         = kid 4 | first counter 4 | n 2, hashes 16 each: H(SFrame ciphertext, header included)[:16]
+ *     run         = kid 4 | first counter 4 | n 2, hashes 12 each: H(SFrame ciphertext, header included)[:12]
  *     certificate = SignWithLabel by the leaf (RFC 9420 section 5.1.2), label "snug 1 media key",
  *                   over scope | leaf 4 | media key 32
  *     scope       = room number 16 | epoch slot 8 | H(epoch_authenticator) 32
@@ -29,8 +29,8 @@ import { H, KEY_SIZE, SIGNATURE_SIZE, type SigningKey } from "../kdf";
 import { FutureEpochError } from "./keys";
 
 export const VERSION = 1;
-/** Bytes of a frame's hash in a list. */
-export const DIGEST_SIZE = 16;
+/** Bytes of a frame's hash in a list: only a second preimage helps a forger (decision 78). */
+export const DIGEST_SIZE = 12;
 export const SCOPE_SIZE = 16 + 8 + 32;
 /** Seconds between two lists of one sender: minimum and maximum. It grows with the membership. */
 export const INTERVAL = 0.5;
@@ -56,7 +56,7 @@ export class UnverifiedFrameError extends FutureEpochError {}
 export const interval = (members: number): number =>
   Math.min(INTERVAL_MAX, Math.max(INTERVAL, members / MEMBERS_A_SECOND));
 
-/** Return the hash (16 bytes) of a frame in lists: over SFrame header and ciphertext only. */
+/** Return the hash (12 bytes) of a frame in lists: over SFrame header and ciphertext only. */
 export const digest = (frame: Bytes): Bytes => H(frame).slice(0, DIGEST_SIZE);
 
 /** Return the value (56 bytes) that binds certificates and lists to one epoch of one room. */
@@ -69,7 +69,7 @@ export const certified = (bound: Bytes, leaf: number, key: Bytes): Bytes =>
 
 // -- the list --------------------------------------------------------------------------------------------
 
-/** Frames of one key id with consecutive counters; `digests` are 16 bytes each. */
+/** Frames of one key id with consecutive counters; `digests` are 12 bytes each. */
 export class Run {
   constructor(readonly kid: number, readonly first: number, readonly digests: Bytes) {}
 
