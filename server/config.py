@@ -231,9 +231,9 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=
     commit_bytes: Size = 8_388_608
     slots_per_second: Rate = 0.5
     slot_burst: Rate = 24.0
-    room_deliveries_per_second: Rate = 10_000.0
+    room_deliveries_per_second: Rate = 12_500.0
     room_delivery_burst: Rate = 20_000.0
-    room_egress_per_second: Rate = 16_777_216.0
+    room_egress_per_second: Rate = 20_971_520.0
     room_egress_burst: Rate = 67_108_864.0
 
     memory_bytes: Size = 536_870_912

@@ -6,15 +6,17 @@ epoch. The leaf's signature key certifies the media key, and the media key signs
 twice a second::
 
     list        = body | sign_media_key("snug 1 signatures" | scope | body)
-    body        = 1 | leaf 4 | number 4 | media key 32 | certificate 64 | count 1, runs
-    run         = kid 4 | first counter 4 | n 2, hashes 16 each: H(SFrame ciphertext, header included)[:16]
+    body        = 1 | leaf 4 | stream 1 | number 4 | media key 32 | certificate 64 | count 1, runs
+    run         = kid 4 | first counter 4 | n 2, hashes 12 each: H(SFrame ciphertext, header included)[:12]
     certificate = SignWithLabel by the leaf (RFC 9420 section 5.1.2), label "snug 1 media key",
                   over scope | leaf 4 | media key 32
     scope       = room number 16 | epoch slot 8 | H(epoch_authenticator) 32
 
-Lists are numbered from 0 in each epoch. A sender lists every sealed frame exactly once, in counter order per
-key id: a frame that a list skips is not the sender's. Some time after the epoch's end, the secret half of the
-media key is disclosed to all members, and its signatures prove nothing from then on.
+A list names frames of one announced stream, in all its layers, so that it can go to the receivers of that
+stream alone. The lists of each stream are numbered from 0 in each epoch. A sender lists every sealed frame
+exactly once, in counter order per key id: a frame that a list skips is not the sender's. Some time after the
+epoch's end, the secret half of the media key is disclosed to all members, and its signatures prove nothing
+from then on.
 
 Frames are played at once, and compared when the list arrives (`FrameVerifier`). After the first doubt about a
 leaf, its frames are compared before they are played.
@@ -22,27 +24,28 @@ leaf, its frames are compared before they are played.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Final
 
 from snugroom.crypto.errors import MalformedError, StateError
 from snugroom.crypto.fields import Reader, exactly, uint
 from snugroom.crypto.kdf import KEY_SIZE, SIGNATURE_SIZE, H, NotCopyable, SigningKey
-from snugroom.crypto.media.keys import FutureEpochError
+from snugroom.crypto.media.keys import FutureEpochError, Stream
 
 VERSION: Final = 1
-#: Bytes of a frame's hash in a list.
-DIGEST_SIZE: Final = 16
+#: Bytes of a frame's hash in a list: only a second preimage helps a forger (decision 78).
+DIGEST_SIZE: Final = 12
 SCOPE_SIZE: Final = 16 + 8 + 32
 #: Seconds between two lists of one sender: minimum and maximum. It grows with the membership.
 INTERVAL: Final = 0.5
 INTERVAL_MAX: Final = 1.0
 MEMBERS_A_SECOND: Final = 50
-#: Maximum number of frames and of runs in one list (a sender has at most 8 streams).
+#: Maximum number of frames and of runs in one list.
 FRAMES_MAX: Final = 1024
 RUNS_MAX: Final = 64
 LISTS_MAX: Final = 1 << 32
+_STREAMS: Final = frozenset(Stream)
 #: Seconds around a reconnect of this client during which lists may have been missed.
 EXCUSED: Final = 2.0
 
@@ -61,7 +64,7 @@ def interval(members: int) -> float:
 
 
 def digest(frame: bytes) -> bytes:
-    """Return the hash (16 bytes) of a frame in lists: over SFrame header and ciphertext only."""
+    """Return the hash (12 bytes) of a frame in lists: over SFrame header and ciphertext only."""
     return H(frame)[:DIGEST_SIZE]
 
 
@@ -80,7 +83,7 @@ def certified(scope_: bytes, leaf: int, key: bytes) -> bytes:
 
 @dataclass(frozen=True, slots=True)
 class Run:
-    """Frames of one key id with consecutive counters; `digests` are 16 bytes each."""
+    """Frames of one key id with consecutive counters; `digests` are 12 bytes each."""
 
     kid: int
     first: int
@@ -102,9 +105,13 @@ class Run:
 
 @dataclass(frozen=True, slots=True)
 class FrameList:
-    """One sender's list in decoded form. It is unverified until `FrameVerifier.receive` accepts it."""
+    """One sender's list in decoded form. It is unverified until `FrameVerifier.receive` accepts it.
+
+    `stream`: the announced stream whose frames it names, a `Stream`.
+    """
 
     leaf: int
+    stream: int
     number: int
     key: bytes
     certificate: bytes = field(repr=False)
@@ -117,7 +124,7 @@ class FrameList:
         runs = b"".join(
             uint(run.kid, 4) + uint(run.first, 4) + uint(len(run), 2) + run.digests for run in self.runs
         )
-        head = uint(VERSION, 1) + uint(self.leaf, 4) + uint(self.number, 4)
+        head = uint(VERSION, 1) + uint(self.leaf, 4) + uint(self.stream, 1) + uint(self.number, 4)
         return head + self.key + self.certificate + uint(len(self.runs), 1) + runs
 
     def signed(self, scope_: bytes, key: SigningKey) -> bytes:
@@ -127,11 +134,16 @@ class FrameList:
 
     @classmethod
     def decode(cls, data: bytes) -> FrameList:
-        """Decode a list. MalformedError on wrong order, empty runs, or more frames or runs than allowed."""
+        """Decode a list.
+
+        MalformedError on an unknown stream, wrong order, empty runs, or more frames or runs than allowed.
+        """
         reader = Reader(data)
         if (version := reader.uint(1)) != VERSION:
             raise MalformedError(f"media signatures of version {version}")
-        leaf, number = reader.uint(4), reader.uint(4)
+        leaf, stream, number = reader.uint(4), reader.uint(1), reader.uint(4)
+        if stream not in _STREAMS:
+            raise MalformedError(f"media signatures of stream {stream}, which nobody announces")
         key, certificate = reader.take(KEY_SIZE), reader.take(SIGNATURE_SIZE)
         runs: list[Run] = []
         total = 0
@@ -147,7 +159,15 @@ class FrameList:
             raise MalformedError(f"a list of {len(runs)} runs and {total} frames")
         signature = reader.take(SIGNATURE_SIZE)
         reader.end()
-        return cls(leaf, number, key, certificate, tuple(runs), signature)
+        return cls(leaf, stream, number, key, certificate, tuple(runs), signature)
+
+
+@dataclass(frozen=True, slots=True)
+class SignedList:
+    """The encoding of a list, and the SSRC under which the stream that it names is announced, if it is."""
+
+    ssrc: int | None
+    data: bytes = field(repr=False)
 
 
 class Signer(NotCopyable):
@@ -161,63 +181,71 @@ class Signer(NotCopyable):
         self._scope = exactly(scope_, SCOPE_SIZE, "a scope")
         self._key = key
         self._certificate = exactly(certificate, SIGNATURE_SIZE, "a certificate")
-        self._pending: dict[int, dict[int, bytes]] = {}  # key id -> counter -> hash
-        self._next = 0
+        # (stream, SSRC) -> key id -> counter -> hash
+        self._pending: dict[tuple[int, int | None], dict[int, dict[int, bytes]]] = {}
+        self._next: dict[int, int] = {}  # stream -> number of its next list
         #: Time at which the oldest pending frame was sealed; None if none is pending.
         self.oldest: float | None = None
 
     @property
     def used(self) -> bool:
         """Whether this key has signed a list."""
-        return self._next > 0
+        return bool(self._next)
 
     @property
     def secret(self) -> bytes:
         """The key's secret half (32 bytes), for disclosure long after the end of its epoch."""
         return self._key.seed
 
-    def add(self, kid: int, counter: int, frame: bytes, now: float) -> None:
-        """Add a sealed frame (header and ciphertext) to the pending frames."""
-        self._pending.setdefault(kid, {})[counter] = digest(frame)
+    def add(self, stream: int, ssrc: int | None, kid: int, counter: int, frame: bytes, now: float) -> None:
+        """Add a sealed frame (header and ciphertext) of an announced stream to the pending frames.
+
+        `ssrc`: the SSRC under which the stream is announced now, None if it is not. A list names frames of
+        one SSRC, so that frames from before a change of SSRC reach those who received them.
+        """
+        self._pending.setdefault((stream, ssrc), {}).setdefault(kid, {})[counter] = digest(frame)
         if self.oldest is None:
             self.oldest = now
 
-    def take(self) -> list[bytes]:
+    def take(self) -> list[SignedList]:
         """Return signed lists of all pending frames, and clear them."""
-        runs: list[Run] = []
-        for kid, frames in sorted(self._pending.items()):
-            start: int | None = None
-            held: list[bytes] = []
-            for counter in sorted(frames):
-                if start is not None and (counter != start + len(held) or len(held) == FRAMES_MAX):
-                    runs.append(Run(kid, start, b"".join(held)))
-                    start, held = None, []
-                start = counter if start is None else start
-                held.append(frames[counter])
-            if start is not None:
-                runs.append(Run(kid, start, b"".join(held)))
-        self._pending.clear()
+        pending, self._pending = self._pending, {}
         self.oldest = None
         lists = []
-        for portion in _portions(runs):
-            if self._next >= LISTS_MAX:
-                raise StateError("this media key has signed all the lists that it may")
-            made = FrameList(self._leaf, self._next, self._key.public, self._certificate, portion)
-            self._next += 1
-            lists.append(made.signed(self._scope, self._key))
+        for (stream, ssrc), frames in pending.items():
+            for portion in _portions(_runs(frames)):
+                number = self._next.get(stream, 0)
+                if number >= LISTS_MAX:
+                    raise StateError("this media key has signed all the lists that it may")
+                made = FrameList(self._leaf, stream, number, self._key.public, self._certificate, portion)
+                self._next[stream] = number + 1
+                lists.append(SignedList(ssrc, made.signed(self._scope, self._key)))
         return lists
 
     def __repr__(self) -> str:
         return f"Signer(leaf={self._leaf}, key={self._key.public.hex()})"
 
 
+def _runs(pending: Mapping[int, Mapping[int, bytes]]) -> Iterator[Run]:
+    for kid, frames in sorted(pending.items()):
+        start: int | None = None
+        held: list[bytes] = []
+        for counter in sorted(frames):
+            if start is not None and (counter != start + len(held) or len(held) == FRAMES_MAX):
+                yield Run(kid, start, b"".join(held))
+                start, held = None, []
+            start = counter if start is None else start
+            held.append(frames[counter])
+        if start is not None:
+            yield Run(kid, start, b"".join(held))
+
+
 def _portions(runs: Iterable[Run]) -> Iterable[tuple[Run, ...]]:
     portion: list[Run] = []
     total = 0
     for run in runs:
-        # a list must not hold adjacent runs of one key id (split because of their length)
-        joined = bool(portion) and portion[-1].kid == run.kid and portion[-1].last + 1 == run.first
-        if portion and (total + len(run) > FRAMES_MAX or len(portion) == RUNS_MAX or joined):
+        # a run that was split because of its length fills a list: two adjacent ones are never in one
+        if portion and (total + len(run) > FRAMES_MAX or len(portion) == RUNS_MAX):
             yield tuple(portion)
             portion, total = [], 0
         portion.append(run)

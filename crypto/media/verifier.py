@@ -54,12 +54,13 @@ class _Verdict(Enum):
     LATE = 4  # the list that would name the frame has been discarded
 
 
-class _Stream:
-    """The listed frames of one key id."""
+class _Heard:
+    """The listed frames of one key id, a layer of `stream`."""
 
-    __slots__ = ("_runs", "covered", "forgotten", "known_from", "torn")
+    __slots__ = ("_runs", "covered", "forgotten", "known_from", "stream", "torn")
 
-    def __init__(self, torn: bool) -> None:
+    def __init__(self, stream: int, torn: bool) -> None:
+        self.stream = stream
         self._runs: deque[tuple[float, int, signatures.Run]] = (
             deque()
         )  # arrival time, number of the list, run
@@ -99,50 +100,62 @@ class _Stream:
             self.known_from = max(self.known_from, self.forgotten + 1)
 
 
+@dataclass(slots=True)
+class _Sequence:
+    """The lists of one announced stream: the number of the last one, and whether all before it came."""
+
+    number: int = -1
+    whole: bool = True
+
+
 class _Epoch:
     """One leaf's lists in one epoch."""
 
-    __slots__ = ("disclosed", "key", "number", "streams", "whole")
+    __slots__ = ("disclosed", "heard", "key", "sequences")
 
     def __init__(self) -> None:
         self.key: bytes | None = None
-        self.number = -1
-        #: No list since number 0 was lost.
-        self.whole = True
         self.disclosed = False
-        self.streams: dict[int, _Stream] = {}
+        self.sequences: dict[int, _Sequence] = {}  # by announced stream
+        self.heard: dict[int, _Heard] = {}  # by key id
+
+    def sequence(self, stream: int) -> _Sequence:
+        return self.sequences.get(stream, _Sequence())
 
     def in_order(self, received: signatures.FrameList) -> None:
-        """Raise MalformedError if a list names frames again, or more key ids than a leaf has."""
-        firsts: dict[int, int] = {}
-        for run in received.runs:
-            firsts.setdefault(run.kid, run.first)
-        if len(self.streams.keys() | firsts.keys()) > STREAMS:
+        """Raise MalformedError if a list names frames again, another stream's, or more than a leaf has."""
+        if len(self.heard.keys() | {run.kid for run in received.runs}) > STREAMS:
             raise MalformedError("the list names more streams than one member has")
-        if any(kid in self.streams and first <= self.streams[kid].covered for kid, first in firsts.items()):
-            raise MalformedError("an earlier list has named these frames")
+        for run in received.runs:
+            heard = self.heard.get(run.kid)
+            if heard is not None and heard.stream != received.stream:
+                raise MalformedError("the list names frames of another stream than its own")
+            if heard is not None and run.first <= heard.covered:
+                raise MalformedError("an earlier list has named these frames")
 
     def take(self, received: signatures.FrameList, now: float) -> None:
         self.key = received.key
-        if received.number != self.number + 1:
-            self.whole = False
-            for stream in self.streams.values():
-                stream.torn = True
-        self.number = received.number
+        sequence = self.sequences.setdefault(received.stream, _Sequence())
+        if received.number != sequence.number + 1:
+            sequence.whole = False
+            for heard in self.heard.values():
+                heard.torn |= heard.stream == received.stream
+        sequence.number = received.number
         for run in received.runs:
-            if run.kid not in self.streams:
-                self.streams[run.kid] = _Stream(torn=not self.whole)
-            self.streams[run.kid].extend(run, received.number, now)
+            if run.kid not in self.heard:
+                self.heard[run.kid] = _Heard(received.stream, torn=not sequence.whole)
+            self.heard[run.kid].extend(run, received.number, now)
 
 
 @dataclass(frozen=True, slots=True)
 class _Unlisted:
-    """A frame that was played and that no list has named yet."""
+    """A frame that no list has named yet: it was played, or it is held until its list comes."""
 
     hash: bytes
-    at: float  # in seconds played so far from this leaf; infinite: its list may have been missed
+    at: float  # in seconds played so far from this leaf; infinite: its list may have been missed, or held
     cost: float
     opened_at: float
+    held: bool = False
 
 
 class FrameVerifier:
@@ -167,8 +180,8 @@ class FrameVerifier:
         self._played = 0.0
         self._step = 0.0
         self._frame_at = -inf
-        #: When a frame was far ahead of the lists for the first time since the last list.
-        self._ahead_since: float | None = None
+        #: (epoch, key id) -> when a frame was far ahead of the lists, for the first time since the last list.
+        self._ahead_since: dict[tuple[int, int], float] = {}
         self._excused_until = -inf
         self._excused: deque[tuple[float, float]] = deque()  # of ended epochs: (time, seconds)
         self._good_since = self._verified_at = -inf
@@ -190,16 +203,17 @@ class FrameVerifier:
         # Count time here, not in `opened`: otherwise one frame far ahead, after which no frame opens, would
         # stay unnoticed.
         self._play(now)
-        verdict = self._judge(epoch, kid, counter, signatures.digest(frame))
+        hash_ = signatures.digest(frame)
+        verdict = self._judge(epoch, kid, counter, hash_)
         snug_22(forged=verdict is _Verdict.FORGED, unlisted=0.0)
         if verdict is _Verdict.LATE:
             raise AuthenticationError("the frame comes too late to be compared")
         if verdict is _Verdict.UNLISTED:
             if self.doubt is not None:
+                self._hold(epoch, kid, counter, hash_, now)
                 raise signatures.UnverifiedFrameError("the sender has not signed this frame yet")
             if counter - self._covered(epoch, kid) > AHEAD_MAX:
-                if self._ahead_since is None:
-                    self._ahead_since = now
+                self._ahead_since.setdefault((epoch, kid), now)
                 if self._too_many(epoch, kid):
                     self._doubt("unverified", now)
                 raise signatures.UnverifiedFrameError(
@@ -224,20 +238,21 @@ class FrameVerifier:
             return sum(which[:2] == (epoch, kid) for which in self._unlisted) >= UNLISTED_KID_MAX
         return count >= UNLISTED_MAX
 
-    def listed_in(self, epoch: int, kid: int, counter: int) -> int | None:
-        """Return the number of the list that names a frame, or of the next list if the frame is newer.
+    def listed_in(self, epoch: int, stream: int, kid: int, counter: int) -> int | None:
+        """Return the number of the list that names a frame of that announced stream.
 
-        None if lists that may have named it were lost.
+        If no list names it yet: the number of the stream's next list. None if lists that may have named it
+        were lost.
         """
         held = self._epochs.get(epoch)
         if held is None:
             return 0
-        stream = held.streams.get(kid)
-        if stream is None:
-            return held.number + 1 if held.whole else None
-        if counter > stream.covered:
-            return None if stream.torn else held.number + 1
-        return stream.number_of(counter)
+        sequence, heard = held.sequence(stream), held.heard.get(kid)
+        if heard is None:
+            return sequence.number + 1 if sequence.whole else None
+        if counter > heard.covered:
+            return None if heard.torn else sequence.number + 1
+        return heard.number_of(counter)
 
     def tick(self, now: float) -> None:
         """Detect frames that are unlisted for too long. Call it only while server messages arrive.
@@ -258,14 +273,17 @@ class FrameVerifier:
             snug_22(forged=False, unlisted=self.unlisted(now))
         except ValidationError:
             return True
-        ahead = self._ahead_since is not None and now - self._ahead_since > MEDIA_SIGNATURE_TIME
+        ahead = any(now - since > MEDIA_SIGNATURE_TIME for since in self._ahead_since.values())
         return ahead or self.excused(now) > EXCUSED_MAX
 
     def _relieve(self, now: float) -> None:
         """End a doubt that has not been reported, if the lists that were missing have come."""
-        if self._late_since is None or len(self._unlisted) >= UNLISTED_KID_MAX or self._owes(now):
+        if self._late_since is None:
             return
-        self.doubt = self._late_since = None
+        played = {which: frame for which, frame in self._unlisted.items() if not frame.held}
+        if len(played) < UNLISTED_KID_MAX and not self._owes(now):
+            self._unlisted = played
+            self.doubt = self._late_since = None
 
     def unlisted(self, now: float) -> float:
         """Return the unlisted seconds of audio or video, counted from the oldest unlisted frame."""
@@ -304,12 +322,13 @@ class FrameVerifier:
     ) -> None:
         """Process a list in this leaf's name, of a current epoch. `leaf_key`: the leaf's signature key.
 
-        ReplayError if this list or a later one was processed before; AuthenticationError if the leaf has not
-        certified the key, the key has not signed the list, or the key is disclosed; MalformedError if it
-        names more key ids than a leaf has, or a frame again. An error changes no state.
+        ReplayError if this list or a later one of its stream was processed before; AuthenticationError if
+        the leaf has not certified the key, the key has not signed the list, or the key is disclosed;
+        MalformedError if it names more key ids than a leaf has, another stream's, or a frame again. An error
+        changes no state.
         """
         held = self._epochs.get(epoch, _Epoch())
-        if received.number <= held.number:
+        if received.number <= held.sequence(received.stream).number:
             raise ReplayError("this list of frames was received before")
         if held.disclosed:
             raise AuthenticationError("the list is under a key that is no longer secret")
@@ -322,7 +341,7 @@ class FrameVerifier:
         held.in_order(received)
         held.take(received, now)
         self._epochs[epoch] = held
-        self._ahead_since = None
+        self._catch_up(epoch, held, received.stream)
         self._compare(epoch, now)
 
     def mark_disclosed(self, public: bytes) -> None:
@@ -344,7 +363,7 @@ class FrameVerifier:
 
     def end_all(self, now: float) -> None:
         """End all current epochs after this client has joined anew; the record of the leaf stays."""
-        self._ahead_since = None
+        self._ahead_since.clear()
         for epoch in {*self._epochs, *(which[0] for which in self._unlisted)}:
             self.end_epoch(epoch, now)
 
@@ -353,23 +372,40 @@ class FrameVerifier:
     def _covered(self, epoch: int, kid: int) -> int:
         """Return the highest counter that a list has named; -1 before the first."""
         held = self._epochs.get(epoch)
-        stream = None if held is None else held.streams.get(kid)
-        return -1 if stream is None else stream.covered
+        heard = None if held is None else held.heard.get(kid)
+        return -1 if heard is None else heard.covered
 
     def _judge(self, epoch: int, kid: int, counter: int, hash_: bytes) -> _Verdict:
         held = self._epochs.get(epoch)
-        stream = None if held is None else held.streams.get(kid)
-        return _Verdict.UNLISTED if stream is None else stream.judge(counter, hash_)
+        heard = None if held is None else held.heard.get(kid)
+        return _Verdict.UNLISTED if heard is None else heard.judge(counter, hash_)
+
+    def _catch_up(self, epoch: int, held: _Epoch, stream: int) -> None:
+        """Forget which frames were ahead of the lists of a stream, or of no stream that a list has named."""
+        for which in list(self._ahead_since):
+            heard = held.heard.get(which[1])
+            if which[0] != epoch or heard is None or heard.stream == stream:
+                del self._ahead_since[which]
+
+    def _hold(self, epoch: int, kid: int, counter: int, hash_: bytes, now: float) -> None:
+        """Note that a frame waits for its list. One that waits for too long delays the end of a doubt."""
+        if len(self._unlisted) < UNLISTED_MAX:
+            self._unlisted.setdefault((epoch, kid, counter), _Unlisted(hash_, inf, 0.0, now, held=True))
+        else:
+            self._good_since = now
 
     def _compare(self, epoch: int, now: float) -> None:
-        """Compare the frames played so far with the list that has just arrived."""
+        """Compare the frames played so far with the list that has just arrived.
+
+        A frame that was held and is not the leaf's may be anybody's: it is refused, and accuses nobody.
+        """
         for which, frame in list(self._unlisted.items()):
             if which[0] != epoch:
                 continue
             verdict = self._judge(*which, frame.hash)
             if verdict in (_Verdict.LISTED, _Verdict.FORGED):
                 del self._unlisted[which]
-            if verdict is _Verdict.FORGED:
+            if verdict is _Verdict.FORGED and not frame.held:
                 self._doubt("forged", now)
         self._relieve(now)
 
@@ -394,6 +430,12 @@ class FrameVerifier:
         if now - self._verified_at > MEDIA_SIGNATURE_TIME:
             self._good_since = now
         self._verified_at = now
+        # A server could send the lists of one stream and withhold those of another.
+        late = [which for which, f in self._unlisted.items() if f.held and now - f.opened_at > GRACE]
+        for which in late:
+            del self._unlisted[which]
+        if late:
+            self._good_since = now
         if now - self._good_since >= RECOVERY:
             self.doubt = None
             self._unlisted.clear()

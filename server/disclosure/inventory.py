@@ -208,6 +208,16 @@ ATTRIBUTES: Final[dict[str, dict[str, str]]] = {
     "snugroom.server.rooms.media.RoomMedia": {
         "_number": "?rooms[].number = number",
         "_seats": "?rooms[].handles = handle",
+        "_ledger": "memory_bytes",
+    },
+    "snugroom.server.rooms.stream_blobs.Subscription": {
+        **every("_before _ssrcs", "rooms[].streams"),
+        "_until": MACHINERY,
+    },
+    "snugroom.server.rooms.stream_blobs.LastBlobs": {
+        "_blobs": "rooms[].signature_lists.bytes = blob",
+        "_bytes": COUNT,
+        "_ledger": "memory_bytes",
     },
     "snugroom.server.rooms.seat.Seat": {
         "handle": "?rooms[].handles = handle",
@@ -224,6 +234,8 @@ ATTRIBUTES: Final[dict[str, dict[str, str]]] = {
         "lost": "rooms[].seats[].lost",
         "media": "rooms[].streams = ice fingerprint label",
         "view": "rooms[].streams = handle label",
+        "subscription": "rooms[].streams",
+        "lists": "rooms[].signature_lists.count",
     },
     "snugroom.server.page.Bundle": every("files hash", PAGE + " = page"),
     "snugroom.server.page.File": every("name data sha256 packed brotli", PAGE + " = page"),

@@ -33,6 +33,7 @@ def _room(facts: RoomFacts, now: float, identifiers: bool) -> dict[str, Any]:
             for slot, size, taken_at in facts.commits
         ],
         "relays": [{"relay": relay, "bytes": size} for relay, size in facts.relays],
+        "signature_lists": {"count": len(facts.signature_lists), "bytes": sum(facts.signature_lists)},
         "waiting_commits": facts.waiting,
         "waiting_commit_bytes": facts.held_bytes,
         "seats": [
@@ -144,8 +145,10 @@ def disclosure(
         "refusals": {**signaling.refusals, "http": server.http_log.malformed},
         "lobbies": lobbies,
         "rooms": rooms,
-        "blobs": sum(len(r["commits"]) + len(r["relays"]) for r in rooms),
-        "blob_bytes": sum(b["bytes"] for r in rooms for b in [*r["commits"], *r["relays"]]),
+        "blobs": sum(len(r["commits"]) + len(r["relays"]) + r["signature_lists"]["count"] for r in rooms),
+        "blob_bytes": sum(
+            b["bytes"] for r in rooms for b in [*r["commits"], *r["relays"], r["signature_lists"]]
+        ),
         "media": found.totals,
         "media_workers": found.workers,
         "media_workers_silent": found.silent,

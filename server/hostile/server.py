@@ -106,7 +106,7 @@ class HostileRoom(Room):
         other.backlog = self.backlog.copy()
         other.race = Race(Ledger())
         other._seats = {h: self._seats.pop(h) for h in handles if h in self._seats}
-        other.media = RoomMedia(self.number, other._seats)
+        other.media = RoomMedia(self.number, other._seats, Ledger())
         race = self.race
         if race.held is not None and race.held.seat.handle not in self._seats:
             race.rivals = race.end()

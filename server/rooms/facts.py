@@ -24,6 +24,7 @@ class RoomFacts:
     gates: int
     passes_current: int
     streams: tuple[str, ...]
+    signature_lists: tuple[int, ...]  # bytes of each
     held_bytes: int
     chain: bytes
     waiting: int

@@ -350,7 +350,12 @@ class Hub:
         """Return what each room and lobby holds. `queued` returns the bytes that wait for a handle."""
         lobbies = ((name, lobby.handles, 0, 0) for name, lobby in self._lobbies.items())
         rooms = (
-            (r.number, r.handles, r.backlog.memory + r.race.memory, r.backlog.relay_memory)
+            (
+                r.number,
+                r.handles,
+                r.backlog.memory + r.race.memory + r.media.list_memory,
+                r.backlog.relay_memory,
+            )
             for r in dict.fromkeys(self._rooms.values())
         )
         return [

@@ -29,6 +29,7 @@ from snugroom.server.rooms.permission import RoomPermission
 from snugroom.server.rooms.race import Held, Race
 from snugroom.server.rooms.readiness import Readiness
 from snugroom.server.rooms.seat import Seat
+from snugroom.server.rooms.stream_blobs import has_valid_size
 from snugroom.server.wire import limits, messages, signed
 
 
@@ -64,7 +65,7 @@ class Room:
         #: Since when nobody is inside; None while somebody is, or nobody has ever come.
         self._empty_since: float | None = None
         self.backlog = Backlog(settings, ledger)
-        self.media = RoomMedia(number, self._seats)
+        self.media = RoomMedia(number, self._seats, ledger)
         self.race = Race(ledger)
         self._readiness = Readiness()
         self._shared = False  # whether there were ever two connections
@@ -188,6 +189,7 @@ class Room:
         self.deadline = min(
             self._forget_at,
             self._readiness.deadline,
+            self.media.deadline,
             math.inf if self.race.held is None else self.race.held.until,
             *(seat.until for seat in self._seats.values() if seat.media is not None),
             *(self._seat_deadline(seat) for seat in self._seats.values()),
@@ -208,10 +210,7 @@ class Room:
         seat = self._seats[handle]
         self.active_at = now
         about = str(type(message).__struct_config__.tag)
-        if (
-            isinstance(message, messages.Commit | messages.Relay | messages.Broadcast)
-            and len(message.blob) not in limits.BUCKETS
-        ):
+        if not has_valid_size(message):
             return refuse(handle, "size", "a blob must have the size of a bucket", about)
         if isinstance(message, messages.Open):
             return self._open(seat, message, now)
@@ -234,6 +233,9 @@ class Room:
                 # still receiving, but two slots behind: no member has the keys of its blobs any more
                 return refuse(handle, "pass", "catch up, and show the pass of the current slot", about)
             if isinstance(message, messages.Broadcast):
+                if message.ssrc is not None:
+                    self._wake_by(now + limits.LISTS_KEPT)
+                    return self.media.broadcast(seat, message.ssrc, message.blob, now)
                 return self._to_receivers(messages.Broadcasted(message.blob), now, seat)
             return self._relay(message, self.slot, now)
         if isinstance(message, messages.Media):
@@ -241,7 +243,7 @@ class Room:
             if seat.media is not None:
                 self._wake_by(seat.until)
             return effects
-        return self.media.subscribe(seat, message)
+        return self.media.subscribe(seat, message, now)
 
     def _signed_by_room_admin(self, text: bytes, signature: bytes) -> bool:
         try:
@@ -489,6 +491,7 @@ class Room:
             streams=tuple(
                 stream.kind for s in self._seats.values() if s.media is not None for stream in s.media.streams
             ),
+            signature_lists=self.media.list_sizes,
             held_bytes=len(self.race.held.commit.blob) if self.race.held else 0,
             chain=self.chain,
             waiting=len(self.race),

@@ -6,6 +6,7 @@ import math
 from dataclasses import dataclass
 
 from snugroom.server.rate import TokenBucket
+from snugroom.server.rooms.stream_blobs import LastBlobs, Subscription
 from snugroom.server.wire.messages import HandleStream, Media
 
 
@@ -27,6 +28,8 @@ class Seat:
     lost: int = -1  # the current slot when its last commit came too late; -1 after it has won
     media: Media | None = None
     view: list[HandleStream] | None = None  # the last `streams` sent to it since it joined media
+    subscription: Subscription | None = None  # the streams whose lists it gets; None without media
+    lists: LastBlobs | None = None  # what it has sent for the receivers of its streams; None without media
 
     @property
     def inside(self) -> bool:

@@ -23,6 +23,19 @@ LOBBY_RECEIVERS_MAX: Final = 64
 ROOM_BLOB_MAX: Final = 262144
 #: A commit's blob has its gate here, after the slot of the sender's epoch. It is all that the server reads.
 BLOB_GATE_AT: Final = 8
+#: Sizes of the blob of a list of media signatures: they are finer than buckets, because the server has
+#: counted the frames that such a list names.
+LIST_BLOB_MIN: Final = 512
+LIST_BLOB_MAX: Final = 32_768
+LIST_STEP: Final = 64
+LIST_SIZES: Final = range(LIST_BLOB_MIN, LIST_BLOB_MAX + 1, LIST_STEP)
+#: Seconds for which the server keeps such lists for connections that ask for their stream next, and their
+#: number and bytes, for one sender; and seconds for which a connection still gets lists of a stream that it
+#: has asked for no longer.
+LISTS_KEPT: Final = 2.5
+LISTS_KEPT_MAX: Final = 64
+LISTS_KEPT_BYTES: Final = 65_536
+LISTS_LINGER: Final = 3.0
 #: The largest JSON frame: the largest blob in base64, plus space for the other fields.
 FRAME_MAX: Final = 360_448
 

@@ -327,6 +327,7 @@ class Broadcast(Message, frozen=True, tag="broadcast"):
     """Client: a blob for all other connections that may receive now. Catching up does not deliver it."""
 
     blob: Blob
+    ssrc: Ssrc | None = None  # only for those that receive this stream (section 10, Media signatures)
 
 
 class Broadcasted(Message, frozen=True, tag="broadcasted"):

@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 import random
+from functools import partial
 
 import pytest
 
 from snugroom.crypto.errors import ValidationError
 from snugroom.crypto.kdf import H
-from snugroom.crypto.media.signatures import DIGEST_SIZE, UnverifiedFrameError, digest
+from snugroom.crypto.media.signatures import UnverifiedFrameError, digest
 from snugroom.crypto.media.verifier import (
     GRACE,
     RECOVERY,
     Finding,
 )
-from tests.crypto.test_media_signatures import AUDIO, EPOCH, VIDEO, Bo
+from tests.crypto.test_media_signatures import AUDIO, EPOCH, LARGE, STREAM_OF, VIDEO, Bo
 
 
 def test_an_honest_sender_gives_no_alarm() -> None:
@@ -64,41 +65,41 @@ def test_a_frame_that_the_list_passes_over_is_forged() -> None:
 def test_a_frame_between_two_lists_is_forged_unless_one_was_lost() -> None:
     for lost, expected in ((False, [Finding.FORGED]), (True, [])):
         bo = Bo()
-        bo.seal()
+        bo.seal(VIDEO)
         bo.pass_on()
-        bo.play((AUDIO, 1, b"whose?"))
-        bo.frame()
+        bo.play((VIDEO, 1, b"whose?"))
+        bo.frame(VIDEO)
         if lost:
-            bo.seal(VIDEO)
+            bo.seal(LARGE)
             bo.lists()
-        bo.seal()
+        bo.seal(VIDEO)
         bo.pass_on()
         assert bo.found == expected
 
 
-def test_a_lost_list_tears_every_stream_of_its_sender() -> None:
+def test_a_lost_list_tears_every_layer_of_its_stream() -> None:
     bo = Bo()
-    bo.seal(AUDIO), bo.seal(VIDEO)
+    bo.seal(VIDEO), bo.seal(LARGE)
     bo.pass_on()
-    picture = bo.seal(VIDEO)
+    picture = bo.seal(LARGE)
     bo.lists()  # lost
-    bo.seal(AUDIO)
-    bo.pass_on()  # names no video frame
-    bo.play(picture)
     bo.seal(VIDEO)
+    bo.pass_on()  # names no large frame
+    bo.play(picture)
+    bo.seal(LARGE)
     bo.pass_on()
     assert bo.found == [], "what a lost list has named is not forged"
-    bo.play((AUDIO, 0, b"frame 0 of %d" % AUDIO))
+    bo.play((VIDEO, 0, b"frame 0 of %d" % VIDEO))
     assert bo.found == [], "and what was known before is known still"
 
 
-def test_a_stream_that_begins_after_a_lost_list_may_have_begun_in_it() -> None:
+def test_a_layer_that_begins_after_a_lost_list_may_have_begun_in_it() -> None:
     bo = Bo()
-    bo.seal(AUDIO)
-    bo.pass_on()
-    first = bo.seal(VIDEO)
-    bo.lists()  # lost
     bo.seal(VIDEO)
+    bo.pass_on()
+    first = bo.seal(LARGE)
+    bo.lists()  # lost
+    bo.seal(LARGE)
     bo.play(first)
     bo.pass_on()
     assert bo.found == []
@@ -106,36 +107,36 @@ def test_a_stream_that_begins_after_a_lost_list_may_have_begun_in_it() -> None:
 
 def test_lists_tell_in_which_order_frames_of_several_key_ids_were_sealed() -> None:
     bo = Bo()
-    listed_in = bo.checker.listed_in
-    assert listed_in(EPOCH, VIDEO, 0) == 0, "before any list everything is of the first"
+    listed_in = partial(bo.checker.listed_in, stream=STREAM_OF[VIDEO])
+    assert listed_in(EPOCH, kid=LARGE, counter=0) == 0, "before any list everything is of the first"
     for _ in range(3):
-        bo.seal(AUDIO), bo.seal(VIDEO)
+        bo.seal(VIDEO), bo.seal(LARGE)
         bo.pass_on()
-    bo.seal(AUDIO), bo.seal(AUDIO)
+    bo.seal(VIDEO), bo.seal(VIDEO)
     bo.pass_on()
-    assert [listed_in(EPOCH, AUDIO, n) for n in range(6)] == [0, 1, 2, 3, 3, 4], (
+    assert [listed_in(EPOCH, kid=VIDEO, counter=n) for n in range(6)] == [0, 1, 2, 3, 3, 4], (
         "what is not named comes next"
     )
-    assert [listed_in(EPOCH, VIDEO, n) for n in range(4)] == [0, 1, 2, 4]
-    assert listed_in(EPOCH, VIDEO + 0x10, 0) == 4, "nor is a stream that is yet to begin"
-    assert listed_in(EPOCH + 1, VIDEO, 0) == 0
+    assert [listed_in(EPOCH, kid=LARGE, counter=n) for n in range(4)] == [0, 1, 2, 4]
+    assert listed_in(EPOCH, kid=0x45, counter=0) == 4, "nor is a layer that is yet to begin"
+    assert listed_in(EPOCH + 1, kid=LARGE, counter=0) == 0
 
 
 def test_where_a_list_was_lost_nobody_knows_when_a_frame_was_sealed() -> None:
     bo = Bo()
-    listed_in = bo.checker.listed_in
-    bo.seal(AUDIO), bo.seal(VIDEO)
+    listed_in = partial(bo.checker.listed_in, stream=STREAM_OF[VIDEO])
+    bo.seal(VIDEO), bo.seal(LARGE)
     bo.pass_on()
-    bo.seal(AUDIO), bo.seal(VIDEO)
+    bo.seal(VIDEO), bo.seal(LARGE)
     bo.lists()  # lost
-    bo.seal(AUDIO)
-    bo.pass_on()
-    assert [listed_in(EPOCH, AUDIO, n) for n in range(4)] == [0, None, 2, 3]
-    assert [listed_in(EPOCH, VIDEO, n) for n in range(3)] == [0, None, None]
-    assert listed_in(EPOCH, VIDEO + 0x10, 0) is None
     bo.seal(VIDEO)
     bo.pass_on()
-    assert [listed_in(EPOCH, VIDEO, n) for n in range(4)] == [0, None, 3, 4]
+    assert [listed_in(EPOCH, kid=VIDEO, counter=n) for n in range(4)] == [0, None, 2, 3]
+    assert [listed_in(EPOCH, kid=LARGE, counter=n) for n in range(3)] == [0, None, None]
+    assert listed_in(EPOCH, kid=0x45, counter=0) is None
+    bo.seal(LARGE)
+    bo.pass_on()
+    assert [listed_in(EPOCH, kid=LARGE, counter=n) for n in range(4)] == [0, None, 3, 4]
 
 
 def test_a_frame_whose_place_is_taken_is_refused_before_it_is_opened() -> None:
@@ -299,6 +300,6 @@ def test_a_sender_that_was_forged_once_stays_in_doubt() -> None:
     assert bo.checker.doubt == "forged"
 
 
-def test_a_hash_has_sixteen_bytes_and_covers_header_and_ciphertext() -> None:
-    assert digest(b"header and ciphertext") == H(b"header and ciphertext")[:DIGEST_SIZE]
+def test_a_hash_has_twelve_bytes_and_covers_header_and_ciphertext() -> None:
+    assert digest(b"header and ciphertext") == H(b"header and ciphertext")[:12]
     assert digest(b"Header and ciphertext") != digest(b"header and ciphertext")

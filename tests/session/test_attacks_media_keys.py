@@ -83,16 +83,16 @@ def test_published_media_keys_sign_for_nobody_who_is_kept_in_their_epoch() -> No
     played = media.opened["Ada", "Bo"]
     secret = next((s for s in told if SigningKey(s).public == bos.key), None)
     signer = Signer(victim, epoch.scope, SigningKey(secret or bytes(32)), bos.certificate)
-    signer._next = 100_000
+    signer._next[0] = 100_000
     began, told_after = w.now, 0.0
     for n in range(15 * 50):
         frame = bytes(frame_key.encrypt(counter + n, b"a", b"I resign"))
-        signer.add(Header.decode(frame).kid, counter + n, frame, w.now)
+        signer.add(0, None, Header.decode(frame).kid, counter + n, frame, w.now)
         media.deliver(ada, bo, "audio", frame)
         if n % 25 == 24:
             for made in signer.take():
                 blob = envelope.seal(
-                    epoch.key, "signatures", hers.who.room.membership.room, epoch.slot, made, BUCKETS
+                    epoch.key, "signatures", hers.who.room.membership.room, epoch.slot, made.data, BUCKETS
                 )
                 w._feed(ada, ev.Received(ev.ROOM, wire.Broadcasted(blob)))
         w.run(0.02)

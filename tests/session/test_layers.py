@@ -166,6 +166,7 @@ def test_keys_change_and_people_come_while_layers_change() -> None:
         who = w.guest(w.link_of(people[0]), name)
         people.append(who)
         w.until(lambda: w.agreed(people), why="everybody in")
+        w.do(who, ev.Publish("ufrag", "p" * 22, bytes(32), ()))
         for _ in range(12):
             camera.picks = {p.label: w.random.choice(LAYERS) for p in people}
             w.run(0.4)
@@ -383,7 +384,8 @@ def test_lists_name_all_layers() -> None:
     leaf = ada.session.own_leaf
     assert leaf is not None
     epochs = signing._checkers[leaf]._epochs
-    assert len(epochs[max(epochs)].streams) == 4, "sound, and three layers"
+    assert len(epochs[max(epochs)].heard) == 4, "sound, and three layers"
+    assert set(epochs[max(epochs)].sequences) == {Stream.AUDIO, Stream.VIDEO}, "in lists of their own"
     assert signing.refused == 0
 
 
@@ -394,8 +396,8 @@ def test_a_frame_that_no_list_can_place_waits() -> None:
     assert isinstance(signing, Signing)
     leaf = ada.session.own_leaf
     assert leaf is not None
-    for stream in signing._checkers[leaf]._epochs[ada.room.membership.group.epoch].streams.values():
-        stream.torn = True
+    for heard in signing._checkers[leaf]._epochs[ada.room.membership.group.epoch].heard.values():
+        heard.torn = True
     data = ada.room.frames.seal("video", layer_stream(Stream.VIDEO, 2), PICTURE, w.now)
     assert data is not None
     ssrc = ssrc_of(ada) + 1

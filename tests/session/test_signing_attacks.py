@@ -115,12 +115,13 @@ def test_mallory_signs_in_bos_name() -> None:
         if epoch.slot not in hers:
             vouched = m.sign(MEDIA_KEY_LABEL, certified(epoch.scope, leaf_of(bo), key.public))
             hers[epoch.slot] = Signer(leaf_of(bo), epoch.scope, key, vouched)
-            hers[epoch.slot]._next = 1000  # a number that Bo has not come to
-        hers[epoch.slot].add(kid, counter + n, sealed, w.now)
+            hers[epoch.slot]._next[0] = 1000  # a number that Bo has not come to
+        hers[epoch.slot].add(0, None, kid, counter + n, sealed, w.now)
         media.deliver(ada, bo, "audio", sealed)
         if n % 20 == 19:
             for made in hers[epoch.slot].take():
-                cem.room.broadcast(envelope.seal(epoch.key, "signatures", m.room, epoch.slot, made, BUCKETS))
+                blob = envelope.seal(epoch.key, "signatures", m.room, epoch.slot, made.data, BUCKETS)
+                cem.room.broadcast(blob)
         w.run(0.02)
     w.run(GRACE)
     assert of_media(ada) == ["unverified_media"]
@@ -133,7 +134,7 @@ def test_mallory_spoils_no_list_of_bos() -> None:
     room, epoch = cem.room, list(signing(cem)._epochs.values())[-1]
     key = SigningKey(bytes(32))
     for number in range(1000, 1100):
-        forged = FrameList(leaf_of(bo), number, key.public, bytes(64), (Run(5, 0, bytes(16)),))
+        forged = FrameList(leaf_of(bo), number % 4, number, key.public, bytes(64), (Run(5, 0, bytes(12)),))
         made = forged.signed(epoch.scope, key)
         room.broadcast(
             envelope.seal(epoch.key, "signatures", room.membership.room, epoch.slot, made, BUCKETS)
@@ -193,7 +194,7 @@ def test_the_server_withholds_one_members_lists_and_returns_them() -> None:
     w.until(lambda: media.opened["Ada", "Bo"] > played + 50, 4)
     assert not verified()
     w.until(verified, 20)
-    assert 10 <= w.now - began <= 14
+    assert 10 <= w.now - began <= 17, "ten seconds in which no frame has waited for long"
     assert of_media(ada) == ["unverified_media"]
 
 

@@ -8,7 +8,7 @@ from snugroom.client.media.receiving import Conceal, Deliver, Receiver
 from snugroom.client.media.sending import Sender
 from snugroom.client.session import events as ev
 from snugroom.client.session.catalogue import content
-from snugroom.client.session.features.signing import LATE, PUBLISH_AFTER, PUBLISH_EVERY
+from snugroom.client.session.features.signing import EARLY_MAX, LATE, PUBLISH_AFTER, PUBLISH_EVERY
 from snugroom.client.session.kernel.intents import HealIntent
 from snugroom.crypto.agreed import envelope
 from snugroom.crypto.kdf import SigningKey
@@ -52,7 +52,7 @@ def test_lists_of_an_epoch_that_we_have_not_reached_wait_for_it() -> None:
     assert not signing(ada)._early
     newest = list(signing(ada)._epochs.values())[-1]
     checker = signing(ada)._checkers[leaf_of(bo)]
-    assert checker._epochs[newest.number].number >= 0, "heard when the keys were there"
+    assert checker._epochs[newest.number].sequences[0].number >= 0, "heard when the keys were there"
     w.run(5)
     assert of_media(ada) == []
 
@@ -87,7 +87,7 @@ def test_the_epochs_key_is_disclosed_a_minute_later() -> None:
     refused, epoch = signing(ada).refused, list(signing(ada)._epochs.values())[-1]
     key = SigningKey(old.signer.secret)
     vouched = bo.room.membership.sign(MEDIA_KEY_LABEL, certified(old.scope, leaf_of(bo), public))
-    forged = FrameList(leaf_of(bo), 10_000, public, vouched, (Run(5, 0, digest(b"invented")),))
+    forged = FrameList(leaf_of(bo), 0, 10_000, public, vouched, (Run(5, 0, digest(b"invented")),))
     blob = envelope.seal(
         old.key, "signatures", cem.room.membership.room, old.slot, forged.signed(old.scope, key), BUCKETS
     )
@@ -135,7 +135,7 @@ def test_a_key_that_has_signed_nothing_is_not_disclosed() -> None:
     w, _, (_, bo) = meeting(29, "Ada", "Bo")
     epoch = list(signing(bo)._epochs.values())[-1]
     assert epoch.signer is not None
-    epoch.signer._next = 0  # all its lists were lost with the connection
+    epoch.signer._next.clear()  # all its lists were lost with the connection
     signing(bo)._end(epoch, w.now)
     assert epoch.signer.secret not in {key.secret for key in signing(bo)._old_keys}
 
@@ -186,7 +186,7 @@ def test_garbage_costs_one_check_and_no_word() -> None:
         assert not signing(ada).broadcast_received(blob, w.now), "not for this feature"
     for n in range(1000):
         assert not signing(ada).broadcast_received((10**6 + n).to_bytes(8, "big") + bytes(504), w.now)
-    assert len(signing(ada)._early) <= 64
+    assert len(signing(ada)._early) <= EARLY_MAX
     assert of_media(ada) == []
 
 

@@ -13,6 +13,7 @@ from tests.session import (
     test_signing,
     test_signing_attacks,
     test_signing_epochs,
+    test_signing_streams,
 )
 from tests.web.mixed import played, scenarios
 
@@ -87,6 +88,20 @@ SCENARIOS = [
             "mallory_spoils_no_list_of_bos",
             "the_epochs_key_is_disclosed_a_minute_later",
         ],
+    ),
+    *scenarios(
+        test_signing_streams,
+        other={
+            "a_member_gets_the_lists_of_the_streams_that_it_watches": "host",
+            "turning_pages_blames_nobody": "host",
+            "cuts_and_new_keys_while_pages_turn_blame_nobody": "guests",
+            "another_ssrc_of_a_stream_leaves_no_frame_without_its_list": "guests",
+            "the_lists_of_one_stream_are_withheld_and_its_frames_are_not_played": "host",
+            "a_stream_that_was_never_listed_is_not_believed_after_a_page_turn": "host",
+            "lists_of_another_stream_stand_for_none": "host",
+            "lists_that_reach_nobody_are_missed_by_all": "guests",
+            "a_list_names_one_stream_for_the_server_and_in_its_seal": "guests",
+        },
     ),
     *scenarios(
         test_monitor,

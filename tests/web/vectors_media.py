@@ -205,6 +205,10 @@ _LEAF: Final = SigningKey(H(b"leaf"))
 _SCOPE: Final = scope(H(b"room")[:16], 3, b"authenticator")
 
 
+#: Announced stream and SSRC of each key id; 0x35 is a layer of the video.
+_STREAMS: Final = {0x15: (0, None), 0x25: (1, 700), 0x35: (1, 700), 0x45: (3, 800)}
+
+
 def _signer(media: SigningKey, leaf: int = 2) -> Signer:
     vouched = sign_with_label(_LEAF.seed, MEDIA_KEY_LABEL, certified(_SCOPE, leaf, media.public))
     return Signer(leaf, _SCOPE, media, vouched)
@@ -218,15 +222,18 @@ def media_signatures() -> dict[str, Any]:
     adds: list[dict[str, Any]] = []
     for frames in (
         [(0x15, n) for n in range(3)],
-        [(0x15, n) for n in (3, 4, 9)] + [(0x25, 0)],
-        [(0x25, n) for n in range(1, 1030)],
-        [(0x35, 2 * n) for n in range(70)],
+        [(0x25, n) for n in (3, 4, 9)] + [(0x35, 0)] + [(0x15, 3)],
+        [(0x25, n) for n in range(10, 1050)],
+        [(0x45, 2 * n) for n in range(70)],
     ):
         draw.shuffle(frames)
-        for kid, counter in frames:
-            signer.add(kid, counter, b"%d of %d" % (counter, kid), 1.0)
-        adds.append({"frames": frames, "lists": [data.hex() for data in signer.take()]})
-    good = bytes.fromhex(adds[1]["lists"][0])
+        rows = [(*_STREAMS[kid], kid, counter) for kid, counter in frames]
+        rows += [(1, 701, 0x35, 1)] if len(frames) == 5 else []  # the video has another SSRC from here on
+        for row in rows:
+            signer.add(*row, b"%d of %d" % (row[3], row[2]), 1.0)
+        lists = [(signed.ssrc, signed.data.hex()) for signed in signer.take()]
+        adds.append({"frames": rows, "lists": lists})
+    good = max((bytes.fromhex(data) for _, data in adds[1]["lists"]), key=len)
     bad = [good[:-1], good + b"\0", b"", b"\2" + good[1:]]
     for _ in range(60):
         place = draw.randrange(len(good) - 64)
@@ -234,17 +241,19 @@ def media_signatures() -> dict[str, Any]:
     runs: tuple[tuple[Run, ...], ...] = (
         (),
         (Run(1, 0, b""),),
-        (Run(2, 0, bytes(16)), Run(1, 0, bytes(16))),
-        (Run(1, 5, bytes(16)), Run(1, 0, bytes(16))),
-        (Run(1, 0, bytes(32)), Run(1, 1, bytes(16))),
-        (Run(1, 0, bytes(16)), Run(1, 1, bytes(16))),
-        (Run(1, 0, bytes(16)), Run(1, 2, bytes(16))),
-        (Run(1, 2**32 - 1, bytes(32)),),
-        (Run(1, 2**32 - 1, bytes(16)),),
-        tuple(Run(1, 2 * n, bytes(16)) for n in range(65)),
-        tuple(Run(kid, 0, bytes(16 * 600)) for kid in (1, 2)),
+        (Run(2, 0, bytes(12)), Run(1, 0, bytes(12))),
+        (Run(1, 5, bytes(12)), Run(1, 0, bytes(12))),
+        (Run(1, 0, bytes(24)), Run(1, 1, bytes(12))),
+        (Run(1, 0, bytes(12)), Run(1, 1, bytes(12))),
+        (Run(1, 0, bytes(12)), Run(1, 2, bytes(12))),
+        (Run(1, 2**32 - 1, bytes(24)),),
+        (Run(1, 2**32 - 1, bytes(12)),),
+        tuple(Run(1, 2 * n, bytes(12)) for n in range(65)),
+        tuple(Run(kid, 0, bytes(12 * 600)) for kid in (1, 2)),
     )
-    bad += [FrameList(2, 0, bytes(32), bytes(64), made).signed(_SCOPE, media) for made in runs]
+    bad += [FrameList(2, 0, 0, bytes(32), bytes(64), made).signed(_SCOPE, media) for made in runs]
+    one = (Run(1, 0, bytes(12)),)
+    bad += [FrameList(2, n, 0, bytes(32), bytes(64), one).signed(_SCOPE, media) for n in range(9)]
     return {
         "leaf_seed": _LEAF.seed.hex(),
         "media_seed": media.seed.hex(),
@@ -288,7 +297,8 @@ class _Story:
         self.checker, self.epoch, self.now = FrameVerifier(), 5, 100.0
         self.rows: list[list[Any]] = []
         self.media = SigningKey(H(b"media of story", bytes((seed,))))
-        self.signer, self.counters, self.last_list = _signer(self.media), {0x15: 0, 0x25: 0}, 100.0
+        self.signer, self.last_list = _signer(self.media), 100.0
+        self.counters = dict.fromkeys((0x15, 0x25, 0x35), 0)
         self.waiting: list[tuple[int, int, bytes]] = []
         self.held: list[tuple[int, int, bytes]] = []
 
@@ -309,7 +319,8 @@ class _Story:
 
     def play(self, which: tuple[int, int, bytes]) -> None:
         if which[1] % 3 == 0:
-            self.do("listed_in", self.epoch, which[0], max(0, which[1] - (which[1] // 3) % 60))
+            counter = max(0, which[1] - (which[1] // 3) % 60)
+            self.do("listed_in", self.epoch, _STREAMS[which[0]][0], which[0], counter)
         if self.do("opening", self.epoch, *which):
             self.do("opened", self.epoch, *which)
         elif self.rows[-1][3] == {"error": "UnverifiedFrameError"} and self.draw.random() < 0.3:
@@ -318,11 +329,11 @@ class _Story:
     def frame(self) -> None:
         """The sender seals a frame; some that wait arrive."""
         draw = self.draw
-        kid = draw.choice((0x15, 0x15, 0x15, 0x25))
+        kid = draw.choice((0x15, 0x15, 0x25, 0x35))
         counter = self.counters[kid]
         self.counters[kid] += 1 if draw.random() < 0.995 else draw.choice((2, 2, 2, 400))
         frame = b"%d of %d" % (counter, kid)
-        self.signer.add(kid, counter, frame, self.now)
+        self.signer.add(*_STREAMS[kid], kid, counter, frame, self.now)
         if draw.random() >= self.loss:
             self.waiting.append((kid, counter, b"forged" if draw.random() < self.forgery else frame))
         while self.waiting and (draw.random() < 0.9 or len(self.waiting) > 5):
@@ -332,11 +343,11 @@ class _Story:
     def lists(self) -> None:
         """The sender signs its lists; then held frames are tried again."""
         self.last_list = self.now
-        for data in self.signer.take():
+        for signed in self.signer.take():
             if self.draw.random() >= self.lost:
-                self.do("hear", data)
+                self.do("hear", signed.data)
                 if self.draw.random() < 0.02:
-                    self.do("hear", data)
+                    self.do("hear", signed.data)
         again, self.held = self.held, []
         for which in again:
             self.play(which)
@@ -351,7 +362,7 @@ class _Story:
         if draw.random() < 0.003:
             self.do("end_epoch", self.epoch)
             self.epoch += 1
-            self.counters = {0x15: 0, 0x25: 0}
+            self.counters = dict.fromkeys(self.counters, 0)
             self.waiting.clear()
             self.held.clear()
             self.signer = _signer(self.media)
@@ -366,10 +377,10 @@ class _Story:
                 self.lists()
             self.chance()
         self.do("publish", H(b"another key"))
-        self.signer.add(0x15, self.counters[0x15], b"after", self.now)
+        self.signer.add(0, None, 0x15, self.counters[0x15], b"after", self.now)
         self.do("publish", self.media.public)
-        for data in self.signer.take():
-            self.do("hear", data)
+        for signed in self.signer.take():
+            self.do("hear", signed.data)
         self.do("end_all")
         return self.rows
 

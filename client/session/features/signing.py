@@ -24,7 +24,7 @@ from snugroom.crypto import mls
 from snugroom.crypto.agreed import envelope
 from snugroom.crypto.errors import MissingKeyError, ReplayError, SnugCryptoError
 from snugroom.crypto.kdf import SigningKey
-from snugroom.crypto.media.keys import ADD_SWITCH, EPOCH_BITS
+from snugroom.crypto.media.keys import ADD_SWITCH, EPOCH_BITS, base_stream
 from snugroom.crypto.media.sframe import Header
 from snugroom.crypto.media.signatures import (
     EXCUSED,
@@ -37,7 +37,7 @@ from snugroom.crypto.media.signatures import (
     scope,
 )
 from snugroom.crypto.media.verifier import Finding, FrameVerifier
-from snugroom.server.wire.limits import BUCKETS
+from snugroom.server.wire.limits import BUCKETS, LIST_BLOB_MAX, LIST_SIZES
 
 #: Seconds beyond the interval of lists for which frames may wait to be signed; then sealing stops. Receivers
 #: allow 2 s of played media, and media sealed within 1 s takes longer to play if a busy machine or a bad
@@ -54,12 +54,11 @@ PUBLISH_AFTER: Final = 60.0
 PUBLISH_EVERY: Final = 60.0
 #: Keys that wait to be published, because a member may still be in their epoch. The oldest are dropped.
 _OLD_KEYS_MAX: Final = 1024
-_SENT_MAX: Final = 32
-#: Blobs that are kept for LATE for an epoch that we have not reached yet, their bytes in all, and the largest
-#: blob that a list needs.
-EARLY_MAX: Final = 64
+_SENT_MAX: Final = 64
+#: Blobs that are kept for LATE for an epoch that we have not reached yet, and their bytes in all: the lists
+#: of a hundred members for two seconds.
+EARLY_MAX: Final = 256
 EARLY_BYTES: Final = 512 * 1024
-_LIST_BLOB_MAX: Final = 32_768
 
 
 @dataclass(eq=False)
@@ -100,7 +99,7 @@ class Signing(Feature):
         self._excused_until = -inf
         self._lost_at: float | None = None
         self._early = EarlyBlobs(most=EARLY_MAX, size=EARLY_BYTES, seconds=LATE)
-        self._sent: deque[tuple[float, bytes]] = deque(maxlen=_SENT_MAX)
+        self._sent: deque[tuple[float, bytes, int | None]] = deque(maxlen=_SENT_MAX)
         self._old_keys: deque[_OldKey] = deque(maxlen=_OLD_KEYS_MAX)
         self._publish_at = -inf
         self._now = -inf
@@ -132,9 +131,9 @@ class Signing(Feature):
         self._connected = True
         self._excuse(now + EXCUSED)
         if self._lost_at is not None:
-            for sent_at, blob in self._sent:
+            for sent_at, blob, ssrc in self._sent:
                 if sent_at > self._lost_at - RESEND:
-                    self.room.broadcast(blob)
+                    self.room.broadcast(blob, ssrc=ssrc)
         self._lost_at = None
         self._sign(now, all_of_it=True)
 
@@ -227,7 +226,9 @@ class Signing(Feature):
             key = SigningKey.generate(self.room.rng)
             certificate = self.room.membership.sign(MEDIA_KEY_LABEL, certified(epoch.scope, leaf, key.public))
             epoch.signer = Signer(leaf, epoch.scope, key, certificate)
-        epoch.signer.add(header.kid, header.counter, frame, now)
+        announced, _ = base_stream(stream)
+        ssrc = self.room.own_ssrc(announced)
+        epoch.signer.add(announced, ssrc, header.kid, header.counter, frame, now)
 
     def _sign(self, now: float, *, all_of_it: bool = False) -> None:
         waiting = [epoch for epoch in self._epochs.values() if _oldest(epoch) is not None]
@@ -239,11 +240,12 @@ class Signing(Feature):
             if all_of_it or epoch is not waiting[-1] or now - signer.oldest >= interval(self._members):
                 for signed in signer.take():
                     m = self.room.membership
+                    sizes = BUCKETS if signed.ssrc is None else LIST_SIZES
                     blob = envelope.seal(
-                        epoch.key, "signatures", m.room, epoch.slot, signed, BUCKETS, rng=self.room.rng
+                        epoch.key, "signatures", m.room, epoch.slot, signed.data, sizes, rng=self.room.rng
                     )
-                    self._sent.append((now, blob))
-                    self.room.broadcast(blob)
+                    self._sent.append((now, blob, signed.ssrc))
+                    self.room.broadcast(blob, ssrc=signed.ssrc)
 
     def _publish(self, now: float) -> None:
         """Publish the secret halves of old keys, so that holders of our signatures could have forged them.
@@ -284,20 +286,21 @@ class Signing(Feature):
         if epoch is not None:
             self._checker(leaf).opened(epoch.number, header.kid, header.counter, frame, now)
 
-    def listed_in(self, leaf: int, frame: bytes) -> tuple[int, int | None]:
+    def listed_in(self, leaf: int, stream: int, frame: bytes) -> tuple[int, int | None]:
         """Return the epoch's number for an opened frame, and the result of `FrameVerifier.listed_in`."""
         header = Header.decode(frame)
         epoch = self._epoch_of(header.kid)
         if epoch is None:
             return -1, None
-        return epoch.number, self._checker(leaf).listed_in(epoch.number, header.kid, header.counter)
+        checker, announced = self._checker(leaf), base_stream(stream)[0]
+        return epoch.number, checker.listed_in(epoch.number, announced, header.kid, header.counter)
 
     def broadcast_received(self, blob: bytes, now: float) -> bool:
         try:
             slot = envelope.epoch_slot(blob)
             epoch = self._epochs.get(slot)
             if epoch is None:
-                if slot > self.room.membership.epoch_slot and len(blob) <= _LIST_BLOB_MAX:
+                if slot > self.room.membership.epoch_slot and len(blob) <= LIST_BLOB_MAX:
                     self._early.add(blob, now)
                 return False
             payload = envelope.open(epoch.key, "signatures", self.room.membership.room, blob)

@@ -43,7 +43,7 @@ class SimulcastGuard(Feature):
         others = [at for each, at in self._newest.get((leaf, base), {}).items() if each != layer]
         if not others:
             return
-        epoch, number = self.room.feature(Signing).listed_in(leaf, frame)
+        epoch, number = self.room.feature(Signing).listed_in(leaf, stream, frame)
         shown_epoch, shown_number = max(others)
         if epoch == shown_epoch and number is None:
             raise UnverifiedFrameError("a frame of another layer, of which no list says how old it is")
@@ -54,7 +54,7 @@ class SimulcastGuard(Feature):
         base, layer = base_stream(stream)
         if base not in _VIDEO:
             return
-        epoch, number = self.room.feature(Signing).listed_in(leaf, frame)
+        epoch, number = self.room.feature(Signing).listed_in(leaf, stream, frame)
         if number is not None:
             shown = self._newest.setdefault((leaf, base), {})
             shown[layer] = max(shown.get(layer, (-1, -1)), (epoch, number))

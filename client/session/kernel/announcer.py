@@ -41,6 +41,11 @@ class Announcer:
         self._unless_introduced_at: float | None = None
         self._introduces = False
 
+    def own_ssrc(self, stream: int) -> int | None:
+        """Return the SSRC of that stream of ours; None if we have no such stream."""
+        streams = () if self.media is None else self.media.streams
+        return next((ssrc for ssrc, _, number in streams if number == stream), None)
+
     def publish(self, now: float) -> None:
         """Publish on a connection that has come in sync."""
         if self.media is not None:

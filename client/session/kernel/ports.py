@@ -202,8 +202,11 @@ class Sending(Protocol):
     def post(self, what: content.Posted, now: float) -> None:
         """Send a message to all members; resend it after a lost connection until all can have it."""
 
-    def broadcast(self, blob: bytes, *, heartbeat: bool = False) -> None:
-        """Broadcast a blob to the present members: the server neither numbers nor stores it."""
+    def broadcast(self, blob: bytes, *, heartbeat: bool = False, ssrc: int | None = None) -> None:
+        """Broadcast a blob to the present members: the server neither numbers nor stores it.
+
+        `ssrc`: only to those who receive that stream, now or within a few seconds.
+        """
 
     def send(self, message: wire.ClientMessage) -> None:
         """Send a message on the room's connection."""
@@ -299,6 +302,9 @@ class Room(Members, Server, Sending, Commits, Course, Protocol):
     @property
     def has_media(self) -> bool:
         """Whether a media engine has published its parameters."""
+
+    def own_ssrc(self, stream: int) -> int | None:
+        """Return the SSRC under which we announce that stream of ours; None if we don't."""
 
     def take_host_keys(self, keys: HostKeys) -> None:
         """Host with these keys from now on: another host has sent them, or we have made the newest."""

@@ -187,6 +187,10 @@ class RoomSession:
         """Whether a media engine has published its parameters."""
         return self._announcer.media is not None
 
+    def own_ssrc(self, stream: int) -> int | None:
+        """Return the SSRC under which we announce that stream of ours; None if we don't."""
+        return self._announcer.own_ssrc(stream)
+
     @property
     def incarnation(self) -> bytes | None:
         """The incarnation of the server's process, 8 bytes; None before we first entered."""
@@ -405,9 +409,9 @@ class RoomSession:
 
     # -- the relay ---------------------------------------------------------------------------------
 
-    def broadcast(self, blob: bytes, *, heartbeat: bool = False) -> None:
-        """Broadcast a blob to the present members: the server neither numbers nor stores it."""
-        self.send(wire.Broadcast(blob))
+    def broadcast(self, blob: bytes, *, heartbeat: bool = False, ssrc: int | None = None) -> None:
+        """Broadcast a blob to the present members, or to those who receive the stream `ssrc`."""
+        self.send(wire.Broadcast(blob, ssrc))
         if heartbeat:
             for feature in self._features_with("heartbeat_sent"):
                 feature.heartbeat_sent(blob)

@@ -20,8 +20,8 @@ interface Signatures {
   readonly media_seed: string;
   readonly bound: string;
   readonly adds: readonly {
-    readonly frames: readonly (readonly [number, number])[];
-    readonly lists: readonly string[];
+    readonly frames: readonly (readonly [stream: number, ssrc: number | null, kid: number, counter: number])[];
+    readonly lists: readonly (readonly [ssrc: number | null, data: string])[];
   }[];
 }
 
@@ -48,10 +48,12 @@ async function listsDiffer(given: Signatures): Promise<string[]> {
   const signer = new Signer(2, bound, media, await leaf.sign(vouched));
   const checker = new FrameVerifier();
   for (const { frames, lists } of given.adds) {
-    for (const [kid, counter] of frames) signer.add(kid, counter, utf8(`${counter} of ${kid}`), 1);
+    for (const [stream, ssrc, kid, counter] of frames)
+      signer.add(stream, ssrc, kid, counter, utf8(`${counter} of ${kid}`), 1);
     const made = await signer.take();
-    if (made.map(hex).join() !== lists.join()) wrong.push(`lists of ${frames.length}`);
-    for (const data of made) await checker.receive(5, bound, FrameList.decode(data), leaf.public, 1);
+    if (JSON.stringify(made.map(({ ssrc, data }) => [ssrc, hex(data)])) !== JSON.stringify(lists))
+      wrong.push(`lists of ${frames.length}`);
+    for (const { data } of made) await checker.receive(5, bound, FrameList.decode(data), leaf.public, 1);
   }
   return wrong;
 }

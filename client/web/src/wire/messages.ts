@@ -98,6 +98,7 @@ export interface Relay {
 export interface Broadcast {
   readonly type: "broadcast";
   readonly blob: Bytes;
+  readonly ssrc: number | null;
 }
 
 /** One RTP stream. Members announce its owner to each other in sealed messages. */
@@ -335,7 +336,7 @@ export const schemas: Schemas = {
   Commit: {"tag": "commit", "fields": {"slot": [["int", 0, 9007199254740991]], "blob": [["bytes", 512, 262144]], "opening": [["or null", ["bytes", 64, 64]], null]}},
   CatchUp: {"tag": "catch_up", "fields": {"slot": [["int", 0, 9007199254740991]], "relay": [["int", 0, 9007199254740991]]}},
   Relay: {"tag": "relay", "fields": {"blob": [["bytes", 512, 262144]]}},
-  Broadcast: {"tag": "broadcast", "fields": {"blob": [["bytes", 512, 262144]]}},
+  Broadcast: {"tag": "broadcast", "fields": {"blob": [["bytes", 512, 262144]], "ssrc": [["or null", ["int", 1, 4294967295]], null]}},
   Stream: {"tag": null, "fields": {"ssrc": [["int", 1, 4294967295]], "kind": [["one of", ["audio", "video"]]], "layers": [["list", ["int", 1, 4294967295], 0, 2], []], "rtx": [["list", ["int", 1, 4294967295], 0, 3], []]}},
   Media: {"tag": "media", "fields": {"ufrag": [["str", 0, null, "^[A-Za-z0-9+/]{4,64}$"]], "password": [["str", 0, null, "^[A-Za-z0-9+/]{4,64}$"]], "fingerprint": [["bytes", 32, 32]], "streams": [["list", ["struct", "Stream"], 0, 8]], "feedback": [["bool"], false], "rtx": [["bool"], false]}},
   Subscribe: {"tag": "subscribe", "fields": {"ssrcs": [["or null", ["list", ["int", 1, 4294967295], 0, 1024]]], "max_layers": [["list", ["int", 0, 2], 0, 1024], []]}},

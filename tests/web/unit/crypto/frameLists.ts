@@ -6,7 +6,9 @@ import { certified, FrameList, MEDIA_KEY_LABEL, scope, Signer } from "../../../.
 import { FrameVerifier, GRACE } from "../../../../client/web/src/crypto/media/verifier";
 
 export const EPOCH = 5;
-export const [AUDIO, VIDEO] = [0x15, 0x25];
+export const [AUDIO, VIDEO, LARGE] = [0x15, 0x25, 0x35];
+/** Return the announced stream of a key id; `LARGE` is a layer of the video. */
+export const streamOf = (kid: number): number => (kid === AUDIO ? 0 : 1);
 export const bound = scope(new Uint8Array(16), 3, utf8("authenticator"));
 export const leafKey = await SigningKey.fromSeed(new Uint8Array(32).fill(1));
 
@@ -40,7 +42,7 @@ export class Bo {
 
   seal(kid = AUDIO): Frame {
     const sealed = this.frame(kid);
-    this.signer.add(...sealed, this.now);
+    this.signer.add(streamOf(kid), 700, ...sealed, this.now);
     return sealed;
   }
 
@@ -53,8 +55,12 @@ export class Bo {
     await this.checker.receive(EPOCH, to, FrameList.decode(data), key.public, this.now);
   }
 
+  async lists(): Promise<Bytes[]> {
+    return (await this.signer.take()).map(({ data }) => data);
+  }
+
   async passOn(): Promise<void> {
-    for (const data of await this.signer.take()) await this.hear(data);
+    for (const data of await this.lists()) await this.hear(data);
   }
 
   /** Sound at 50 frames a second, a list every half second, a look every 100 ms; up to a doubt. */

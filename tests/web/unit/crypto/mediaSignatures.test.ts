@@ -7,7 +7,7 @@ import { labeled } from "../../../../client/web/src/crypto/labels";
 import { certified, digest, FrameList, interval, MEDIA_KEY_LABEL, Run, scope, Signer } from "../../../../client/web/src/crypto/media/signatures";
 import { FrameVerifier } from "../../../../client/web/src/crypto/media/verifier";
 import { flipped, given, type Outcome, outcomeOf, refused } from "./given";
-import { EPOCH, AUDIO, VIDEO, bound, leafKey, signer, Bo } from "./frameLists";
+import { EPOCH, AUDIO, LARGE, VIDEO, bound, leafKey, signer, Bo } from "./frameLists";
 
 // -- Python's ------------------------------------------------------------------------------------------
 
@@ -28,8 +28,8 @@ interface Shared {
   readonly bound: string;
   readonly intervals: readonly (readonly [number, number])[];
   readonly adds: readonly {
-    readonly frames: readonly (readonly [number, number])[];
-    readonly lists: readonly string[];
+    readonly frames: readonly (readonly [stream: number, ssrc: number | null, kid: number, counter: number])[];
+    readonly lists: readonly (readonly [ssrc: number | null, data: string])[];
   }[];
   readonly read: readonly { readonly data: string; readonly good: boolean }[];
   readonly stories: readonly (readonly Row[])[];
@@ -47,9 +47,10 @@ test("lists are Python's, byte by byte", async () => {
   const made = new Signer(2, sharedBound, media, await sharedLeaf.sign(vouched));
   assert.ok(!made.used);
   for (const { frames, lists } of shared.adds) {
-    for (const [kid, counter] of frames) made.add(kid, counter, utf8(`${counter} of ${kid}`), 1);
+    for (const [stream, ssrc, kid, counter] of frames)
+      made.add(stream, ssrc, kid, counter, utf8(`${counter} of ${kid}`), 1);
     assert.equal(made.oldest, 1);
-    assert.deepEqual((await made.take()).map(hex), lists);
+    assert.deepEqual((await made.take()).map(({ ssrc, data }) => [ssrc, hex(data)]), lists);
     assert.equal(made.oldest, null);
   }
   assert.ok(made.used);
@@ -86,7 +87,7 @@ async function act(checker: FrameVerifier, epoch: number, row: Row): Promise<num
     case "publish":
       return checker.markDisclosed(bytes(0));
     case "listed_in":
-      return checker.listedIn(number(0), number(1), number(2));
+      return checker.listedIn(number(0), number(1), number(2), number(3));
     case "end_all":
       return checker.endAll(now);
     default:
@@ -115,8 +116,8 @@ test("a checker doubts, finds and forgives as Python's does, at every step", asy
 
 test("any cut or changed list is refused, and changes nothing", async () => {
   const bo = await Bo.make();
-  const frames = [bo.seal(), bo.seal(), bo.seal(VIDEO)];
-  const [data] = await bo.signer.take();
+  const frames = [bo.seal(VIDEO), bo.seal(VIDEO), bo.seal(LARGE)];
+  const [data] = await bo.lists();
   assert.ok(data);
   for (let size = 0; size < data.length; size++)
     await refused(() => FrameList.decode(data.slice(0, size)), MalformedError);
@@ -129,15 +130,15 @@ test("any cut or changed list is refused, and changes nothing", async () => {
 test("only the leaf vouches for its media key, and for one an epoch", async () => {
   const bo = await Bo.make();
   const hers = await signer(7, await SigningKey.fromSeed(new Uint8Array(32).fill(66)));
-  hers.add(AUDIO, 0, utf8("hers"), bo.now);
-  for (const data of await hers.take()) await refused(() => bo.hear(data), AuthenticationError);
+  hers.add(0, null, AUDIO, 0, utf8("hers"), bo.now);
+  for (const { data } of await hers.take()) await refused(() => bo.hear(data), AuthenticationError);
   bo.play(bo.seal());
   await bo.passOn();
   const second = await signer(8);
   for (const counter of [0, 1]) {
-    second.add(VIDEO, counter, utf8(""), bo.now);
-    const [data] = await second.take();
-    if (counter === 1 && data) await refused(() => bo.hear(data), AuthenticationError, /another media key/);
+    second.add(0, null, AUDIO, counter, utf8(""), bo.now);
+    const [made] = await second.take();
+    if (counter === 1 && made) await refused(() => bo.hear(made.data), AuthenticationError, /another media key/);
   }
   assert.deepEqual(bo.found, []);
 });
@@ -145,12 +146,12 @@ test("only the leaf vouches for its media key, and for one an epoch", async () =
 test("nobody puts another's key into a list", async () => {
   const bo = await Bo.make();
   bo.seal();
-  const [own] = await bo.signer.take();
+  const [own] = await bo.lists();
   assert.ok(own);
   const real = FrameList.decode(own);
   const hers = await SigningKey.fromSeed(new Uint8Array(32).fill(66));
   for (const key of [real.key, hers.public]) {
-    const forged = new FrameList(2, 0, key, real.certificate, [new Run(AUDIO, 0, digest(utf8("hers")))]);
+    const forged = new FrameList(2, 0, 0, key, real.certificate, [new Run(AUDIO, 0, digest(utf8("hers")))]);
     const data = await forged.signed(bound, hers);
     await refused(() => bo.hear(data), AuthenticationError);
   }
@@ -159,7 +160,7 @@ test("nobody puts another's key into a list", async () => {
 test("a list of another epoch, room or fork is nothing", async () => {
   const bo = await Bo.make();
   bo.seal();
-  const [data] = await bo.signer.take();
+  const [data] = await bo.lists();
   assert.ok(data);
   for (const other of [
     scope(new Uint8Array(16), 4, utf8("authenticator")),
@@ -173,9 +174,9 @@ test("a list of another epoch, room or fork is nothing", async () => {
 test("a list is heard once, also when copies come at once, and in order", async () => {
   const bo = await Bo.make();
   bo.seal();
-  const [first] = await bo.signer.take();
+  const [first] = await bo.lists();
   bo.seal();
-  const [second] = await bo.signer.take();
+  const [second] = await bo.lists();
   assert.ok(first && second);
   const tries = await Promise.allSettled([bo.hear(second), bo.hear(second)]);
   assert.deepEqual(tries.map(({ status }) => status).sort(), ["fulfilled", "rejected"]);
@@ -185,23 +186,25 @@ test("a list is heard once, also when copies come at once, and in order", async 
 test("a frame is named once, and a member has eight streams", async () => {
   const bo = await Bo.make();
   for (let kid = 0; kid < 8; kid++) {
-    bo.signer.add(kid, 0, utf8("first"), bo.now);
+    bo.signer.add(kid % 4, null, kid, 0, utf8("first"), bo.now);
     await bo.passOn();
   }
-  bo.signer.add(8, 0, utf8("a ninth"), bo.now);
+  bo.signer.add(0, null, 8, 0, utf8("a ninth"), bo.now);
   await refused(() => bo.passOn(), MalformedError, /more streams/);
-  bo.signer.add(1, 0, utf8("once more"), bo.now);
+  bo.signer.add(1, null, 1, 0, utf8("once more"), bo.now);
   await refused(() => bo.passOn(), MalformedError, /earlier list/);
+  bo.signer.add(0, null, 1, 1, utf8("of another stream"), bo.now);
+  await refused(() => bo.passOn(), MalformedError, /another stream/);
 });
 
 test("a key that was told signs nothing any more, and anybody makes the same signatures", async () => {
   const bo = await Bo.make();
   bo.seal();
-  const [real] = await bo.signer.take();
+  const [real] = await bo.lists();
   assert.ok(real);
   const heard = FrameList.decode(real);
   const anybody = await SigningKey.fromSeed(bo.signer.secret);
-  const same = new FrameList(2, 0, heard.key, heard.certificate, heard.runs);
+  const same = new FrameList(2, 0, 0, heard.key, heard.certificate, heard.runs);
   assert.deepEqual(await same.signed(bound, anybody), real);
   await bo.hear(real);
   bo.checker.markDisclosed(anybody.public);
@@ -211,11 +214,11 @@ test("a key that was told signs nothing any more, and anybody makes the same sig
 
 test("a frame that is sealed while lists are being signed is in the next list", async () => {
   const made = await signer();
-  made.add(AUDIO, 0, utf8("0"), 1);
+  made.add(0, 1, AUDIO, 0, utf8("0"), 1);
   const [taking] = [made.take()];
-  made.add(AUDIO, 1, utf8("1"), 2);
+  made.add(0, 1, AUDIO, 1, utf8("1"), 2);
   const again = made.take();
-  const lists = [...(await taking), ...(await again)].map((data) => FrameList.decode(data));
+  const lists = [...(await taking), ...(await again)].map(({ data }) => FrameList.decode(data));
   const shown = lists.map(({ number, runs: [run] }) => [number, run?.first, run?.length]);
   assert.deepEqual(shown, [
     [0, 0, 1],
@@ -225,6 +228,6 @@ test("a frame that is sealed while lists are being signed is in the next list", 
   for (const heard of lists) await checker.receive(EPOCH, bound, heard, leafKey.public, 3);
 });
 
-test("a hash has sixteen bytes and covers header and ciphertext", () => {
-  assert.deepEqual(digest(utf8("header and ciphertext")), H(utf8("header and ciphertext")).slice(0, 16));
+test("a hash has twelve bytes and covers header and ciphertext", () => {
+  assert.deepEqual(digest(utf8("header and ciphertext")), H(utf8("header and ciphertext")).slice(0, 12));
 });

@@ -155,6 +155,9 @@ export class Room {
   asleep = false;
   catchingUp = false;
   hasMedia = false;
+  ownSsrc = (_stream: number): number | null => null;
+  /** The streams of the blobs that went to receivers of a stream, and their sizes. */
+  readonly labels: { readonly ssrc: number; readonly size: number }[] = [];
   hostKeys = null;
   serverNonce = null;
   stuckAt: number | null = null;
@@ -319,7 +322,8 @@ export class Room {
     if (message.type === "ping") for (const feature of this.features) feature.serverHeard(this.world.now);
   }
 
-  broadcast(blob: Bytes): void {
+  broadcast(blob: Bytes, _heartbeat = false, ssrc: number | null = null): void {
+    if (ssrc !== null) this.labels.push({ ssrc, size: blob.length });
     this.#passing.push(blob);
   }
 

@@ -5,10 +5,14 @@ import { concat, utf8 } from "../../../../client/web/src/crypto/bytes";
 import { EPOCH_BITS } from "../../../../client/web/src/crypto/media/keys";
 import { INTERVAL } from "../../../../client/web/src/crypto/media/signatures";
 import { encodeHeader } from "../../../../client/web/src/crypto/media/sframe";
-import { LATE, PATIENCE, PUBLISH_AFTER, PUBLISH_EVERY, Signing } from "../../../../client/web/src/session/features/signing";
+import { PUBLISH_AFTER, PUBLISH_EVERY } from "../../../../client/web/src/session/features/oldMediaKeys";
+import { LATE, PATIENCE, Signing } from "../../../../client/web/src/session/features/signing";
 import { Subscriptions } from "../../../../client/web/src/session/features/subscriptions";
 import { Monitor } from "../../../../client/web/src/session/monitor/monitor";
+import { load } from "../../../../client/web/src/session/kernel/load";
 import { type Room, World } from "./rooms";
+
+await load(); // a shell does so once it is in a room
 
 const meeting = (...names: readonly string[]): Promise<World> =>
   World.of(
@@ -17,9 +21,9 @@ const meeting = (...names: readonly string[]): Promise<World> =>
   );
 
 /** A frame of a member, as it seals one. */
-function seal(room: Room, counter: number, now: number): void {
-  const kid = (7 << EPOCH_BITS) | (room.membership.group.epoch % (1 << EPOCH_BITS));
-  room.feature(Signing).frameSealed(0, concat(encodeHeader(kid, counter), utf8("a frame")), now);
+function seal(room: Room, counter: number, now: number, stream = 0): void {
+  const kid = ((7 + stream) << EPOCH_BITS) | (room.membership.group.epoch % (1 << EPOCH_BITS));
+  room.feature(Signing).frameSealed(stream, concat(encodeHeader(kid, counter), utf8("a frame")), now);
 }
 
 test("frames wait until their list is handed over, however long it takes to sign", async () => {
@@ -35,6 +39,25 @@ test("frames wait until their list is handed over, however long it takes to sign
   assert.notEqual(signing.pauseReason(late), null, "the list is not signed yet");
   await ticking;
   assert.equal(signing.pauseReason(late), null);
+});
+
+test("each stream has lists of its own, which go to its receivers", async () => {
+  const world = await meeting("Ada", "Bo");
+  const [ada, bo] = [world.room(0), world.room(1)];
+  ada.ownSsrc = (stream) => [700, 701][stream] ?? null;
+  const began = world.now;
+  for (const stream of [0, 1, 4, 5]) seal(ada, 0, began, stream); // sound, and three layers of the camera
+  await ada.feature(Signing).tick(began + INTERVAL);
+  ada.ownSsrc = (stream) => [700, 801][stream] ?? null;
+  for (let counter = 1; counter < 31; counter++) seal(ada, counter, began + INTERVAL, 0);
+  for (const stream of [1, 3]) seal(ada, 1, began + INTERVAL, stream); // the screen is not announced
+  await ada.feature(Signing).tick(began + 2 * INTERVAL);
+  assert.deepEqual(ada.labels.map(({ ssrc }) => ssrc), [700, 701, 700, 801]);
+  for (const { size } of ada.labels) assert.ok(size >= 512 && size % 64 === 0);
+  const size = ada.labels[2]?.size ?? 0; // of 30 frames
+  assert.ok(size > 512 && size < 1024, "sizes are finer than buckets");
+  await world.run(1);
+  assert.equal(bo.feature(Signing).refused, 0);
 });
 
 test("a media key is published only after all members were heard in a later epoch", async () => {

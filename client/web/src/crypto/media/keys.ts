@@ -280,7 +280,7 @@ export class MediaKeys {
     for (;;) {
       this.#prune(now);
       const held = this.#sending(now);
-      if (held === undefined) throw new MissingKeyError("there are no media keys: none were installed, or they were wiped");
+      if (held === undefined) throw new MissingKeyError("no media keys are installed");
       const { keys, sealers } = held;
       const sealer = sealers.get(stream) ?? new Sealer(keys.key(keys.kid(held.ownLeaf, stream)));
       sealers.set(stream, sealer);
@@ -310,7 +310,7 @@ export class MediaKeys {
     try {
       const [counter, frame] = await opener.open(extra, data, header);
       if (!this.#holds(held) || held.refused.has(leaf))
-        throw new MissingKeyError(`a frame of leaf ${leaf}, whose keys went while it was opened`);
+        throw new MissingKeyError(`leaf ${leaf} went while its frame was opened`);
       return { leaf, stream, epoch: keys.epoch, counter, frame };
     } finally {
       if (opener.unused) openers.delete(header.kid);
@@ -334,13 +334,13 @@ export class MediaKeys {
     if (held === undefined) {
       const ahead = (((bits - this.#newest) % EPOCHS) + EPOCHS) % EPOCHS;
       if (this.#byBits.size > 0 && ahead > 0 && ahead <= FUTURE_EPOCHS)
-        throw new FutureEpochError("the frame is of an epoch that we have not entered yet");
-      throw new MissingKeyError("the frame is of an epoch whose keys are not here");
+        throw new FutureEpochError("a frame of an epoch to come");
+      throw new MissingKeyError("the keys of its epoch are not here");
     }
     const [leaf, stream] = held.keys.leafAndStream(header.kid);
     if (held.refused.has(leaf)) throw new MissingKeyError(`a frame of leaf ${leaf}, which has been removed`);
     if (leaf === held.ownLeaf)
-      throw new AuthenticationError("the frame is under our own key: members don't receive their own frames");
+      throw new AuthenticationError("our own frame, sent back");
     return [held, leaf, stream];
   }
 
@@ -402,7 +402,7 @@ export async function openFrame(keys: MediaKeys, kind: Kind, data: Bytes, now: n
   if (isAudio(opened.stream) !== (kind === "audio"))
     throw new MalformedError(`leaf ${opened.leaf} sends ${kind} as stream ${opened.stream}`);
   if (headerFor(kind, opened.frame) !== header)
-    throw new MalformedError(`leaf ${opened.leaf}'s clear header contradicts the frame behind it`);
+    throw new MalformedError(`leaf ${opened.leaf}'s clear header contradicts the frame`);
   return opened;
 }
 

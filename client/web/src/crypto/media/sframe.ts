@@ -139,7 +139,7 @@ export class FrameKey {
       const how = { name: "AES-GCM", iv: this.nonce(header.counter), additionalData };
       return new Uint8Array(await crypto.subtle.decrypt(how, key, data.subarray(header.size)));
     } catch {
-      throw new AuthenticationError("the frame's tag does not verify");
+      throw new AuthenticationError("the tag does not verify");
     }
   }
 }
@@ -197,7 +197,7 @@ export class ReplayWindow {
     const behind = this.#highest - counter;
     if (behind < 0) return;
     if (behind >= this.size)
-      throw new ReplayError(`a frame ${behind} behind the newest, too old to be told from a replay`);
+      throw new ReplayError(`a frame ${behind} behind the newest is too old`);
     if (this.#seen[counter % this.size] === 1) throw new ReplayError("the frame was received before");
   }
 

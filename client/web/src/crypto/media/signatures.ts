@@ -7,15 +7,16 @@
  * twice a second:
  *
  *     list        = body | sign_media_key("snug 1 signatures" | scope | body)
- *     body        = 1 | leaf 4 | number 4 | media key 32 | certificate 64 | count 1, runs
- *     run         = kid 4 | first counter 4 | n 2, hashes 16 each: H(SFrame ciphertext, header included)[:16]
+ *     body        = 1 | leaf 4 | stream 1 | number 4 | media key 32 | certificate 64 | count 1, runs
+ *     run         = kid 4 | first counter 4 | n 2, hashes 12 each: H(SFrame ciphertext, header included)[:12]
  *     certificate = SignWithLabel by the leaf (RFC 9420 section 5.1.2), label "snug 1 media key",
  *                   over scope | leaf 4 | media key 32
  *     scope       = room number 16 | epoch slot 8 | H(epoch_authenticator) 32
  *
- * Lists are numbered from 0 in each epoch. A sender lists every sealed frame exactly once, in counter order
- * per key id: a frame that a list skips is not the sender's. Some time after the epoch's end, the secret half
- * of the media key is disclosed to all members, and its signatures prove nothing from then on.
+ * A list names frames of one announced stream, in all its layers, so that it can go to the receivers of that stream
+ * alone. The lists of each stream are numbered from 0 in each epoch. A sender lists every sealed frame exactly once,
+ * in counter order per key id: a frame that a list skips is not the sender's. Some time after the epoch's end, the
+ * secret half of the media key is disclosed to all members, and its signatures prove nothing from then on.
  *
  * Frames are played at once, and compared when the list arrives (`FrameVerifier`). After the first doubt about a
  * leaf, its frames are compared before they are played.
@@ -28,17 +29,19 @@ import { H, KEY_SIZE, SIGNATURE_SIZE, type SigningKey } from "../kdf";
 import { FutureEpochError } from "./keys";
 
 export const VERSION = 1;
-/** Bytes of a frame's hash in a list. */
-export const DIGEST_SIZE = 16;
+/** Bytes of a frame's hash in a list: only a second preimage helps a forger (decision 78). */
+export const DIGEST_SIZE = 12;
 export const SCOPE_SIZE = 16 + 8 + 32;
 /** Seconds between two lists of one sender: minimum and maximum. It grows with the membership. */
 export const INTERVAL = 0.5;
 export const INTERVAL_MAX = 1;
 export const MEMBERS_A_SECOND = 50;
-/** Maximum number of frames and of runs in one list (a sender has at most 8 streams). */
+/** Maximum number of frames and of runs in one list. */
 export const FRAMES_MAX = 1024;
 export const RUNS_MAX = 64;
 export const LISTS_MAX = 2 ** 32;
+/** Number of streams that a member may announce. */
+const ANNOUNCED = 4;
 /** Seconds around a reconnect of this client during which lists may have been missed. */
 export const EXCUSED = 2;
 
@@ -53,7 +56,7 @@ export class UnverifiedFrameError extends FutureEpochError {}
 export const interval = (members: number): number =>
   Math.min(INTERVAL_MAX, Math.max(INTERVAL, members / MEMBERS_A_SECOND));
 
-/** Return the hash (16 bytes) of a frame in lists: over SFrame header and ciphertext only. */
+/** Return the hash (12 bytes) of a frame in lists: over SFrame header and ciphertext only. */
 export const digest = (frame: Bytes): Bytes => H(frame).slice(0, DIGEST_SIZE);
 
 /** Return the value (56 bytes) that binds certificates and lists to one epoch of one room. */
@@ -66,7 +69,7 @@ export const certified = (bound: Bytes, leaf: number, key: Bytes): Bytes =>
 
 // -- the list --------------------------------------------------------------------------------------------
 
-/** Frames of one key id with consecutive counters; `digests` are 16 bytes each. */
+/** Frames of one key id with consecutive counters; `digests` are 12 bytes each. */
 export class Run {
   constructor(readonly kid: number, readonly first: number, readonly digests: Bytes) {}
 
@@ -86,10 +89,15 @@ export class Run {
   }
 }
 
-/** One sender's list in decoded form. It is unverified until `FrameVerifier.receive` accepts it. */
+/**
+ * One sender's list in decoded form. It is unverified until `FrameVerifier.receive` accepts it.
+ *
+ * `stream`: the announced stream whose frames it names.
+ */
 export class FrameList {
   constructor(
     readonly leaf: number,
+    readonly stream: number,
     readonly number: number,
     readonly key: Bytes,
     readonly certificate: Bytes,
@@ -102,6 +110,7 @@ export class FrameList {
     return concat(
       uint(VERSION, 1),
       uint(this.leaf, 4),
+      uint(this.stream, 1),
       uint(this.number, 4),
       this.key,
       this.certificate,
@@ -116,12 +125,16 @@ export class FrameList {
     return concat(body, await key.sign(concat(LIST_LABEL, bound, body)));
   }
 
-  /** Decode a list. MalformedError on wrong order, empty runs, or more frames or runs than allowed. */
+  /**
+   * Decode a list. MalformedError on an unknown stream, wrong order, empty runs, or more frames or runs than allowed.
+   */
   static decode(data: Bytes): FrameList {
     const reader = new Reader(data);
     const version = reader.uint(1);
-    if (version !== VERSION) throw new MalformedError(`media signatures of version ${version}`);
     const leaf = reader.uint(4);
+    const stream = reader.uint(1);
+    if (version !== VERSION || stream >= ANNOUNCED)
+      throw new MalformedError(`version ${version}, stream ${stream}`);
     const number = reader.uint(4);
     const key = reader.take(KEY_SIZE);
     const certificate = reader.take(SIGNATURE_SIZE);
@@ -137,15 +150,28 @@ export class FrameList {
       const after =
         before === undefined || kid > before.kid || (kid === before.kid && first > before.last + 1);
       if (count === 0 || !after || run.last >= 2 ** 32)
-        throw new MalformedError("the frames of the list are not in order");
+        throw new MalformedError("frames out of order");
       runs.push(run);
     }
     if (runs.length === 0 || runs.length > RUNS_MAX || total > FRAMES_MAX)
       throw new MalformedError(`a list of ${runs.length} runs and ${total} frames`);
     const signature = reader.take(SIGNATURE_SIZE);
     reader.end();
-    return new FrameList(leaf, number, key, certificate, runs, signature);
+    return new FrameList(leaf, stream, number, key, certificate, runs, signature);
   }
+}
+
+/** The encoding of a list, and the SSRC under which the stream that it names is announced, if it is. */
+export interface SignedList {
+  readonly ssrc: number | null;
+  readonly data: Bytes;
+}
+
+/** Frames of one stream, sent under one SSRC, that are in no list yet. */
+interface Pending {
+  readonly stream: number;
+  readonly ssrc: number | null;
+  readonly frames: Map<number, Map<number, Bytes>>; // key id -> counter -> hash
 }
 
 /**
@@ -159,8 +185,8 @@ export class Signer {
   readonly #scope: Bytes;
   readonly #key: SigningKey;
   readonly #certificate: Bytes;
-  readonly #pending = new Map<number, Map<number, Bytes>>(); // key id -> counter -> hash
-  #next = 0;
+  #pending: Pending[] = [];
+  readonly #next = new Map<number, number>(); // stream -> number of its next list
   /** Time at which the oldest pending frame was sealed; null if none is pending. */
   oldest: number | null = null;
 
@@ -177,7 +203,7 @@ export class Signer {
 
   /** Whether this key has signed a list. */
   get used(): boolean {
-    return this.#next > 0;
+    return this.#next.size > 0;
   }
 
   /** The key's secret half (32 bytes), for disclosure long after the end of its epoch. */
@@ -185,10 +211,17 @@ export class Signer {
     return this.#key.seed;
   }
 
-  /** Add a sealed frame (header and ciphertext) to the pending frames. */
-  add(kid: number, counter: number, frame: Bytes, now: number): void {
-    const frames = this.#pending.get(kid) ?? new Map<number, Bytes>();
-    this.#pending.set(kid, frames.set(counter, digest(frame)));
+  /**
+   * Add a sealed frame (header and ciphertext) of an announced stream to the pending frames.
+   *
+   * `ssrc`: the SSRC under which the stream is announced now, null if it is not. A list names frames of one SSRC, so
+   * that frames from before a change of SSRC reach those who received them.
+   */
+  add(stream: number, ssrc: number | null, kid: number, counter: number, frame: Bytes, now: number): void {
+    let pending = this.#pending.find((each) => each.stream === stream && each.ssrc === ssrc);
+    if (pending === undefined) this.#pending.push((pending = { stream, ssrc, frames: new Map() }));
+    const frames = pending.frames.get(kid) ?? new Map<number, Bytes>();
+    pending.frames.set(kid, frames.set(counter, digest(frame)));
     this.oldest ??= now;
   }
 
@@ -196,30 +229,38 @@ export class Signer {
    * Return signed lists of all pending frames, and clear them. Frames added during signing stay pending for
    * the next call.
    */
-  async take(): Promise<Bytes[]> {
-    const runs: Run[] = [];
-    for (const [kid, frames] of [...this.#pending].sort(([one], [other]) => one - other)) {
-      let start = 0;
-      let held: Bytes[] = [];
-      for (const [counter, hash] of [...frames].sort(([one], [other]) => one - other)) {
-        if (held.length > 0 && (counter !== start + held.length || held.length === FRAMES_MAX)) {
-          runs.push(new Run(kid, start, concat(...held)));
-          held = [];
-        }
-        if (held.length === 0) start = counter;
-        held.push(hash);
-      }
-      runs.push(new Run(kid, start, concat(...held)));
-    }
-    this.#pending.clear();
+  async take(): Promise<SignedList[]> {
+    const pending = this.#pending;
+    this.#pending = [];
     this.oldest = null;
-    const lists = portions(runs).map((portion) => {
-      if (this.#next >= LISTS_MAX)
-        throw new StateError("this media key has signed all the lists that it may");
-      return new FrameList(this.#leaf, this.#next++, this.#key.public, this.#certificate, portion);
-    });
-    return Promise.all(lists.map((made) => made.signed(this.#scope, this.#key)));
+    const lists = pending.flatMap(({ stream, ssrc, frames }) =>
+      portions(runsOf(frames)).map((portion) => {
+        const number = this.#next.get(stream) ?? 0;
+        if (number >= LISTS_MAX) throw new StateError("no more lists");
+        this.#next.set(stream, number + 1);
+        return { ssrc, made: new FrameList(this.#leaf, stream, number, this.#key.public, this.#certificate, portion) };
+      }),
+    );
+    return Promise.all(lists.map(async ({ ssrc, made }) => ({ ssrc, data: await made.signed(this.#scope, this.#key) })));
   }
+}
+
+function runsOf(pending: ReadonlyMap<number, ReadonlyMap<number, Bytes>>): Run[] {
+  const runs: Run[] = [];
+  for (const [kid, frames] of [...pending].sort(([one], [other]) => one - other)) {
+    let start = 0;
+    let held: Bytes[] = [];
+    for (const [counter, hash] of [...frames].sort(([one], [other]) => one - other)) {
+      if (held.length > 0 && (counter !== start + held.length || held.length === FRAMES_MAX)) {
+        runs.push(new Run(kid, start, concat(...held)));
+        held = [];
+      }
+      if (held.length === 0) start = counter;
+      held.push(hash);
+    }
+    runs.push(new Run(kid, start, concat(...held)));
+  }
+  return runs;
 }
 
 function portions(runs: readonly Run[]): Run[][] {
@@ -227,10 +268,8 @@ function portions(runs: readonly Run[]): Run[][] {
   let portion: Run[] = [];
   let total = 0;
   for (const run of runs) {
-    // a list must not hold adjacent runs of one key id (split because of their length)
-    const last = portion.at(-1);
-    const joined = last !== undefined && last.kid === run.kid && last.last + 1 === run.first;
-    if (last === undefined || total + run.length > FRAMES_MAX || portion.length === RUNS_MAX || joined) {
+    // a run that was split because of its length fills a list: two adjacent ones are never in one
+    if (done.length === 0 || total + run.length > FRAMES_MAX || portion.length === RUNS_MAX) {
       portion = [];
       done.push(portion);
       total = 0;

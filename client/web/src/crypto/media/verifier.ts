@@ -59,7 +59,7 @@ export type Finding = "forged" | "unverified" | "verified";
 /** late: the list that would name the frame has been discarded. */
 type Verdict = "listed" | "unlisted" | "forged" | "late";
 
-/** The listed frames of one key id. */
+/** The listed frames of one key id, a layer of `stream`. */
 class Heard {
   readonly #runs: { readonly at: number; readonly number: number; readonly run: Run }[] = [];
   /** All frames that the sender sealed with counters from `#knownFrom` to `covered` are known. */
@@ -70,7 +70,7 @@ class Heard {
   /** Lists were lost: the next run need not follow `covered` directly. */
   torn: boolean;
 
-  constructor(torn: boolean) {
+  constructor(readonly stream: number, torn: boolean) {
     this.torn = torn;
   }
 
@@ -105,42 +105,53 @@ class Heard {
   }
 }
 
+/** The lists of one announced stream: the number of the last one, and whether all before it came. */
+interface Sequence {
+  number: number;
+  whole: boolean;
+}
+
 /** One leaf's lists in one epoch. */
 class Epoch {
   key: Bytes | null = null;
-  number = -1;
-  /** No list since number 0 was lost. */
-  whole = true;
   disclosed = false;
-  readonly streams = new Map<number, Heard>();
+  readonly #sequences = new Map<number, Sequence>(); // by announced stream
+  readonly heard = new Map<number, Heard>(); // by key id
 
-  /** Throw MalformedError if a list names frames again, or more key ids than a leaf has. */
-  inOrder(received: FrameList): void {
-    const firsts = new Map<number, number>();
-    for (const { kid, first } of received.runs) if (!firsts.has(kid)) firsts.set(kid, first);
-    if (new Set([...this.streams.keys(), ...firsts.keys()]).size > STREAMS)
-      throw new MalformedError("the list names more streams than one member has");
-    for (const [kid, first] of firsts)
-      if (first <= (this.streams.get(kid)?.covered ?? -1))
-        throw new MalformedError("an earlier list has named these frames");
+  sequence(stream: number): Sequence {
+    return this.#sequences.get(stream) ?? { number: -1, whole: true };
+  }
+
+  /** Throw MalformedError if a list names frames again, another stream's, or more key ids than a leaf has. */
+  inOrder({ stream, runs }: FrameList): void {
+    if (new Set([...this.heard.keys(), ...runs.map(({ kid }) => kid)]).size > STREAMS)
+      throw new MalformedError("more streams than a member has");
+    for (const { kid, first } of runs) {
+      const heard = this.heard.get(kid);
+      if (heard !== undefined && (heard.stream !== stream || first <= heard.covered))
+        throw new MalformedError("frames of an earlier list or of another stream");
+    }
   }
 
   take(received: FrameList, now: number): void {
     this.key = received.key;
-    if (received.number !== this.number + 1) {
-      this.whole = false;
-      for (const stream of this.streams.values()) stream.torn = true;
+    const { stream, number } = received;
+    const sequence = this.sequence(stream);
+    this.#sequences.set(stream, sequence);
+    if (number !== sequence.number + 1) {
+      sequence.whole = false;
+      for (const heard of this.heard.values()) heard.torn ||= heard.stream === stream;
     }
-    this.number = received.number;
+    sequence.number = number;
     for (const run of received.runs) {
-      const stream = this.streams.get(run.kid) ?? new Heard(!this.whole);
-      this.streams.set(run.kid, stream);
-      stream.extend(run, received.number, now);
+      const heard = this.heard.get(run.kid) ?? new Heard(stream, !sequence.whole);
+      this.heard.set(run.kid, heard);
+      heard.extend(run, number, now);
     }
   }
 }
 
-/** A frame that was played and that no list has named yet. */
+/** A frame that no list has named yet: it was played, or it is held until its list comes. */
 interface Unlisted {
   readonly epoch: number;
   readonly kid: number;
@@ -150,6 +161,7 @@ interface Unlisted {
   at: number;
   readonly cost: number;
   readonly openedAt: number;
+  readonly held?: boolean;
 }
 
 /**
@@ -167,8 +179,8 @@ export class FrameVerifier {
   #played = 0;
   #step = 0;
   #frameAt = -Infinity;
-  /** When a frame was far ahead of the lists for the first time since the last list. */
-  #aheadSince: number | null = null;
+  /** When a frame of a key id was far ahead of the lists, for the first time since the last list. */
+  #ahead: { readonly epoch: number; readonly kid: number; readonly at: number }[] = [];
   #excusedUntil = -Infinity;
   readonly #excused: { readonly at: number; readonly seconds: number }[] = []; // of ended epochs
   #goodSince = -Infinity;
@@ -192,15 +204,21 @@ export class FrameVerifier {
     // Count time here, not in `opened`: otherwise one frame far ahead, after which no frame opens, would stay
     // unnoticed.
     this.#play(now);
-    const verdict = this.#judge(epoch, kid, counter, digest(frame));
+    const hash = digest(frame);
+    const verdict = this.#judge(epoch, kid, counter, hash);
     refuse(verdict);
     if (verdict !== "unlisted") return;
-    if (this.doubt !== null) throw new UnverifiedFrameError("the sender has not signed this frame yet");
-    const covered = this.#epochs.get(epoch)?.streams.get(kid)?.covered ?? -1;
+    if (this.doubt !== null) {
+      // A frame that waits for too long delays the end of a doubt.
+      if (this.#unlisted.size >= UNLISTED_MAX) this.#goodSince = now;
+      else this.#note({ epoch, kid, counter, hash, at: Infinity, cost: 0, openedAt: now, held: true });
+      throw new UnverifiedFrameError("the sender has not signed it yet");
+    }
+    const covered = this.#epochs.get(epoch)?.heard.get(kid)?.covered ?? -1;
     if (counter - covered > AHEAD_MAX) {
-      this.#aheadSince ??= now;
+      if (!this.#ahead.some((each) => each.epoch === epoch && each.kid === kid)) this.#ahead.push({ epoch, kid, at: now });
       if (this.#tooMany(epoch, kid)) this.#fall("unverified", now);
-      throw new UnverifiedFrameError("the frame is far ahead of all frames that its sender has signed");
+      throw new UnverifiedFrameError("far ahead of the signed frames");
     }
   }
 
@@ -221,14 +239,18 @@ export class FrameVerifier {
     }
     if (verdict === "forged") this.#fall("forged", now);
     refuse(verdict);
-    if (this.doubt !== null) throw new AuthenticationError("a frame whose sender fell into doubt meanwhile");
+    if (this.doubt !== null) throw new AuthenticationError("its sender is in doubt");
     if (this.#tooMany(epoch, kid)) {
       this.#fall("unverified", now); // far more than two seconds of any stream
       return;
     }
     const at = now < this.#excusedUntil ? Infinity : this.#played;
-    const frameOf = { epoch, kid, counter, hash, at, cost: this.#step, openedAt: now };
-    this.#unlisted.set(`${epoch} ${kid} ${counter}`, frameOf);
+    this.#note({ epoch, kid, counter, hash, at, cost: this.#step, openedAt: now });
+  }
+
+  #note(frame: Unlisted): void {
+    const key = `${frame.epoch} ${frame.kid} ${frame.counter}`;
+    if (!this.#unlisted.has(key)) this.#unlisted.set(key, frame);
   }
 
   #tooMany(epoch: number, kid: number): boolean {
@@ -238,17 +260,18 @@ export class FrameVerifier {
   }
 
   /**
-   * Return the number of the list that names a frame, or of the next list if the frame is newer.
+   * Return the number of the list that names a frame of that announced stream.
    *
-   * null if lists that may have named it were lost.
+   * If no list names it yet: the number of the stream's next list. null if lists that may have named it were lost.
    */
-  listedIn(epoch: number, kid: number, counter: number): number | null {
+  listedIn(epoch: number, stream: number, kid: number, counter: number): number | null {
     const held = this.#epochs.get(epoch);
     if (held === undefined) return 0;
-    const stream = held.streams.get(kid);
-    if (stream === undefined) return held.whole ? held.number + 1 : null;
-    if (counter > stream.covered) return stream.torn ? null : held.number + 1;
-    return stream.numberOf(counter);
+    const { number, whole } = held.sequence(stream);
+    const heard = held.heard.get(kid);
+    if (heard === undefined) return whole ? number + 1 : null;
+    if (counter > heard.covered) return heard.torn ? null : number + 1;
+    return heard.numberOf(counter);
   }
 
   /**
@@ -275,13 +298,15 @@ export class FrameVerifier {
       if (!(error instanceof ValidationError)) throw error;
       return true;
     }
-    const ahead = this.#aheadSince !== null && now - this.#aheadSince > MEDIA_SIGNATURE_TIME;
+    const ahead = this.#ahead.some(({ at }) => now - at > MEDIA_SIGNATURE_TIME);
     return ahead || this.excused(now) > EXCUSED_MAX;
   }
 
   /** End a doubt that has not been reported, if the lists that were missing have come. */
   #relieve(now: number): void {
-    if (this.#lateSince === null || this.#unlisted.size >= UNLISTED_KID_MAX || this.#owes(now)) return;
+    const played = this.#frames(({ held }) => !held);
+    if (this.#lateSince === null || played.length >= UNLISTED_KID_MAX || this.#owes(now)) return;
+    this.#remove(({ held }) => held === true);
     this.doubt = this.#lateSince = null;
   }
 
@@ -317,9 +342,9 @@ export class FrameVerifier {
   /**
    * Process a list in this leaf's name, of a current epoch. `leafKey`: the leaf's signature key.
    *
-   * ReplayError if this list or a later one was processed before; AuthenticationError if the leaf has not
-   * certified the key, the key has not signed the list, or the key is disclosed; MalformedError if it names
-   * more key ids than a leaf has, or a frame again. An error changes no state.
+   * ReplayError if this list or a later one of its stream was processed before; AuthenticationError if the leaf has
+   * not certified the key, the key has not signed the list, or the key is disclosed; MalformedError if it names more
+   * key ids than a leaf has, another stream's, or a frame again. An error changes no state.
    */
   async receive(epoch: number, bound: Bytes, received: FrameList, leafKey: Bytes, now: number): Promise<void> {
     const before = this.#acceptable(epoch, received);
@@ -333,16 +358,20 @@ export class FrameVerifier {
     held.inOrder(received);
     held.take(received, now);
     this.#epochs.set(epoch, held);
-    this.#aheadSince = null;
+    // a key id that no list has named yet may be of this stream
+    this.#ahead = this.#ahead.filter(
+      (each) => each.epoch === epoch && (held.heard.get(each.kid) ?? received).stream !== received.stream,
+    );
     this.#compare(epoch, now);
   }
 
   #acceptable(epoch: number, received: FrameList): Epoch {
     const held = this.#epochs.get(epoch) ?? new Epoch();
-    if (received.number <= held.number) throw new ReplayError("this list of frames was received before");
-    if (held.disclosed) throw new AuthenticationError("the list is under a key that is no longer secret");
+    if (received.number <= held.sequence(received.stream).number)
+      throw new ReplayError("an earlier list");
+    if (held.disclosed) throw new AuthenticationError("its key is no longer secret");
     if (held.key !== null && !same(held.key, received.key))
-      throw new AuthenticationError("the list is under another media key than this leaf's");
+      throw new AuthenticationError("another media key than the leaf's");
     return held;
   }
 
@@ -366,7 +395,7 @@ export class FrameVerifier {
 
   /** End all current epochs after this client has joined anew; the record of the leaf stays. */
   endAll(now: number): void {
-    this.#aheadSince = null;
+    this.#ahead = [];
     const epochs = [...this.#epochs.keys(), ...this.#frames(() => true).map(({ epoch }) => epoch)];
     for (const epoch of new Set(epochs)) this.endEpoch(epoch, now);
   }
@@ -384,15 +413,19 @@ export class FrameVerifier {
   }
 
   #judge(epoch: number, kid: number, counter: number, hash: Bytes): Verdict {
-    return this.#epochs.get(epoch)?.streams.get(kid)?.judge(counter, hash) ?? "unlisted";
+    return this.#epochs.get(epoch)?.heard.get(kid)?.judge(counter, hash) ?? "unlisted";
   }
 
-  /** Compare the frames played so far with the list that has just arrived. */
+  /**
+   * Compare the frames played so far with the list that has just arrived.
+   *
+   * A frame that was held and is not the leaf's may be anybody's: it is refused, and accuses nobody.
+   */
   #compare(epoch: number, now: number): void {
     for (const each of this.#frames((frame) => frame.epoch === epoch)) {
       const verdict = this.#judge(epoch, each.kid, each.counter, each.hash);
       if (verdict === "listed" || verdict === "forged") this.#remove((frame) => frame === each);
-      if (verdict === "forged") this.#fall("forged", now);
+      if (verdict === "forged" && !each.held) this.#fall("forged", now);
     }
     this.#relieve(now);
   }
@@ -417,6 +450,8 @@ export class FrameVerifier {
     if (this.doubt !== "unverified" || this.#lateSince !== null) return;
     if (now - this.#verifiedAt > MEDIA_SIGNATURE_TIME) this.#goodSince = now;
     this.#verifiedAt = now;
+    // A server could send the lists of one stream and withhold those of another.
+    if (this.#remove(({ held, openedAt }) => held === true && now - openedAt > GRACE).length > 0) this.#goodSince = now;
     if (now - this.#goodSince >= RECOVERY) {
       this.doubt = null;
       this.#unlisted.clear();
@@ -431,5 +466,5 @@ const cost = (frames: readonly Unlisted[]): number => frames.reduce((sum, each) 
 
 function refuse(verdict: Verdict): void {
   snug22({ forged: verdict === "forged", unlisted: 0 });
-  if (verdict === "late") throw new AuthenticationError("the frame comes too late to be compared");
+  if (verdict === "late") throw new AuthenticationError("too late to be compared");
 }

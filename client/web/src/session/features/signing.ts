@@ -10,22 +10,24 @@
 import type { Bytes } from "../../crypto/bytes";
 import { MissingKeyError, ReplayError, SnugCryptoError } from "../../crypto/errors";
 import { SigningKey } from "../../crypto/kdf";
-import { ADD_SWITCH, EPOCH_BITS } from "../../crypto/media/keys";
+import { ADD_SWITCH, baseStream, EPOCH_BITS } from "../../crypto/media/keys";
 import { certified, EXCUSED, FrameList, interval, MEDIA_KEY_LABEL, Signer, scope, UnverifiedFrameError } from "../../crypto/media/signatures";
 import { FrameVerifier, type Finding } from "../../crypto/media/verifier";
 import { decodeHeader } from "../../crypto/media/sframe";
 import * as envelope from "../../crypto/agreed/envelope";
 import type { ApplicationMessage } from "../../mls";
-import { BUCKETS } from "../../wire/limits";
+import { BUCKETS, LIST_BLOB_MAX, LIST_BLOB_MIN, LIST_STEP } from "../../wire/limits";
 import { type Sentence, sentence } from "../../words/sentence";
 import { EarlyBlobs } from "../kernel/early";
 import { Feature } from "../kernel/feature";
 import { type AnyContent, SECRETS_MAX } from "../catalogue/content";
 import { exported } from "../kernel/membership";
 import type { Change } from "../kernel/verdict";
-import type { Room } from "../kernel/ports";
 import { Monitor } from "../monitor/monitor";
+import { loadedLater } from "../kernel/load";
+import type { Room } from "../kernel/ports";
 import * as sentences from "../catalogue/sentences";
+import type { OldMediaKeys } from "./oldMediaKeys";
 
 /**
  * Seconds beyond the interval of lists for which frames may wait to be signed; then sealing stops. Receivers allow 2
@@ -39,30 +41,18 @@ export const RESEND = 5;
  * key is published long after that.
  */
 export const LATE = 10;
-/**
- * Seconds after all members were heard in a later epoch until an epoch's media key is published, and between two such
- * messages. Members accept lists of an epoch until LATE after they have left it.
- */
-export const PUBLISH_AFTER = 60;
-export const PUBLISH_EVERY = 60;
 /** Keys that wait to be published, because a member may still be in their epoch. The oldest are dropped. */
 const OLD_KEYS_MAX = 1024;
-const SENT_MAX = 32;
+const SENT_MAX = 64;
 /**
- * Blobs that are kept for an epoch that we have not reached yet, their bytes in all, and the largest blob that a list
- * needs. They are kept for LATE.
+ * Blobs that are kept for LATE for an epoch that we have not reached yet, and their bytes in all: the lists of a
+ * hundred members for two seconds.
  */
-export const EARLY_MAX = 64;
+export const EARLY_MAX = 256;
 export const EARLY_BYTES = 512 * 1024;
-const LIST_BLOB_MAX = 32_768;
-
-/** A frame that was sealed before its epoch had a signing key. */
-interface Waiting {
-  readonly kid: number;
-  readonly counter: number;
-  readonly frame: Bytes;
-  readonly at: number;
-}
+/** Sizes of the blobs of lists: the server has counted the frames that they name. */
+const LIST_SIZES: number[] = [];
+for (let size = LIST_BLOB_MIN; size <= LIST_BLOB_MAX; size += LIST_STEP) LIST_SIZES.push(size);
 
 /** An epoch in which frames are sealed or opened. */
 interface Epoch {
@@ -71,20 +61,13 @@ interface Epoch {
   readonly key: Bytes;
   readonly scope: Bytes;
   signer: Signer | null;
-  waiting: Waiting[];
+  /** Frames that were sealed before the epoch had a signing key. */
+  waiting: Parameters<Signer["add"]>[];
   /** When its last lists count: its senders have stopped before. */
   overAt: number;
 }
 
-/** The secret half of the media key of an epoch that is over here. */
-interface OldKey {
-  readonly epoch: number;
-  readonly secret: Bytes;
-  /** null while a member may still be in that epoch. */
-  publishAt: number | null;
-}
-
-const oldestOf = (epoch: Epoch): number | null => epoch.signer?.oldest ?? epoch.waiting[0]?.at ?? null;
+const oldestOf = (epoch: Epoch): number | null => epoch.signer?.oldest ?? epoch.waiting[0]?.[5] ?? null;
 
 const bitsOf = (number: number): number => number % 2 ** EPOCH_BITS;
 
@@ -99,11 +82,10 @@ export class Signing extends Feature {
   #excusedUntil = -Infinity;
   #lostAt: number | null = null;
   readonly #early = new EarlyBlobs({ most: EARLY_MAX, size: EARLY_BYTES, seconds: LATE });
-  readonly #sent: { readonly at: number; readonly blob: Bytes }[] = [];
-  #oldKeys: OldKey[] = [];
+  readonly #sent: { readonly at: number; readonly blob: Bytes; readonly ssrc: number | null }[] = [];
+  #old: OldMediaKeys = { keys: [], publishAt: -Infinity };
   /** When the oldest frame was sealed whose list is being signed; null: no list is. */
   #signing: number | null = null;
-  #publishAt = -Infinity;
   #now = -Infinity;
   #members = 0;
 
@@ -115,7 +97,7 @@ export class Signing extends Feature {
   /** Signatures from before a rejoin must prove nothing later either. */
   override carryOver(old: Room): void {
     const before = old.feature(Signing);
-    this.#oldKeys = before.#oldKeys;
+    this.#old.keys = before.#old.keys;
     for (const epoch of before.#epochs.values()) this.#retire(epoch);
     // Doubt about members stays. Otherwise an attacker that can force our rejoin could again speak in their names.
     for (const [leaf, checker] of before.#checkers)
@@ -137,7 +119,8 @@ export class Signing extends Feature {
     this.#connected = true;
     this.#excuse(now + EXCUSED);
     if (this.#lostAt !== null)
-      for (const { at, blob } of this.#sent) if (at > this.#lostAt - RESEND) this.room.broadcast(blob);
+      for (const { at, blob, ssrc } of this.#sent)
+        if (at > this.#lostAt - RESEND) this.room.broadcast(blob, false, ssrc);
     this.#lostAt = null;
     await this.#sign(now, true);
   }
@@ -157,7 +140,10 @@ export class Signing extends Feature {
     for (const epoch of [...this.#epochs.values()]) if (epoch.overAt <= now) this.#end(epoch, now);
     if (this.room.isSynced(now)) {
       await this.#sign(now, false);
-      await this.#publish(now);
+      const monitor = this.room.feature(Monitor);
+      const take = this.#old.keys.length > 0 ? loadedLater()?.takeOldMediaKeys : undefined;
+      const secrets = take?.(this.#old, monitor.oldestEpoch(), SECRETS_MAX, now) ?? [];
+      if (secrets.length > 0) await this.room.relay({ type: "media_secret", secrets });
     }
     if (this.#connected) for (const checker of this.#checkers.values()) checker.tick(now);
     this.#tellFindings();
@@ -216,8 +202,8 @@ export class Signing extends Feature {
 
   #retire(epoch: Epoch): void {
     if (!epoch.signer?.used) return;
-    this.#oldKeys.push({ epoch: epoch.number, secret: epoch.signer.secret, publishAt: null });
-    if (this.#oldKeys.length > OLD_KEYS_MAX) this.#oldKeys.shift();
+    this.#old.keys.push({ epoch: epoch.number, secret: epoch.signer.secret, publishAt: null });
+    if (this.#old.keys.length > OLD_KEYS_MAX) this.#old.keys.shift();
   }
 
   #epochOf(kid: number): Epoch | undefined {
@@ -237,13 +223,15 @@ export class Signing extends Feature {
     return now - oldest > interval(this.#members) + PATIENCE ? sentence("signing.out_of_step") : null;
   }
 
-  override frameSealed(_stream: number, frame: Bytes, now: number): void {
+  override frameSealed(sealed: number, frame: Bytes, now: number): void {
     const { kid, counter } = decodeHeader(frame);
     const epoch = this.#epochOf(kid);
     if (epoch === undefined) return; // sealed with keys that nobody has any more
+    const [stream] = baseStream(sealed);
+    const ssrc = this.room.ownSsrc(stream);
     // A copy: the frame's bytes belong to the browser once the frame is handed over.
-    if (epoch.signer === null) epoch.waiting.push({ kid, counter, frame: frame.slice(), at: now });
-    else epoch.signer.add(kid, counter, frame, now);
+    if (epoch.signer === null) epoch.waiting.push([stream, ssrc, kid, counter, frame.slice(), now]);
+    else epoch.signer.add(stream, ssrc, kid, counter, frame, now);
   }
 
   async #makeSigner(epoch: Epoch): Promise<Signer> {
@@ -253,7 +241,7 @@ export class Signing extends Feature {
     const signer = new Signer(leaf, epoch.scope, key, certificate);
     // Nothing below awaits: a frame sealed meanwhile is in `waiting`, or the signer has it.
     epoch.signer = signer;
-    for (const { kid, counter, frame, at } of epoch.waiting) signer.add(kid, counter, frame, at);
+    for (const frame of epoch.waiting) signer.add(...frame);
     epoch.waiting = [];
     return signer;
   }
@@ -266,58 +254,30 @@ export class Signing extends Feature {
       if (!allOfIt && epoch === waiting.at(-1) && now - oldest < interval(this.#members)) continue;
       this.#signing = oldest;
       try {
-        for (const blob of await this.#lists(epoch)) this.#pass(blob, now);
+        const signer = epoch.signer ?? (await this.#makeSigner(epoch));
+        for (const { data, ssrc } of await signer.take()) {
+          const sizes = ssrc === null ? BUCKETS : LIST_SIZES;
+          const { membership: { room }, rng } = this.room;
+          const blob = await envelope.seal(epoch.key, "signatures", room, epoch.slot, data, sizes, rng);
+          this.#sent.push({ at: now, blob, ssrc });
+          if (this.#sent.length > SENT_MAX) this.#sent.shift();
+          this.room.broadcast(blob, false, ssrc);
+        }
       } finally {
         this.#signing = null;
       }
     }
   }
 
-  /** Return the signed and sealed lists of all frames that wait in that epoch. */
-  async #lists(epoch: Epoch): Promise<Bytes[]> {
-    const signer = epoch.signer ?? (await this.#makeSigner(epoch));
-    const { key, slot } = epoch;
-    const signed = await signer.take();
-    return Promise.all(
-      signed.map((list) =>
-        envelope.seal(key, "signatures", this.room.membership.room, slot, list, BUCKETS, this.room.rng),
-      ),
-    );
-  }
-
-  #pass(blob: Bytes, now: number): void {
-    this.#sent.push({ at: now, blob });
-    if (this.#sent.length > SENT_MAX) this.#sent.shift();
-    this.room.broadcast(blob);
-  }
-
-  /**
-   * Publish the secret halves of old keys, so that holders of our signatures could have forged them.
-   *
-   * A member from whom the server withholds a commit still believes the lists of the epoch before it. So a key is
-   * published only when all members have signed that they are in a later epoch.
-   */
-  async #publish(now: number): Promise<void> {
-    if (this.#oldKeys.length === 0) return;
-    const oldest = this.room.feature(Monitor).oldestEpoch();
-    for (const key of this.#oldKeys) if (key.epoch < oldest) key.publishAt ??= now + PUBLISH_AFTER;
-    const ready = this.#oldKeys.filter(({ publishAt }) => publishAt !== null && publishAt <= now);
-    const due = ready.slice(0, SECRETS_MAX);
-    if (due.length === 0 || now < this.#publishAt) return;
-    this.#publishAt = now + PUBLISH_EVERY;
-    this.#oldKeys = this.#oldKeys.filter((each) => !due.includes(each));
-    await this.room.relay({ type: "media_secret", secrets: due.map(({ secret }) => secret) });
-  }
-
   // -- the others' frames ----------------------------------------------------------------------------------
 
   override checkFrame(_ssrc: number, leaf: number, _stream: number, frame: Bytes, now: number): void {
     // Nothing is counted now: frames that the server forwards meanwhile wait for the connection.
-    if (!this.#connected) throw new UnverifiedFrameError("a frame that came while no list can come");
+    if (!this.#connected) throw new UnverifiedFrameError("no list can come now");
     const { kid, counter } = decodeHeader(frame);
     const epoch = this.#epochOf(kid);
     if (epoch === undefined)
-      throw new MissingKeyError("a frame of an epoch that no list could name any more");
+      throw new MissingKeyError("no list can name the frame any more");
     if (leaf !== this.room.membership.ownLeaf) this.#checker(leaf).opening(epoch.number, kid, counter, frame, now);
   }
 
@@ -328,10 +288,11 @@ export class Signing extends Feature {
   }
 
   /** Return the epoch's number for an opened frame, and the result of `FrameVerifier.listedIn`. */
-  listedIn(leaf: number, frame: Bytes): readonly [epoch: number, list: number | null] {
+  listedIn(leaf: number, stream: number, frame: Bytes): readonly [epoch: number, list: number | null] {
     const { kid, counter } = decodeHeader(frame);
     const epoch = this.#epochOf(kid);
-    return epoch === undefined ? [-1, null] : [epoch.number, this.#checker(leaf).listedIn(epoch.number, kid, counter)];
+    if (epoch === undefined) return [-1, null];
+    return [epoch.number, this.#checker(leaf).listedIn(epoch.number, baseStream(stream)[0], kid, counter)];
   }
 
   override async broadcastReceived(blob: Bytes, now: number): Promise<boolean> {
@@ -358,7 +319,7 @@ export class Signing extends Feature {
       const heard = FrameList.decode(payload);
       const leafKey = m.signatureKey(heard.leaf);
       if (leafKey === null || heard.leaf === m.ownLeaf)
-        throw new MissingKeyError(`a list in the name of leaf ${heard.leaf}`);
+        throw new MissingKeyError(`no list of leaf ${heard.leaf}`);
       await this.#checker(heard.leaf).receive(epoch.number, epoch.scope, heard, leafKey, now);
     } catch (error) {
       if (error instanceof ReplayError) return; // lists are broadcast again after a lost connection

@@ -42,7 +42,7 @@ export class SimulcastGuard extends Feature {
     this.#compare(leaf, stream, frame); // another layer may have opened a newer frame meanwhile
     const [base, layer] = baseStream(stream);
     if (base !== Stream.VIDEO && base !== Stream.SCREEN_VIDEO) return;
-    const [epoch, number] = this.room.feature(Signing).listedIn(leaf, frame);
+    const [epoch, number] = this.room.feature(Signing).listedIn(leaf, stream, frame);
     if (number === null) return;
     const streams = this.#newest.get(leaf) ?? new Map<number, Map<number, ListPosition>>();
     this.#newest.set(leaf, streams);
@@ -58,11 +58,11 @@ export class SimulcastGuard extends Feature {
     for (const [each, at] of this.#newest.get(leaf)?.get(base) ?? [])
       if (each !== layer && (newest === null || later(at, newest))) newest = at;
     if (newest === null) return;
-    const [epoch, number] = this.room.feature(Signing).listedIn(leaf, frame);
+    const [epoch, number] = this.room.feature(Signing).listedIn(leaf, stream, frame);
     if (epoch === newest[0] && number === null)
-      throw new UnverifiedFrameError("a frame of another layer, of which no list says how old it is");
+      throw new UnverifiedFrameError("no list says how old the frame is");
     if (epoch < newest[0] || (epoch === newest[0] && (number ?? 0) < newest[1] - SLACK))
-      throw new ReplayError("a frame that was sealed before what another layer has shown");
+      throw new ReplayError("older than a frame of another layer");
   }
 
   override adopted(change: Change, _now: number): void {

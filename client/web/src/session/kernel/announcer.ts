@@ -37,6 +37,11 @@ export class Announcer {
     this.#features = features;
   }
 
+  /** Return the SSRC of that stream of ours; null if we have no such stream. */
+  ownSsrc(stream: number): number | null {
+    return this.media?.streams.find((each) => each.stream === stream)?.ssrc ?? null;
+  }
+
   /** Publish on a connection that has come in sync. */
   async publish(now: number): Promise<void> {
     if (this.media !== null) {

@@ -1,9 +1,10 @@
 /**
  * The parts of a session that only some members need, and no guest before it is in a room: the host's lobby, the help
- * for members that come back, the way back itself, introductions, reports, and the room at a second server; and the
- * pieces of a large room's answer. One file, which `load.ts` loads.
+ * for members that come back, the way back itself, introductions, reports, old media keys, the room at a second server,
+ * and the pieces of a large room's answer. One file, which `load.ts` loads.
  */
 export { makeReport } from "../features/madeReport";
+export { takeOldMediaKeys } from "../features/oldMediaKeys";
 export { Assemblies } from "../../crypto/entry/pieces";
 export { MembersLobby, RejoinHelper } from "../entry/helper";
 export { HostLobby } from "../entry/lobby";

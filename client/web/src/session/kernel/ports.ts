@@ -125,8 +125,11 @@ export interface Sending {
   relay(what: AnyContent): Promise<Bytes>;
   /** Send a message to all members; resend it after a lost connection until all can have it. */
   post(what: Posted, now: number): Promise<void>;
-  /** Broadcast a blob to the present members: the server neither numbers nor stores it. */
-  broadcast(blob: Bytes, heartbeat?: boolean): void;
+  /**
+   * Broadcast a blob to the present members: the server neither numbers nor stores it. `ssrc`: only to those who
+   * receive that stream, now or within a few seconds.
+   */
+  broadcast(blob: Bytes, heartbeat?: boolean, ssrc?: number | null): void;
   /** Send a message on the room's connection. */
   send(message: ClientMessage): void;
   /** Show an event. */
@@ -186,6 +189,8 @@ export interface Room extends Members, Server, Sending, Commits, Course {
   readonly hostKeys: HostKeys | null;
   /** Whether a media engine has published its parameters. */
   readonly hasMedia: boolean;
+  /** Return the SSRC under which we announce that stream of ours; null if we don't. */
+  ownSsrc(stream: number): number | null;
   /** Host with these keys from now on: another host has sent them, or we have made the newest. */
   takeHostKeys(keys: HostKeys): void;
   /** Return the feature of that class; TypeError if this membership has none. */

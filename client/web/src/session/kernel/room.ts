@@ -100,9 +100,8 @@ export class RoomSession implements Room {
     this.#announcer = new Announcer(this, this.features);
     this.messages = new MessageLog(this, this.features, this.#announcer);
     const parts = { sync: this.sync, queue: this.#commits, messageLog: this.messages, announcer: this.#announcer };
-    const receivedCommits = new ReceivedCommits(this, this.features, parts);
-    this.#receivedCommits = receivedCommits;
-    this.#serverMessages = new ServerMessages(this, this.features, { ...parts, receivedCommits });
+    this.#receivedCommits = new ReceivedCommits(this, this.features, parts);
+    this.#serverMessages = new ServerMessages(this, this.features, { ...parts, receivedCommits: this.#receivedCommits });
     this.frames = new Frames(this, this.features);
   }
 
@@ -190,6 +189,9 @@ export class RoomSession implements Room {
   get hasMedia(): boolean {
     return this.#announcer.media !== null;
   }
+
+  /** Return the SSRC under which we announce that stream of ours; null if we don't. */
+  readonly ownSsrc = (stream: number): number | null => this.#announcer.ownSsrc(stream);
 
   /** The incarnation of the server's process, 8 bytes; null before we first entered. */
   get incarnation(): Bytes | null {
@@ -414,9 +416,9 @@ export class RoomSession implements Room {
 
   // -- the relay ------------------------------------------------------------------------------------------
 
-  /** Broadcast a blob to the present members: the server neither numbers nor stores it. */
-  broadcast(blob: Bytes, heartbeat = false): void {
-    this.send({ type: "broadcast", blob });
+  /** Broadcast a blob to the present members, or to those who receive the stream `ssrc`. */
+  broadcast(blob: Bytes, heartbeat = false, ssrc: number | null = null): void {
+    this.send({ type: "broadcast", blob, ssrc });
     if (heartbeat) for (const feature of featuresWith(this.features, "heartbeatSent")) feature.heartbeatSent(blob);
   }
 

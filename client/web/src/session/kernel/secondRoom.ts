@@ -67,7 +67,7 @@ export class SecondRoom {
 
   /** Broadcast a blob to all that are connected there, if we may. */
   broadcast(blob: Bytes): void {
-    if ((this.#connection?.shown ?? -Infinity) >= (this.#slot ?? 0) - 1) this.#send({ type: "broadcast", blob });
+    if ((this.#connection?.shown ?? -Infinity) >= (this.#slot ?? 0) - 1) this.#send({ type: "broadcast", blob, ssrc: null });
   }
 
   /** Close the connection for good. */
