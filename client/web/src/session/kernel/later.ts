@@ -1,8 +1,9 @@
 /**
  * The parts of a session that only some members need, and no guest before it is in a room: the host's lobby, the help
- * for members that come back, the way back itself, introductions, reports, and the room at a second server. One file,
- * which `load.ts` loads.
+ * for members that come back, the way back itself, introductions, reports, the room at a second server, and the choice
+ * of microphones. One file, which `load.ts` loads.
  */
+export { Audible } from "../features/audible";
 export { makeReport } from "../features/madeReport";
 export { MembersLobby, RejoinHelper } from "../entry/helper";
 export { HostLobby } from "../entry/lobby";
