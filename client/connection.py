@@ -25,6 +25,7 @@ from snugroom.client.session import Session
 from snugroom.client.session import events as ev
 from snugroom.client.session.catalogue import sentences
 from snugroom.client.session.catalogue.sentence import recognised, sentence
+from snugroom.client.session.kernel.large_room import is_large
 from snugroom.crypto.errors import SnugCryptoError
 from snugroom.crypto.media.keys import OpenedFrame, Stream, layer_stream
 from snugroom.server.wire import limits, messages
@@ -216,6 +217,7 @@ class Connection:
                 case ev.Tell(event):
                     self._on_event(event)
                     if isinstance(event, ev.Roster) and self.engine is not None:
+                        self.engine.enlarge(is_large(self.session.names))
                         self.engine.keys_changed()
                 case ev.Save():
                     if self._on_save is not None:
@@ -353,6 +355,8 @@ class Connection:
             return
         self._engine_made = True
         self.engine = self._make_engine(self.session, SessionCrypto(self.session, self.clock))
+        if self.engine is not None:
+            self.engine.enlarge(is_large(self.session.names))
         self._publish()
 
     def _publish(self) -> None:

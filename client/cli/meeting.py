@@ -154,15 +154,25 @@ def _host(parser: argparse.ArgumentParser) -> None:
         default=[],
         help="make a personal invite besides the open one; may be repeated",
     )
+    _host_choices(parser)
+    parser.add_argument("--once", action="store_true", help="each --invite admits one person once")
+    parser.add_argument("--no-open-invite", action="store_true", help="make no invite for everybody")
+    permission.add_arguments(parser)
+    parser.set_defaults(run=_run_host)
+
+
+def _host_choices(parser: argparse.ArgumentParser) -> None:
+    """Add what a host chooses for all members, for the whole meeting."""
     parser.add_argument(
         "--reports",
         action="store_true",
         help="keep signatures, so that members can prove messages to others later; all members are told",
     )
-    parser.add_argument("--once", action="store_true", help="each --invite admits one person once")
-    parser.add_argument("--no-open-invite", action="store_true", help="make no invite for everybody")
-    permission.add_arguments(parser)
-    parser.set_defaults(run=_run_host)
+    parser.add_argument(
+        "--sixteen",
+        action="store_true",
+        help="with more than 25 members, the server forwards 16 microphones, and can tell who speaks",
+    )
 
 
 def _join(parser: argparse.ArgumentParser) -> None:
@@ -338,6 +348,7 @@ def _options(arguments: argparse.Namespace, book: Book | None) -> Options:
         show_identity=getattr(arguments, "identity", None) is not None,
         reports=getattr(arguments, "reports", False),
         mirror=getattr(arguments, "mirror", False),
+        sixteen=getattr(arguments, "sixteen", False),
         evidence=arguments.evidence,
         evidence_names=arguments.evidence_names,
         patience=arguments.patience,

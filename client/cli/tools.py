@@ -19,6 +19,7 @@ _BENCHES: Final = {
     "move": "time until everybody hears everybody again, after their server has ended the meeting",
     "room": "CPU time of the whole server per forwarded packet, and its highest rate",
     "meeting": "CPU time and added latency of whole meetings in which everybody sends, up to saturation",
+    "microphones": "share of a core, and added latency, of a large room in which every microphone is open",
     "soak": "continuous joins and leaves, to find anything in the server that grows",
     "memory": "the server's memory per subscriber",
     "hostile": "an honest meeting while strangers storm the server",
@@ -81,6 +82,9 @@ def _add_benches(commands: Any) -> None:
     )
     parts["meeting"].add_argument(
         "--quick", action="store_true", help="two small rooms in a few seconds: does it work?"
+    )
+    parts["microphones"].add_argument(
+        "--members", metavar="N,N", default="25,60,80,100", help="sizes of rooms (25,60,80,100)"
     )
     parts["move"].add_argument(
         "--members", metavar="N,N", default="3,10,25", help="sizes of meetings (3,10,25)"
@@ -226,6 +230,13 @@ def _bench(arguments: argparse.Namespace) -> int:
             return _bench_room(arguments)
         case "meeting":
             return _bench_meeting(arguments)
+        case "microphones":
+            from snugroom.client.tools.bench import microphones
+
+            sizes = numbers(arguments.members, 17, 200)
+            if not sizes:
+                return usage("--members takes numbers from 17 to 200: 25,100")
+            return asyncio.run(microphones.run(arguments.json, sizes))
         case "hostile":
             from snugroom.client.tools.bench import hostile, storms
 

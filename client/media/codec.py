@@ -2,7 +2,7 @@
 
 Opus has a constant bitrate and no DTX, so that packets of speech, beeps and silence have the same size
 (docs/reference/protocol.md section 10). A `RawFrame` is one uncompressed video frame, planar YUV 4:2:0. A
-`Sound` is 20 ms of audio: int16, mono, 48 kHz.
+`Sound` is 20 ms of audio: int16, mono, 48 kHz. In a large room, packets contain 60 ms.
 """
 
 from __future__ import annotations
@@ -17,6 +17,8 @@ from av.video.codeccontext import VideoCodecContext
 from av.video.frame import PictureType
 from numpy.typing import NDArray
 
+from snugroom.server.wire.limits import AUDIO_PARTS, AUDIO_SIZE
+
 #: int16, shape (960,): 20 ms, mono, 48 kHz.
 Sound = NDArray[np.int16]
 #: uint8, shape (height * 3 // 2, width): the planes Y, U and V of 4:2:0 in FFmpeg's order.
@@ -25,7 +27,9 @@ RawFrame = NDArray[np.uint8]
 SAMPLE_RATE: Final = 48_000
 FRAME_SAMPLES: Final = 960
 FRAME_SECONDS: Final = FRAME_SAMPLES / SAMPLE_RATE
-AUDIO_BITRATE: Final = 48_000
+#: Samples of a packet in a large room.
+LONG_SAMPLES: Final = AUDIO_PARTS * FRAME_SAMPLES
+AUDIO_BITRATE: Final = 8 * AUDIO_SIZE * SAMPLE_RATE // FRAME_SAMPLES
 VIDEO_BITRATE: Final = 500_000
 VIDEO_RATE: Final = 15
 WIDTH: Final = 640
@@ -41,9 +45,11 @@ class CodecError(Exception):
 
 
 class SoundEncoder(Protocol):
-    """An encoder for own audio, 20 ms at a time."""
+    """An encoder for own audio."""
 
-    def encode(self, sound: Sound) -> bytes: ...
+    def encode(self, sound: Sound) -> bytes:
+        """Return the packet of 20 ms, or of 60 ms in a large room."""
+        ...
 
 
 class VideoEncoder(Protocol):
@@ -91,13 +97,49 @@ def key_frame_size(frame: bytes) -> tuple[int, int]:
     return width & 0x3FFF, height & 0x3FFF
 
 
-class OpusEncoder:
-    """RFC 6716: constant bitrate, 20 ms, mono, no DTX, in-band FEC. Every packet has `size` bytes.
+def opus_samples(packet: bytes) -> int:
+    """Return the samples of an Opus packet, at 48 kHz (RFC 6716 3.1 and 3.2)."""
+    if not packet:
+        raise CodecError("an Opus packet without sound")
+    mode, code = packet[0] >> 3, packet[0] & 3
+    if mode < 12:
+        frame = (480, 960, 1920, 2880)[mode & 3]
+    else:
+        frame = (480, 960)[mode & 1] if mode < 16 else 120 << (mode & 3)
+    if code == 3:
+        return frame * (packet[1] & 0x3F) if len(packet) > 1 else 0
+    return frame * (2 if code else 1)
 
-    Each packet of speech also carries a coarse copy of the packet before it (RFC 6716 2.1.7), within `size`.
+
+class OpusEncoder:
+    """RFC 6716: constant bitrate, 20 or 60 ms, mono, no DTX, in-band FEC. Packets of a length have one size.
+
+    20 ms have `size` bytes, and 60 ms three times as many. Each packet of speech also carries a coarse copy
+    of the packet before it (RFC 6716 2.1.7), within its size.
     """
 
     def __init__(self, bitrate: int = AUDIO_BITRATE) -> None:
+        self.size = bitrate // 8 // 50
+        self._bitrate = bitrate
+        self._encoders: dict[int, _OpusContext] = {}  # by the number of samples of a packet
+
+    def encode(self, sound: Sound) -> bytes:
+        """Return one packet of 20 or 60 ms; CodecError for any other amount of audio."""
+        samples = len(sound)
+        if sound.shape not in ((FRAME_SAMPLES,), (LONG_SAMPLES,)):
+            raise CodecError(
+                f"Opus takes {FRAME_SAMPLES} or {LONG_SAMPLES} samples at a time, not {sound.shape}"
+            )
+        if samples not in self._encoders:
+            # FFmpeg can't change the length: another encoder begins, without the sound before
+            self._encoders = {samples: _OpusContext(self._bitrate, samples)}
+        return self._encoders[samples].encode(sound)
+
+
+class _OpusContext:
+    """An encoder for packets of one length."""
+
+    def __init__(self, bitrate: int, samples: int) -> None:
         context = av.CodecContext.create("libopus", "w")
         assert isinstance(context, AudioCodecContext)
         context.sample_rate = SAMPLE_RATE
@@ -111,7 +153,7 @@ class OpusEncoder:
             "fec": "1",
             # with an expected loss libopus stays in SILK mode, the only mode with FEC
             "packet_loss": "10",
-            "frame_duration": "20",
+            "frame_duration": str(1_000 * samples // SAMPLE_RATE),
             "application": "audio",
             # from level 7 libopus analyses the audio and switches mode and bandwidth: FFmpeg's native
             # decoder, which plays recordings, produces a glitch at each switch of mode
@@ -119,23 +161,21 @@ class OpusEncoder:
         }
         self._context = context
         self._position = 0
-        self.size = bitrate // 8 // 50
+        self._samples = samples
+        self._size = bitrate // 8 * samples // SAMPLE_RATE
 
     def encode(self, sound: Sound) -> bytes:
-        """Return one packet of `size` bytes for 20 ms; CodecError for any other amount of audio."""
-        if sound.shape != (FRAME_SAMPLES,):
-            raise CodecError(f"Opus takes {FRAME_SAMPLES} samples at a time, not {sound.shape}")
         frame = av.AudioFrame.from_ndarray(
             np.ascontiguousarray(sound, dtype=np.int16).reshape(1, -1), format="s16", layout="mono"
         )
         frame.sample_rate = SAMPLE_RATE
         frame.time_base = Fraction(1, SAMPLE_RATE)
         frame.pts = self._position
-        self._position += FRAME_SAMPLES
+        self._position += self._samples
         packet = b"".join(bytes(p) for p in self._context.encode(frame))
-        if len(packet) != self.size:
+        if len(packet) != self._size:
             # a size that varies reveals speech: sending nothing is better
-            raise CodecError(f"an Opus packet of {len(packet)} bytes instead of {self.size}")
+            raise CodecError(f"an Opus packet of {len(packet)} bytes instead of {self._size}")
         return packet
 
 

@@ -89,6 +89,7 @@ class MediaEngine:
         self._make_link = link or partial(MediaTransport, rng)
         self._on_lost, self._on_moved, self._on_failed = on_lost, on_moved, on_failed
         self._muted: set[MediaKind] = set()
+        self._large = False
         self._link: Link | None = None
         self._pending: Link | None = None
         self._connecting = 0
@@ -188,6 +189,7 @@ class MediaEngine:
                     numbered=self._numbered,
                     on_failed=self._on_failed,
                 )
+                self._outgoing.enlarge(self._large)
         elif self._outgoing is not None:
             self._outgoing.ask_key()
 
@@ -212,6 +214,12 @@ class MediaEngine:
         Audio packets also keep their size.
         """
         (self._muted.add if muted else self._muted.discard)(kind)
+
+    def enlarge(self, large: bool) -> None:
+        """Send sound as in a large room, in packets of 60 ms, or as in a small one, in packets of 20 ms."""
+        self._large = large
+        if self._outgoing is not None:
+            self._outgoing.enlarge(large)
 
     def stats(self) -> list[StreamStats]:
         """Return counters of all remote streams, including the last 256 that are gone."""

@@ -88,6 +88,8 @@ class _Remote:
         #: Audio frames missing after `heard`, the RTP timestamp of the last decoded frame.
         self.hole = 0
         self.heard: int | None = None
+        #: Samples of that frame.
+        self.samples = FRAME_SAMPLES
         self.gone = False
 
     def stats(self) -> StreamStats:
@@ -292,9 +294,10 @@ class Incoming:
             remote.undecodable += 1
             return
         remote.decoded += 1
-        remote.heard = frame.timestamp
+        remote.heard, remote.samples = frame.timestamp, len(sound)
         if self._on_decoded is not None:
-            self._on_decoded(frame.leaf, "audio", sound)
+            for at in range(0, len(sound), FRAME_SAMPLES):
+                self._on_decoded(frame.leaf, "audio", sound[at : at + FRAME_SAMPLES])
         self._record(remote, frame)
 
     @staticmethod
@@ -307,7 +310,7 @@ class Incoming:
             decoder.conceal()
         # frames that wait for keys arrive late, so this frame may not be the one right after the hole
         follows = remote.heard is not None and (
-            (frame.timestamp - remote.heard) & 0xFFFFFFFF == (hole + 1) * FRAME_SAMPLES
+            (frame.timestamp - remote.heard) & 0xFFFFFFFF == (hole + 1) * remote.samples
         )
         if follows and decoder.recover(frame.frame) is not None:
             remote.recovered += 1

@@ -65,19 +65,22 @@ class FecDecoder:
         self._library = library
         self._state = ffi.gc(state, library.opus_decoder_destroy)
         self._pcm = ffi.new("int16_t[]", _SAMPLES_MAX)
+        self._samples = codec.FRAME_SAMPLES  # of the last packet: a missing one is as long
 
     def decode(self, frame: bytes) -> codec.Sound:
         """Return the audio of one packet; CodecError if it is not Opus."""
         if not frame:
             raise codec.CodecError("an Opus packet without sound")
-        return self._decode(frame, _SAMPLES_MAX, fec=False)
+        sound = self._decode(frame, _SAMPLES_MAX, fec=False)
+        self._samples = len(sound)
+        return sound
 
     def conceal(self) -> codec.Sound:
-        """Return 20 ms in place of a missing packet."""
-        return self._decode(b"", codec.FRAME_SAMPLES, fec=False)
+        """Return a substitute for a missing packet, as long as the last one."""
+        return self._decode(b"", self._samples, fec=False)
 
     def recover(self, following: bytes) -> codec.Sound | None:
-        """Return the 20 ms before the packet `following`, decoded from the copy in it.
+        """Return the packet before `following`: its end decoded from the copy in it, the rest concealed.
 
         Return None without a change of state if there is no copy: encoders add copies only to audio that they
         classify as speech. Decode `following` afterwards.
@@ -85,7 +88,7 @@ class FecDecoder:
         if not following or self._library.opus_packet_has_lbrr(following, len(following)) <= 0:
             return None
         try:
-            return self._decode(following, codec.FRAME_SAMPLES, fec=True)
+            return self._decode(following, self._samples, fec=True)
         except codec.CodecError:
             return None
 

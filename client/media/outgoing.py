@@ -13,6 +13,7 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Final
 
 from snugroom.client.media import codec
+from snugroom.client.media.framing import Framer
 from snugroom.client.media.layers import Layer, layers_of, share
 from snugroom.client.media.pacing import Pacer
 from snugroom.client.media.rate import Estimate
@@ -80,6 +81,7 @@ class Outgoing:
         self._on_failed = on_failed
         self._own: list[_Own] = []
         self._layer_encoders: list[_LayerEncoder] = []
+        self._framer = Framer()
         self._pacer: Pacer[tuple[Sender, bytes]] = Pacer()
         self._pacing = asyncio.Event()
         self._number = 0
@@ -116,6 +118,10 @@ class Outgoing:
     def clock_offset(self) -> float:
         """Seconds by which the clock of own sender reports is ahead of the event loop's clock."""
         return self._clock_offset
+
+    def enlarge(self, large: bool) -> None:
+        """Send sound in packets of a large room, or of a small one, from the next multiple of 60 ms on."""
+        self._framer.large = large
 
     def ask_key(self) -> None:
         """Make the next video frame of each layer a key frame."""
@@ -236,11 +242,11 @@ class Outgoing:
                 sound = silence()
             # encode ahead of time: the duration depends on the audio, and if a packet left as soon as it is
             # encoded, its send time would reveal muting
-            connected = self._link() is not None
-            packet = encoder.encode(silence() if "audio" in self._muted else sound) if connected else b""
+            framed = self._framer.add(index, silence() if "audio" in self._muted else sound)
+            packet = encoder.encode(framed[1]) if framed is not None and self._link() is not None else b""
             await asyncio.sleep(max(0.0, due - loop.time()))
-            if packet:
-                self._send(own, packet, index * codec.FRAME_SECONDS)
+            if framed is not None and packet:
+                self._send(own, packet, framed[0] * codec.FRAME_SECONDS)
 
     async def _send_video(self, pace: Pace) -> None:
         loop = asyncio.get_running_loop()

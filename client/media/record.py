@@ -217,7 +217,7 @@ class _File:
         packet.time_base = _MILLISECOND
         packet.pts = packet.dts = at
         if taken.kind == "audio":
-            packet.duration = round(codec.FRAME_SECONDS * 1_000)
+            packet.duration = 1_000 * codec.opus_samples(taken.frame) // codec.SAMPLE_RATE
         packet.is_keyframe = key
         self._container.mux(packet)
 

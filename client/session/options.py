@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
 from snugroom.client.session.entry.contacts import Contacts
-from snugroom.crypto.agreed.room_state import MIRROR, REPORTS
+from snugroom.crypto.agreed.room_state import MIRROR, REPORTS, SIXTEEN
 from snugroom.crypto.entry.permission import Token
 from snugroom.crypto.proof.identity import IdentityKey
 
@@ -36,6 +36,8 @@ class Options:
     reports: bool = False
     #: Host: the meeting's heartbeats go through a second server as well.
     mirror: bool = False
+    #: Host: in a large room, the server forwards 16 microphones only, and can tell who speaks.
+    sixteen: bool = False
     #: Tell the shell what to keep, so that the member can come back after its program has ended.
     keep: bool = False
     #: The file for evidence when the server drops us, and whether to include names.
@@ -51,7 +53,8 @@ class Options:
     @property
     def flags(self) -> int:
         """The flags of the policy of a meeting that we open."""
-        return (REPORTS if self.reports else 0) | (MIRROR if self.mirror else 0)
+        chosen = {REPORTS: self.reports, MIRROR: self.mirror, SIXTEEN: self.sixteen}
+        return sum(flag for flag, is_chosen in chosen.items() if is_chosen)
 
     @property
     def identity(self) -> IdentityKey | None:

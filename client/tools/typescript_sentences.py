@@ -25,12 +25,13 @@ from snugroom.client.session.catalogue.sentence import (
 _ERRORS: Final = ("errors",)
 _PAGE: Final = ("alarms", "session", "shell", "notes", "start", "meeting")
 #: Parts that are loaded by themselves, in all languages.
-_PARTS: Final = ("lecture", "landlord", "projector", "predictions", "waiting")
+_PARTS: Final = ("lecture", "landlord", "projector", "predictions", "removal", "waiting")
 #: Beginnings of the keys of sentences that sessions make once they are in a room, of causes that these quote,
-#: and of what a person reads after turning blur on, or looking for a QR code.
+#: and of what a person reads after turning blur on, looking for a QR code or keys, or when a removal waits.
 _LATER_KINDS: Final = re.compile(
     r"(?:alarm|blur|cannot|clock|code|compared|dropped|file|held|invite|no_code|pending|room|scan|signing|since|status|"
-    r"stream|tree|unopened|warning|watch)\.|shell\.(?:media|sizes)|note\.(?:contact|vouched|records)"
+    r"stream|tree|unopened|warning|watch)\.|shell\.(?:media|sizes)|"
+    r"note\.(?:busy|came|contact|left|vouched|records|removed|shows|unreadable)|meet\.(?:held|keys|override)"
 )
 #: Imports that load code; those of types load none.
 _CODE: Final = re.compile(r'^(?:import|export)(?! type\b)[^;"]*?"(\.[^"]+)";', re.MULTILINE)

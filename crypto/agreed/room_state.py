@@ -37,6 +37,8 @@ LATER_KEYS_MAX: Final = 15
 #: and its heartbeats go through a second server as well (section 12).
 REPORTS: Final = 0x01
 MIRROR: Final = 0x02
+#: The same: in a large room, members receive 16 microphones: the server can tell who speaks (section 10).
+SIXTEEN: Final = 0x04
 #: Placeholder for a leaf: any host may commit the rejoin.
 ANY_HOST: Final = 0xFFFFFFFF
 
@@ -94,6 +96,11 @@ class Policy:
         """Whether heartbeats go through a second server as well."""
         return bool(self.flags & MIRROR)
 
+    @property
+    def sixteen(self) -> bool:
+        """Whether members of a large room receive 16 microphones only."""
+        return bool(self.flags & SIXTEEN)
+
     def encode(self) -> bytes:
         return b"".join(
             (
@@ -132,7 +139,7 @@ class Policy:
         servers = tuple(PolicyServer(r.text(1), r.take(32)) for _ in range(r.uint(1)))
         flags = r.uint(1)
         r.end()
-        if flags & ~(REPORTS | MIRROR):
+        if flags & ~(REPORTS | MIRROR | SIXTEEN):
             raise MalformedError("policy: flags that are not defined")
         if len(later_keys) > LATER_KEYS_MAX or len({host_public, *later_keys}) != 1 + len(later_keys):
             raise MalformedError("policy: too many keys of links, or one of them twice")

@@ -75,6 +75,13 @@ RTX_PAYLOAD_TYPE: Final = 97
 #: RTP clocks: timestamp units a second.
 AUDIO_CLOCK: Final = 48_000
 VIDEO_CLOCK: Final = 90_000
+#: Bytes of every Opus packet of 20 ms before it is sealed, and for each 20 ms of a longer one (section 10).
+AUDIO_SIZE: Final = 120
+#: Sound of an Opus packet in a large room, in parts of 20 ms.
+AUDIO_PARTS: Final = 3
+#: A room is large if a member has this leaf or a later one, and there are more members than `LARGE_MEMBERS`.
+LARGE_LEAF: Final = 25
+LARGE_MEMBERS: Final = 20
 #: The largest RTP packet in the clear. It is the limit of pylibsrtp's `Session.protect`, so that any receiver
 #: built on pylibsrtp could forward the packet; with tag and headers it fits a path of 1,400 bytes.
 RTP_MAX: Final = 1356

@@ -68,6 +68,47 @@ async def test_three_hear_and_see_each_other(tmp_path: Path) -> None:
             assert abs(streams.audio_end - streams.video_end) < 1  # a busy machine delays either
 
 
+async def test_a_room_that_becomes_large_is_heard_on_in_fewer_packets(tmp_path: Path) -> None:
+    lengths: dict[int, set[int]] = {0: set(), 1: set()}
+    began = asyncio.get_running_loop().time()
+    recorder = Recorder(tmp_path, zero=began)
+
+    def options(number: int) -> dict[str, object]:
+        def decoded(_leaf: int, kind: MediaKind, sound: Sound | RawFrame) -> None:
+            if kind == "audio":
+                lengths[number].add(len(sound))
+
+        recording = {"recorder": recorder} if number == 0 else {}
+        return {
+            "video": False,
+            "on_decoded": decoded,
+            "source": Talker(NAMES[number], 9 * number),
+            **recording,
+        }
+
+    async with meeting(Forwarder(loss=0.05), 2, options) as (ada, bob):
+        await until(lambda: bob.of(0, "audio").decoded > 25)
+        for party in (ada, bob):
+            party.engine.enlarge(True)
+        await asyncio.sleep(0.1)
+        before = bob.of(0, "audio"), ada.engine.own_stats()[0]
+        await until(lambda: bob.of(0, "audio").decoded > before[0].decoded + 40)
+        sent = ada.engine.own_stats()[0]
+        assert 350 < (sent.octets - before[1].octets) / (sent.packets - before[1].packets) < 400
+        for party in (ada, bob):
+            party.engine.enlarge(False)
+        await until(lambda: bob.of(0, "audio").decoded > sent.packets + 10)
+        took = asyncio.get_running_loop().time() - began
+    assert [len(party.crypto.sizes["audio"]) for party in (ada, bob)] == [2, 2]
+    assert lengths == {0: {960}, 1: {960}}, "whatever a packet contains, listeners get 20 ms at a time"
+    stats = bob.of(0, "audio")
+    assert stats.failed == stats.undecodable == 0
+    (path,) = ada.engine.recordings
+    end = recordings.streams_of(path).audio_end
+    assert end is not None
+    assert abs(end - took) < 1.0, "the recording is as long as the meeting"
+
+
 async def test_at_five_percent_loss_sound_goes_on_and_video_comes_back(tmp_path: Path) -> None:
     now = asyncio.get_running_loop().time()
     forwarder = Forwarder(loss=0.05, seed=5)

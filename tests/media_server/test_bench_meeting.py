@@ -11,11 +11,12 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from snugroom.client.tools.bench import cameras, meeting
+from snugroom.client.tools.bench import cameras, meeting, microphones
 from snugroom.client.tools.bench.drain import SO_TIMESTAMPNS, Drain
 from snugroom.client.tools.bench.meeting_load import Step
 from snugroom.server.sfu.io import mmsg
 from snugroom.server.wire import rtp
+from snugroom.server.wire.limits import AUDIO_PARTS, AUDIO_SIZE
 
 pytestmark = pytest.mark.skipif(mmsg.load() is None, reason="no recvmmsg here")
 STEP = Step(10, 3, 1.0, 54_000, 9.0, 0.2, 2.0, 0.3, 3.0, 0.0, 0.0, 0, 0, 0.5, 0.3, 0.0)
@@ -172,3 +173,41 @@ def test_a_receiver_that_reads_late_measures_the_arrival() -> None:
             for number in range(3):
                 sock.sendto(b"\0\0" + number.to_bytes(2, "big"), sock.getsockname())
             end = time.time()
+
+
+# -- microphones -------------------------------------------------------------------------------
+
+
+def test_a_microphone_of_a_large_room_sends_a_third_of_the_packets() -> None:
+    sent = Sent()
+    microphone = cameras.Microphone(sent, 7, cameras.sending_times(), 0.0, AUDIO_PARTS)  # type: ignore[arg-type]
+    microphone.resume(50.0)
+    for _ in range(10):
+        microphone.send(microphone.next_at, 1.0)
+    assert 50.6 <= microphone.next_at <= 50.66
+    parsed = [rtp.parse(packet) for packet in sent.packets]
+    assert {later.timestamp - each.timestamp for each, later in itertools.pairwise(parsed)} == {2880}
+    assert {len(packet) for packet in sent.packets} == {12 + 3 * AUDIO_SIZE + 20}
+
+
+def test_the_microphones_are_judged_by_a_hundred_at_60_ms() -> None:
+    step = replace(STEP, members=100, server=0.4)
+    steps = [("20 ms", replace(step, server=1.0, shed=5)), ("60 ms", step)]
+    measured = microphones.summary(steps)
+    assert (measured["judged"], measured["met"]) == (0.4, True)
+    assert [each["way"] for each in measured["steps"]] == ["20 ms", "60 ms"]
+    for bad in ({"server": 0.6}, {"audio_loss": 0.01}, {"shed": 1}, {"audio_p99": 11.0}):
+        assert not microphones.summary([("60 ms", replace(step, **bad))])["met"]
+    few = microphones.summary([("60 ms", replace(step, members=60))])
+    assert (few["judged"], few["met"]) == (None, False)
+
+
+async def test_a_room_of_microphones_is_measured_in_each_way(capsys: pytest.CaptureFixture[str]) -> None:
+    assert await microphones.run(True, [18], 0.6, 0.5) == 0
+    measured = json.loads(capsys.readouterr().out)
+    short, long, some = measured["steps"]
+    assert [each["audio_loss"] for each in (short, long, some)] == [0, 0, 0]
+    assert long["rate"] < 0.5 * short["rate"]
+    assert some["rate"] < 0.97 * long["rate"], "16 of 18 microphones"
+    microphones._show(measured)
+    assert "One room without cameras" in capsys.readouterr().out

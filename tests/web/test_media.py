@@ -11,8 +11,9 @@ import numpy as np
 import pytest
 
 from snugroom.client.media import opus
-from snugroom.client.media.codec import AUDIO_BITRATE, OpusDecoder
+from snugroom.client.media.codec import AUDIO_BITRATE, FRAME_SAMPLES, LONG_SAMPLES, OpusDecoder, opus_samples
 from snugroom.server.wire import rtcp
+from snugroom.server.wire.limits import AUDIO_PARTS, AUDIO_SIZE
 from tests.patience import PATIENCE
 from tests.web.browsers import Browser, Tab, source, until
 from tests.web.media_server import MediaServer, Packet, has_payload, keys, open_all
@@ -135,6 +136,40 @@ async def test_sound_has_one_size_whether_one_speaks_or_is_muted(
     # the counter grows by a byte now and then, independent of the sound
     assert len({len(packet.data) for packet in packets}) <= 3
     assert abs(pitch([frame.frame for frame in opened[40:90]]) - PITCHES[2]) < PITCH_SLACK
+
+
+async def test_in_a_large_room_sound_comes_in_packets_of_60_ms_and_one_size(
+    shown: Browser, sfu_server: MediaServer
+) -> None:
+    """The size is the headless client's, whether one speaks or is muted, and the way back works as well."""
+    tab = await sfu_server.tab(shown, person(2))
+    ssrc, _ = await sfu_server.join(tab, 2)
+    await until(tab, "test.connected()")
+
+    async def opened(least: int, samples: int) -> list[bytes]:
+        """Wait for packets of that length, then for `least` more; return these."""
+        ends, seen = asyncio.get_running_loop().time() + PATIENCE, 0
+        while True:
+            frames = [f.frame for f in open_all("audio", sfu_server.frames(ssrc, "audio"), keys())]
+            lengths = [opus_samples(frame) for frame in frames]
+            if samples in lengths:
+                seen = next(i for i in range(len(lengths), 0, -1) if lengths[i - 1] != samples or i == 1)
+                if len(frames) - seen >= least:
+                    return frames[seen:]
+            assert asyncio.get_running_loop().time() < ends, set(lengths)
+            await asyncio.sleep(0.1)
+
+    await opened(30, FRAME_SAMPLES)
+    await tab.js("test.remote(true)")
+    await opened(5, LONG_SAMPLES)
+    for mute in ("true", "false"):
+        await tab.js(f"test.mute({mute})")
+        await opened(20 + len(await opened(0, LONG_SAMPLES)), LONG_SAMPLES)
+    frames = await opened(40, LONG_SAMPLES)
+    assert {len(frame) for frame in frames} == {AUDIO_PARTS * AUDIO_SIZE}
+    assert abs(pitch(frames[-15:]) - PITCHES[2]) < PITCH_SLACK
+    await tab.js("test.remote(false)")
+    assert {len(frame) for frame in await opened(30, FRAME_SAMPLES)} == {AUDIO_SIZE}
 
 
 async def test_sound_has_one_size_with_what_was_lost_in_it_too(

@@ -83,7 +83,7 @@ def _policies(cases: Cases, keys: list[bytes]) -> None:
         replace(small, hosts=tuple(keys[:17])),
         replace(small, hosts=(keys[0], keys[0])),
         replace(small, servers=tuple(PolicyServer(str(i), keys[i]) for i in range(9))),
-        replace(small, flags=2),
+        *(replace(small, flags=flags) for flags in (2, 4, 7, 8)),
         replace(small, hosts=()),
         replace(small, later_keys=tuple(keys[2:17])),
         replace(small, later_keys=tuple(keys[2:18])),

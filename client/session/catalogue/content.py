@@ -202,6 +202,8 @@ class State(Content, frozen=True, tag="state"):
     recording: bool
     #: The sender's program ends, and the sender may come back.
     away: bool = False
+    #: When the microphone was last turned on or off, Unix seconds; 0: never.
+    since: Seconds = 0
 
 
 class Reaction(Content, frozen=True, tag="reaction"):

@@ -6,6 +6,7 @@ newcomers, as announcements are; a reaction is sent once, and shown only to pres
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Final
 
 import msgspec
@@ -28,6 +29,14 @@ REACTION_EVERY: Final = 0.5
 REACTIONS_MAX: Final = 20
 
 
+@dataclass(frozen=True)
+class Microphone:
+    """A shown microphone, and since when it is open or closed, Unix seconds; 0: from the beginning."""
+
+    is_open: bool
+    since: int
+
+
 class States(Feature):
     """Sends our state, and reports the others'."""
 
@@ -46,8 +55,12 @@ class States(Feature):
 
     def set(self, state: content.State, now: float) -> None:
         """Show this state from now on."""
+        before = self._own or content.State(False, False, False, False, False)
+        state = msgspec.structs.replace(state, since=before.since)
         if state == self._own:
             return
+        if state.mic != before.mic:
+            state = msgspec.structs.replace(state, since=int(now))
         self._own = state
         soon = max(now, self._said_at + EVERY)
         self._say_at = now if state.away else soon  # a page that closes has no time
@@ -58,6 +71,12 @@ class States(Feature):
         """Keep the rest of our state, with the hand up or down."""
         own = self._own or content.State(False, False, False, False, False)
         self.set(msgspec.structs.replace(own, hand=up), now)
+
+    def microphones(self) -> dict[int, Microphone]:
+        """Return what members show of their microphones, by leaf; ours too."""
+        own = {} if self._own is None else {self.room.membership.own_leaf: self._own}
+        states = {**self._heard, **own}
+        return {leaf: Microphone(state.mic, state.since) for leaf, state in states.items()}
 
     def goes(self, leaf: int, now: float) -> None:
         """Record that a member says that its program ends."""

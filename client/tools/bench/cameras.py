@@ -66,25 +66,28 @@ def sending_times() -> NDArray[np.float64]:
 
 
 class Microphone:
-    """50 packets a second. `sent_at` gets when each number was sent, Unix time."""
+    """50 packets a second, or one for several `parts`. `sent_at` gets when each was sent, Unix time."""
 
-    def __init__(self, peer: LightPeer, member: int, sent_at: NDArray[np.float64], now: float) -> None:
+    def __init__(
+        self, peer: LightPeer, member: int, sent_at: NDArray[np.float64], now: float, parts: int = 1
+    ) -> None:
         self.peer = peer
-        self._audio = Audio(audio_ssrc(member), now)
+        self._audio = Audio(audio_ssrc(member), now, parts)
+        self._apart = parts * _AUDIO_APART
         self._sent_at = sent_at[member]
         self.next_at = now
         self.sent = 0
 
     def resume(self, now: float) -> None:
         """Begin again, or for the first time, at a random phase."""
-        self.next_at = now + random.random() * _AUDIO_APART  # noqa: S311 - a phase
+        self.next_at = now + random.random() * self._apart  # noqa: S311 - a phase
 
     def send(self, now: float, _scale: float) -> None:
         """Send the next packet, and set `next_at`."""
         packet = self._audio.packet()
         self._sent_at[self._audio.sent % _KEPT] = time.time()
         self.sent += self.peer.send_rtp(packet)
-        self.next_at += _AUDIO_APART
+        self.next_at += self._apart
         if self.next_at < now - _BEHIND:
             self.next_at = now
 

@@ -45,13 +45,17 @@ _NARROW: Final = 1_000_000.0
 class Kind:
     """A kind of room. `layers`: packets of a frame in each size of a camera, smallest first.
 
-    `visible`: videos that each member sees. `rooms`: how many there are in each step.
+    `visible`: videos that each member sees. `rooms`: how many there are in each step. Without layers, there
+    are microphones alone. `parts`: parts of 20 ms in a packet of sound. `audible`: all members receive the
+    same microphones, so many of them; None: all.
     """
 
     members: int
     layers: tuple[int, ...]
     visible: int
     rooms: tuple[int, ...]
+    parts: int = 1
+    audible: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,9 +63,9 @@ class Step:
     """One measurement. Latencies are in milliseconds, `us` is the server's CPU for each forwarded packet.
 
     `rate`: forwarded packets a second. `audio_loss` and `video_loss`: shares that did not come, None for
-    cameras with several sizes. `unread`: packets that found the server's socket full. `shed`: packets that
-    the server dropped because it was late. `server`, `generator` and `waited` are shares of one core:
-    the server wanted its core for the time `waited`, while others had it.
+    cameras with several sizes, or without cameras. `unread`: packets that found the server's socket full.
+    `shed`: packets that the server dropped because it was late. `server`, `generator` and `waited` are shares
+    of one core: the server wanted its core for the time `waited`, while others had it.
     """
 
     members: int
@@ -92,6 +96,15 @@ class Step:
         )
 
 
+def _streams(kind: Kind, member: int) -> list[Stream]:
+    audio, sizes = Stream(audio_ssrc(member), "audio"), range(len(kind.layers))
+    if not sizes:
+        return [audio]
+    layers = [video_ssrc(member, layer) for layer in sizes[1:]]
+    rtx = [rtx_ssrc(member, layer) for layer in sizes]
+    return [audio, Stream(video_ssrc(member), "video", layers=layers, rtx=rtx)]
+
+
 class Room:
     """One room of light members, numbered from `first` on."""
 
@@ -99,20 +112,11 @@ class Room:
         self._kind = kind
         self._members = range(first, first + kind.members)
         keys, now = LightRoom(), time.perf_counter()
-        sizes = range(len(kind.layers))
         self.peers = [
             LightPeer(
                 crowd,
                 keys,
-                [
-                    Stream(audio_ssrc(member), "audio"),
-                    Stream(
-                        video_ssrc(member),
-                        "video",
-                        layers=[video_ssrc(member, layer) for layer in sizes[1:]],
-                        rtx=[rtx_ssrc(member, layer) for layer in sizes],
-                    ),
-                ],
+                _streams(kind, member),
                 feedback=True,
                 rtx=True,
             )
@@ -123,14 +127,14 @@ class Room:
         self.receivers: list[Receiver] = []
         for member, peer in zip(self._members, self.peers, strict=True):
             numbers = itertools.count()
-            self.microphones.append(Microphone(peer, member, columns.sent_at, now))
+            self.microphones.append(Microphone(peer, member, columns.sent_at, now, kind.parts))
             cameras = [
                 Camera(peer, video_ssrc(member, layer), size, numbers, now)
                 for layer, size in enumerate(kind.layers)
             ]
             peer.on_rtcp = partial(obey, cameras)
             self.cameras += cameras
-            path = NarrowPath(_NARROW) if peer is self.peers[-1] else None
+            path = NarrowPath(_NARROW) if peer is self.peers[-1] and cameras else None
             self.receivers.append(Receiver(peer, columns, path))
 
     async def begin(self, crowd: Crowd) -> None:
@@ -142,8 +146,9 @@ class Room:
                 self._members[(place + step) % len(self._members)] for step in range(1, len(self.peers))
             ]
             visible = [video_ssrc(member) for member in others[: self._kind.visible]]
-            layers = [largest, *[max(0, largest - 1)] * (len(visible) - 1)]
-            audio = [audio_ssrc(member) for member in others]
+            layers = [largest, *[max(0, largest - 1)] * (len(visible) - 1)] if visible else []
+            audible = self._members[: self._kind.audible]
+            audio = [audio_ssrc(member) for member in others if member in audible]
             await peer.subscribe([*visible, *audio], [*layers, *[0] * len(audio)])
         for receiver in self.receivers:
             receiver.take_over()
@@ -195,12 +200,12 @@ class Load:
         forwarded = after["forwarded"] - before["forwarded"]
         audio = np.concatenate([part for r in receivers for part in r.audio_latencies] or [np.zeros(0)])
         video = np.array([latency for r in receivers for latency in r.video_latencies])
-        if not len(audio) or not len(video):
+        if not len(audio) or (not len(video) and self._kind.layers):
             raise LightError("The receivers got nothing.")
         if refused := sum(r.peer.refused for r in receivers):
             raise LightError(f"{refused} packets could not be opened.")
         others = self._kind.members - 1
-        layered = len(self._kind.layers) > 1
+        one_size = len(self._kind.layers) == 1
         return Step(
             members=self._kind.members,
             rooms=len(self._rooms),
@@ -213,7 +218,7 @@ class Load:
             video_p99=_milliseconds(video, 99),
             audio_loss=_missing(sum(r.audio for r in receivers), expected[0] * others),
             video_loss=None
-            if layered
+            if not one_size
             # everybody but the member on the narrow path, who gets what fits
             else _missing(
                 sum(r.video for r in receivers if r.path is None),
@@ -227,8 +232,9 @@ class Load:
         )
 
     def _sent(self) -> tuple[int, int, int]:
-        """Packets sent so far: audio, video, and the video of the members on narrow paths."""
-        audio = sum(microphone.sent for room in self._rooms for microphone in room.microphones)
+        """Packets sent so far: audible audio, video, and the video of the members on narrow paths."""
+        audible = self._kind.audible
+        audio = sum(microphone.sent for room in self._rooms for microphone in room.microphones[:audible])
         video = sum(camera.sent for room in self._rooms for camera in room.cameras)
         narrow = sum(c.sent for room in self._rooms for c in room.cameras if c.peer is room.peers[-1])
         return audio, video, narrow
@@ -266,7 +272,7 @@ class Load:
 
 
 def _milliseconds(latencies: np.ndarray[Any, Any], percentile: float) -> float:
-    return round(1e3 * float(np.percentile(latencies, percentile)), 2)
+    return round(1e3 * float(np.percentile(latencies, percentile)), 2) if len(latencies) else 0.0
 
 
 def _missing(came: int, wanted: int) -> float:

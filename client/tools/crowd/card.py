@@ -6,14 +6,18 @@ for a key frame continues the loop at its next key frame.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
+import numpy as np
+
 from snugroom.client.media import codec
 from snugroom.client.media.sources import Source, TestCard, blank, silence
+from snugroom.server.wire.limits import AUDIO_PARTS
 
-#: Length of the loop, seconds: whole beeps, and one key frame each second.
-SECONDS: Final = 4
+#: Length of the loop, seconds: whole beeps, whole packets of 60 ms, and one key frame each second.
+SECONDS: Final = 6
 _KEY_EVERY: Final = codec.VIDEO_RATE
 #: The loop exists at these shares of the full bitrate: it must give way on a narrow connection.
 _SHARES: Final = (0.25, 1.0)
@@ -39,10 +43,13 @@ class EncodedCard:
     def __init__(self, name: str, *, width: int = codec.WIDTH, height: int = codec.HEIGHT) -> None:
         self._blank = blank(width, height)
         card = TestCard(name, 0, width=width, height=height)
-        encoder = codec.OpusEncoder()
-        parts = round(SECONDS / codec.FRAME_SECONDS)
+        sounds = [card.audio(index) for index in range(round(SECONDS / codec.FRAME_SECONDS))]
         #: Opus packets of 20 ms.
-        self.audio: Final = tuple(encoder.encode(card.audio(index)) for index in range(parts))
+        self.audio: Final = _encoded_audio(sounds)
+        #: And of 60 ms, for a large room.
+        self.long_audio: Final = _encoded_audio(
+            [np.concatenate(sounds[at : at + AUDIO_PARTS]) for at in range(0, len(sounds), AUDIO_PARTS)]
+        )
         raw = [card.video(index / codec.VIDEO_RATE) for index in range(SECONDS * codec.VIDEO_RATE)]
         most = round(codec.VIDEO_BITRATE * width * height / (codec.WIDTH * codec.HEIGHT))
         #: Loops of VP8 frames, the lowest bitrate first.
@@ -61,6 +68,11 @@ class EncodedCard:
         return _Unseen(self._blank)
 
 
+def _encoded_audio(sounds: Sequence[codec.Sound]) -> tuple[bytes, ...]:
+    encoder = codec.OpusEncoder()
+    return tuple(encoder.encode(sound) for sound in sounds)
+
+
 def _encoded(raw: list[codec.RawFrame], width: int, height: int, bitrate: int) -> _VideoLoop:
     encoder = codec.Vp8Encoder(width, height, bitrate=bitrate)
     frames = tuple(
@@ -73,13 +85,13 @@ def _encoded(raw: list[codec.RawFrame], width: int, height: int, bitrate: int) -
 
 class _SoundLoop:
     def __init__(self, card: EncodedCard) -> None:
-        self._packets = card.audio
+        self._card = card
         self._at = 0
 
     def encode(self, sound: codec.Sound) -> bytes:
-        packet = self._packets[self._at]
-        self._at = (self._at + 1) % len(self._packets)
-        return packet
+        packets = self._card.audio if len(sound) == codec.FRAME_SAMPLES else self._card.long_audio
+        self._at = (self._at + 1) % len(packets)
+        return packets[self._at - 1]
 
 
 class _VideoPlayer:

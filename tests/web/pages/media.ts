@@ -137,12 +137,13 @@ const test = {
   mute: (on: boolean) => {
     for (const track of devices!.getAudioTracks()) track.enabled = !on;
   },
-  remote: async () => {
+  /** `large`: and send sound as in a large room. */
+  remote: async (large = false) => {
     const { streams } = (await ask("/streams", { handle })) as { streams: HandleStream[] };
-    await link!.setRemote(streams);
+    await link!.setRemote({ streams, large });
     return [...tracks.keys()];
   },
-  setRemote: async (streams: HandleStream[]) => await link!.setRemote(streams),
+  setRemote: async (streams: HandleStream[]) => await link!.setRemote({ streams, large: false }),
   keysAt: give,
   tell: (what: unknown) => worker.postMessage(what),
   kill: () => worker.terminate(),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 
@@ -11,6 +11,7 @@ from snugroom.client.tools.lab.leakage import seen as s
 from snugroom.client.tools.lab.leakage.guess import Guess, Numbers, guess
 from snugroom.client.tools.lab.leakage.plan import Lived
 from snugroom.client.tools.lab.leakage.seen import Seen
+from snugroom.client.tools.lab.leakage.selection import Leak
 from snugroom.client.tools.lab.leakage.worker import Held
 
 Item = tuple[list[float], bool, int]
@@ -159,13 +160,17 @@ class Answer:
 
 @dataclass(frozen=True)
 class Result:
-    """Answers, meetings held and failed, seconds per meeting, and the seconds that the measurement took."""
+    """Answers, meetings held and failed, seconds per meeting, and the seconds that the measurement took.
+
+    `leaks`: what a server that forwards some of the microphones could tell, simulated.
+    """
 
     answers: list[Answer]
     meetings: int
     failed: int
     seconds: float
     took: float
+    leaks: list[Leak] = field(default_factory=list)
 
     @property
     def too_much(self) -> list[Answer]:

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 
+from snugroom.client.session.features.audible import SLOTS
 from snugroom.client.tools.lab.leakage.plan import SEGMENT
 from snugroom.client.tools.lab.leakage.questions import Answer, Result
+from snugroom.client.tools.lab.leakage.selection import SIZES, Leak, least_auc
 
 #: For each question: the meaning if it can be guessed, the meaning if not, and what a member can do.
 _WORDS: dict[str, tuple[str, str, str]] = {
@@ -103,6 +106,20 @@ def as_json(result: Result) -> str:
                 }
                 for a in result.answers
             ],
+            "selection": [
+                {
+                    "members": leak.members,
+                    "rule": leak.rule,
+                    "bound": round(leak.bound, 3),
+                    "speaks": round(leak.speaks, 3),
+                    "open": round(leak.open, 3),
+                    "spoke": round(leak.spoke, 3),
+                    "guessed": round(leak.guessed.auc, 3),
+                    "among": round(leak.among.auc, 3),
+                    "unheard": round(leak.unheard, 3),
+                }
+                for leak in result.leaks
+            ],
         },
         indent=2,
     )
@@ -125,7 +142,58 @@ def as_table(result: Result) -> str:
 def as_page(result: Result) -> str:
     """Return the text of docs/explanation/leakage.md."""
     rows = "\n".join(f"| {a.question.text} | {_number(a)} | {' | '.join(words(a))} |" for a in result.answers)
-    return _PAGE.format(rows=rows, meetings=result.meetings, seconds=f"{result.seconds:g}")
+    return _PAGE.format(
+        rows=rows, meetings=result.meetings, seconds=f"{result.seconds:g}", selection=as_section(result.leaks)
+    )
+
+
+_RULES = {"speakers": "those who speak are in it", "lottery": "by lot"}
+
+
+def as_section(leaks: Sequence[Leak]) -> str:
+    """Return the section of the page about a server that forwards some of the microphones."""
+    rows = "\n".join(
+        f"| {leak.members} | {_RULES[leak.rule]} | {leak.speaks:.2f} | {leak.open:.2f} "
+        f"| {leak.guessed.auc:.2f} | {leak.among.auc:.2f} | {leak.spoke:.2f} | {leak.unheard:.0%} |"
+        for leak in leaks
+    )
+    bounds = ", ".join(f"{least_auc(members):.2f} with {members}" for members in SIZES)
+    return _SECTION.format(head=_HEAD, rows=rows, bounds=bounds, slots=SLOTS, others=SLOTS - 1)
+
+
+_HEAD = (
+    "| Members | The set | Who speaks, by the set alone | Whose microphone is open | "
+    f"Who speaks, by all features | The same, among the {SLOTS} | Who has spoken, at the end | "
+    "Speech that nobody hears |"
+)
+
+_SECTION = """\
+## If the server forwards {slots} microphones only
+
+The server forwards the microphones of all members to all others. A host can choose that it forwards at
+most {slots} in a large room (`snug host --sixteen`). All members go on sending as always, and subscribe
+to the same streams. Those who speak are among them, and members who do not speak fill the rest, each for
+half a minute. The server sees the set.
+
+{head}
+|---|---|---|---|---|---|---|---|
+{rows}
+
+The figures are AUCs over all members, in simulated meetings of ten minutes. The features are the set, the
+times for which each member was and was not in it, how often it came, and its share of the meeting. "At
+the end" is an intersection attack: who has spoken at all, by the time in the set.
+
+Members whose turn in the set is longer than half a minute have an open microphone: with hindsight, the server
+finds most speakers among the {slots}.
+
+**No choice of the other members helps.** The speaker is in the set, and of the others only {others} can be.
+So the AUC is at least 1 - {others} / (2 (members - 1)), whatever else the server sees:
+{bounds} members. To keep it below 0.55, nine of ten members must
+be in the set. If chance alone decides who is in it, the set tells nothing, and most speech is not heard. So
+Snug forwards all microphones unless a host has chosen otherwise, and sends fewer packets in
+[large rooms](../reference/protocol.md#large-rooms)
+([decision 80](decisions/0080-sixteen-audible-streams.md)).
+"""
 
 
 _PAGE = """\
@@ -169,6 +237,7 @@ recognise it. Only its address can show the server whose connection it is. A hos
 - The control: in some more meetings the members' Opus has a variable bitrate. If the classifiers do not
   detect that, the method is blind, and the other numbers prove nothing.
 
+{selection}
 ## Limits of the measurement
 
 All meetings run on one machine, which is busy with all members at once. A real network adds jitter, and a

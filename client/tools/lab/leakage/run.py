@@ -19,6 +19,7 @@ from snugroom.client.tools.lab.leakage import seen as s
 from snugroom.client.tools.lab.leakage.plan import Plan, draw
 from snugroom.client.tools.lab.leakage.questions import QUESTIONS, Result, ask
 from snugroom.client.tools.lab.leakage.report import as_json, as_page, as_table
+from snugroom.client.tools.lab.leakage.selection import simulate_all
 from snugroom.client.tools.lab.leakage.worker import Held, Job
 from snugroom.installed import environment
 
@@ -135,8 +136,10 @@ async def measure(
         for question in QUESTIONS
         if not names or question.name in names
     ]
+    tell("Simulating large rooms")
+    leaks = [] if names else await asyncio.to_thread(simulate_all)
     failed = sum(bool(meeting.failed) for meeting in held)
-    return Result(answers, len(held) - failed, failed, seconds, time.monotonic() - began)
+    return Result(answers, len(held) - failed, failed, seconds, time.monotonic() - began, leaks)
 
 
 def parser() -> argparse.ArgumentParser:

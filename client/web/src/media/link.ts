@@ -38,6 +38,13 @@ export interface OwnTrack {
   readonly layers?: number;
 }
 
+/** The streams of other members, as the server lists them. `large`: our sound leaves in the packets of a large room. */
+export interface Listed {
+  readonly streams: readonly HandleStream[];
+  readonly large: boolean;
+}
+export const NONE: Listed = { streams: [], large: false };
+
 export interface LinkEvents {
   /** A remote stream's track: it yields only frames that the worker has opened. */
   track(ssrc: number, track: MediaStreamTrack): void;
@@ -92,7 +99,7 @@ export class MediaLink {
   readonly #events: LinkEvents;
   readonly #own: Own[] = [];
   #lines: Line[] = [];
-  #remote: readonly HandleStream[] = [];
+  #listed = NONE;
   #server: TransportSide = NOBODY;
   #answer: Answer | null = null;
   /** The answer that waits for the server's parameters. */
@@ -193,10 +200,11 @@ export class MediaLink {
   }
 
   /** Receive all streams of other members, as the server lists them. */
-  setRemote(streams: readonly HandleStream[]): Promise<void> {
+  setRemote(listed: Listed): Promise<void> {
     return this.#guarded(async () => {
-      this.#remote = streams;
-      await this.#renegotiate();
+      const other = listed.large !== this.#listed.large;
+      this.#listed = listed;
+      await this.#renegotiate(other);
     });
   }
 
@@ -334,7 +342,7 @@ export class MediaLink {
 
   /** Apply the server's offer as it is now. */
   async #offer(): Promise<void> {
-    await this.#pc.setRemoteDescription({ type: "offer", sdp: offer(this.#server, this.#lines, ++this.#version) });
+    await this.#pc.setRemoteDescription({ type: "offer", sdp: offer(this.#server, this.#lines, ++this.#version, this.#listed.large) });
   }
 
   /** Create the browser's answer, with simulcast layers for the lines that have them. */
@@ -360,12 +368,15 @@ export class MediaLink {
     this.#check(this.#pc.localDescription?.sdp ?? "");
   }
 
-  /** Match the lines to the server's list: ended lines are rejected first, and their places are reused. */
-  async #renegotiate(): Promise<void> {
+  /**
+   * Match the lines to the server's list: ended lines are rejected first, and their places are reused. `other`: the
+   * length of our packets of sound has changed.
+   */
+  async #renegotiate(other = false): Promise<void> {
     if (this.#over || this.#answer === null || this.#kept !== null) return; // `connect` does it later
     const taken = new Set([...this.#answer.sources.values()].flatMap(({ layers, rtx }) => [...layers, ...rtx]));
     const wanted = new Map<number, { readonly kind: Kind; readonly rtx: number | null }>();
-    for (const { ssrc, kind, rtx } of this.#remote) {
+    for (const { ssrc, kind, rtx } of this.#listed.streams) {
       if (taken.has(ssrc) || wanted.size >= REMOTE_MAX) continue;
       taken.add(ssrc);
       // an SSRC belongs to one stream: a browser refuses a description in which two share it
@@ -384,7 +395,7 @@ export class MediaLink {
     }
     const known = new Set(this.#lines.filter(({ use }) => use === "remote").map(({ ssrc }) => ssrc));
     const fresh = [...wanted].filter(([ssrc]) => !known.has(ssrc));
-    if (fresh.length === 0) return;
+    if (fresh.length === 0 && !other) return;
     const lines = [...this.#lines];
     for (const [ssrc, { kind, rtx }] of fresh) {
       // a rejected line's place is reused under a new mid, as another transceiver (RFC 9429 5.3.1)

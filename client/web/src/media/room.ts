@@ -7,14 +7,13 @@
 import { batch, computed, signal } from "@preact/signals";
 import type { MediaSide, RemoteStream, StreamRate } from "../app/mediaSide";
 import type { InputOf } from "../session/events";
-import type { HandleStream } from "../wire/messages";
 import type { FromWorker, ToWorker } from "../worker/messages";
 import { CommandError, type Sentence, sentence } from "../words/sentence";
 import { CameraPath } from "./cameraPath";
 import { type Chime, Chimes } from "./chime";
 import { CAMERA, OwnDevices } from "./devices";
 import { LEVEL_TIME, Meters, SpeakerChooser } from "./levels";
-import { MediaLink, type OwnTrack } from "./link";
+import { type Listed, MediaLink, NONE, type OwnTrack } from "./link";
 import { Listener, MutedVoice } from "./mutedVoice";
 import { Rates, received, Weakness } from "./network";
 import type { Recorder } from "./recorder";
@@ -54,7 +53,7 @@ export class Media implements MediaSide {
   #worker: Worker | null = null;
   #ownLeaf = -1;
   #link: MediaLink | null = null;
-  #listed: readonly HandleStream[] = [];
+  #listed: Listed = NONE;
   #share: MediaStream | null = null;
   #sound: MediaStream | null = null;
   /** The person's choice: a microphone selected later is muted too. */
@@ -116,7 +115,7 @@ export class Media implements MediaSide {
     this.#capture.end();
     for (const ssrc of [...this.#tracks.keys()]) this.#gone(ssrc);
     this.#whose.clear();
-    this.#listed = [];
+    this.#listed = NONE;
     this.noticeMuted(false);
     this.#meters.close();
     batch(() => {
@@ -277,8 +276,8 @@ export class Media implements MediaSide {
       case "mediaLost":
         return this.#lost(sentence("shell.media_gone"), true);
       case "streams":
-        this.#listed = message.streams;
-        void this.#link?.setRemote(message.streams);
+        this.#listed = message;
+        void this.#link?.setRemote(message);
         return;
       case "announced":
         this.#whose.set(message.ssrc, { leaf: message.leaf, stream: message.stream });
@@ -452,7 +451,7 @@ export class Media implements MediaSide {
     if (!report) return;
     this.rates.value = [...this.#rates.judge(report)].flatMap(([ssrc, rate]) => {
       const [stream, whose] = [this.#own.get(ssrc), this.#whose.get(ssrc)];
-      const layers = 1 + (this.#listed.find((each) => each.ssrc === ssrc)?.layers ?? 0);
+      const layers = 1 + (this.#listed.streams.find((each) => each.ssrc === ssrc)?.layers ?? 0);
       if (stream !== undefined) return [{ ...rate, ssrc, leaf: this.#ownLeaf, stream, layers }];
       return whose === undefined ? [] : [{ ...rate, ssrc, ...whose, layers }];
     });

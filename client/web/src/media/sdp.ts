@@ -9,6 +9,7 @@ import { type Bytes, hex, unhex } from "../crypto/bytes";
 import type { Kind } from "../crypto/media/clearHeader";
 import { candidates, isReachable, type Reached } from "./reach";
 import {
+  AUDIO_PARTS,
   AUDIO_PAYLOAD_TYPE,
   FEEDBACK_EXTENSION,
   LAYERS_MAX,
@@ -114,10 +115,10 @@ export const NOBODY: TransportSide = {
 const colons = (bytes: Uint8Array): string => (hex(bytes).match(/../g) ?? []).join(":").toUpperCase();
 
 /**
- * Return the server's offer. `version` must rise with each offer. SdpError if a parameter is not in its strict form: no
- * value may begin another line.
+ * Return the server's offer. `version` must rise with each offer. `large`: our sound leaves in the packets of a large
+ * room. SdpError if a parameter is not in its strict form: no value may begin another line.
  */
-export function offer(server: TransportSide, lines: readonly Line[], version: number): string {
+export function offer(server: TransportSide, lines: readonly Line[], version: number, large = false): string {
   if (!ICE.test(server.ufrag) || !ICE.test(server.password) || server.fingerprint.length !== 32)
     throw new SdpError("the server's transport parameters are none");
   if (!isReachable(server))
@@ -139,6 +140,7 @@ export function offer(server: TransportSide, lines: readonly Line[], version: nu
     out.push(`a=fingerprint:sha-256 ${colons(server.fingerprint)}`, "a=setup:actpass", "a=rtcp-mux");
     out.push(`a=${{ own: "recvonly", remote: "sendonly", off: "inactive" }[use]}`);
     out.push(`a=rtpmap:${types[0]} ${name}`, ...more.map((line) => `a=${line}`));
+    if (large && use === "own" && kind === "audio") out.push(`a=ptime:${20 * AUDIO_PARTS}`);
     if (use === "remote") {
       out.push(`a=msid:${mid} ${mid}`, ...(rtx === null ? [] : [`a=ssrc-group:FID ${ssrc} ${rtx}`]));
       out.push(...[ssrc, ...(rtx === null ? [] : [rtx])].map((each) => `a=ssrc:${each} cname:snug`));

@@ -71,6 +71,8 @@ export interface OwnState {
   readonly recording: boolean;
   /** Our page ends, and we may come back. */
   readonly away?: boolean;
+  /** When the microphone was last turned on or off, Unix seconds; the session sets it. */
+  readonly since?: number;
 }
 
 /** A person's command. `handle` throws a CommandError if it cannot be done. */

@@ -146,6 +146,7 @@ export interface State {
   readonly hand: boolean;
   readonly recording: boolean;
   readonly away: boolean;
+  readonly since: number;
 }
 
 /** One of six reactions, shown for a moment. */
@@ -206,7 +207,7 @@ export const schemas: Schemas = {
   CodeCommit: {"tag": "code_commit", "fields": {"sid": [["bytes", 16, 16]], "commitment": [["bytes", 32, 32]]}},
   CodeReveal: {"tag": "code_reveal", "fields": {"sid": [["bytes", 16, 16]], "digest": [["bytes", 32, 32]], "share": [["bytes", 32, 32]]}},
   CodeAnswer: {"tag": "code_answer", "fields": {"sid": [["bytes", 16, 16]], "digest": [["bytes", 32, 32]], "same": [["bool"]]}},
-  State: {"tag": "state", "fields": {"mic": [["bool"]], "camera": [["bool"]], "screen": [["bool"]], "hand": [["bool"]], "recording": [["bool"]], "away": [["bool"], false]}},
+  State: {"tag": "state", "fields": {"mic": [["bool"]], "camera": [["bool"]], "screen": [["bool"]], "hand": [["bool"]], "recording": [["bool"]], "away": [["bool"], false], "since": [["int", 0, 9007199254740991], 0]}},
   Reaction: {"tag": "reaction", "fields": {"reaction": [["one of", ["applause", "heart", "laugh", "party", "surprise", "yes"]]]}},
   WeekKey: {"tag": null, "fields": {"week": [["int", 0, 4294967295]], "hash": [["bytes", 32, 32]]}},
   Page: {"tag": "page", "fields": {"hash": [["or null", ["bytes", 32, 32]], null], "keys": [["list", ["struct", "WeekKey"], 0, 2], []]}},

@@ -130,7 +130,8 @@ export type FromWorker =
   | { readonly type: "republish" }
   /** The same, and a link that still waits for an answer is useless too. */
   | { readonly type: "mediaLost" }
-  | { readonly type: "streams"; readonly streams: readonly HandleStream[]; readonly own: readonly OwnStream[] }
+  /** `large`: our sound leaves in the packets of a large room. */
+  | { readonly type: "streams"; readonly streams: readonly HandleStream[]; readonly own: readonly OwnStream[]; readonly large: boolean }
   /** The owner of a stream, by SSRC, once exactly one member has announced it. */
   | { readonly type: "announced"; readonly ssrc: number; readonly leaf: number; readonly stream: number }
   | { readonly type: "counts"; readonly counts: Counts }

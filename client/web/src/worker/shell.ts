@@ -12,6 +12,7 @@ import type { KeptMeetings } from "../kept";
 import { type Endpoint, type Effect, type Event, type EventOf, type Input, type OwnStream } from "../session/events";
 import type { Contacts } from "../session/entry/contacts";
 import { OPTIONS, type Options, type PermissionMeans } from "../session/options";
+import { isLarge } from "../session/kernel/largeRoom";
 import { Session } from "../session/kernel/session";
 import { PROTOCOL_VERSION } from "../wire/limits";
 import type { HandleStream, ServerMessage } from "../wire/messages";
@@ -54,6 +55,7 @@ export class Shell {
   #asked: string[] = [];
   #own: readonly OwnStream[] = [];
   #remote: readonly HandleStream[] = [];
+  #large = false;
   /** The last reported leaf and stream of each SSRC. */
   #announced = new Map<number, string>();
   #watching = false;
@@ -336,7 +338,11 @@ export class Shell {
           break;
         case "Tell":
           this.#events.push(effect.event);
-          if (effect.event.type === "Roster") this.#transforms.keysChanged();
+          if (effect.event.type === "Roster") {
+            this.#transforms.keysChanged();
+            const large = isLarge(effect.event.members.map(({ leaf }) => leaf));
+            if (large !== this.#large) this.#streams((this.#large = large));
+          }
           if (effect.event.type === "BookChanged") {
             const { name } = effect.event;
             const told = (kept: boolean) => this.#post({ type: "book", name, kept });
@@ -363,7 +369,7 @@ export class Shell {
           break;
         case "RemoteStreams":
           this.#remote = effect.streams;
-          this.#post({ type: "streams", streams: effect.streams, own: this.#own });
+          this.#streams(this.#large);
           break;
       }
     }
@@ -380,6 +386,10 @@ export class Shell {
       this.#work();
       if (this.#over && !this.#waits) this.#connections?.close();
     });
+  }
+
+  #streams(large: boolean): void {
+    this.#post({ type: "streams", streams: this.#remote, own: this.#own, large });
   }
 
   /** Post a message after the events that happened before it. */

@@ -53,6 +53,12 @@ test("an offer has what the protocol says, and no more", () => {
   assert.doesNotMatch(sdp, /tcptype/);
 });
 
+test("in a large room, our own sound alone comes in packets of 60 ms", () => {
+  const sections = offer(SERVER, LINES, 3, true).split(/^(?=m=)/m);
+  assert.deepEqual(sections.map((section) => section.includes("a=ptime:60\r\n")), [false, true, false, false, false, false]);
+  assert.doesNotMatch(offer(SERVER, LINES, 3), /ptime:/);
+});
+
 test("no value of a server begins a line of its own", () => {
   for (const wrong of [
     { address: "192.0.2.7 1 typ host\r\na=extmap:1 urn:ietf:params:rtp-hdrext:ssrc-audio-level" },

@@ -18,7 +18,7 @@ const three = (): Promise<World> =>
     new Pages(room),
     new Files(room),
   ]);
-const OFF: Required<OwnState> = { mic: false, camera: false, screen: false, hand: false, recording: false, away: false };
+const OFF: Required<OwnState> = { mic: false, camera: false, screen: false, hand: false, recording: false, away: false, since: 0 };
 
 const refused = async (act: () => Promise<void>): Promise<string> => {
   try {

@@ -8,7 +8,7 @@ import type { Kind } from "../../../../client/web/src/crypto/media/clearHeader";
 import {
   AHEAD_MAX, type FrameCrypto, Incoming, Outgoing, PATIENCE, TOO_LARGE, UNVERIFIED_TIME,
 } from "../../../../client/web/src/worker/frames";
-import { SOUND_SIZE } from "../../../../client/web/src/worker/opus";
+import { AUDIO_SIZE } from "../../../../client/web/src/wire/limits";
 
 /** A frame that says of itself what is to become of it: epoch, counter, key or not, and how often it waits. */
 type What = "open" | "future" | "unverified" | "forged" | "replay" | "unkeyed" | "broken";
@@ -269,10 +269,10 @@ const picture = (key: boolean): Bytes => new Uint8Array([key ? 0 : 1, 2, 3]);
 test("every packet of sound leaves in one size", async () => {
   const sizes = new Set<number>();
   const outgoing = new Outgoing("audio", 0, new Fake(), () => assert.fail("no key frame of sound"));
-  for (let size = 1; size <= SOUND_SIZE; size++) sizes.add((await outgoing.frame(sound(size), 0))?.length ?? 0);
-  assert.deepEqual([...sizes], [SOUND_SIZE + 1]);
-  assert.equal(outgoing.sealed, SOUND_SIZE);
-  assert.equal(await outgoing.frame(sound(SOUND_SIZE + 1), 0), null);
+  for (let size = 1; size <= AUDIO_SIZE; size++) sizes.add((await outgoing.frame(sound(size), 0))?.length ?? 0);
+  assert.deepEqual([...sizes], [AUDIO_SIZE + 1]);
+  assert.equal(outgoing.sealed, AUDIO_SIZE);
+  assert.equal(await outgoing.frame(sound(AUDIO_SIZE + 1), 0), null);
   assert.equal(outgoing.varies, false);
   for (let i = 0; i < TOO_LARGE; i++) assert.equal(await outgoing.frame(sound(200), 0), null);
   assert.equal(outgoing.varies, true);

@@ -1,15 +1,19 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { padOpus, SOUND_SIZE } from "../../../../client/web/src/worker/opus";
+import { AUDIO_SIZE } from "../../../../client/web/src/wire/limits";
+import { padOpus } from "../../../../client/web/src/worker/opus";
 
-/** RFC 6716 3.2.5, read by hand: the frames of a packet. */
-function frames(packet: Uint8Array): number[][] {
-  const [toc = 0] = packet;
-  if ((toc & 3) === 0) return [[...packet.subarray(1)]];
+/** Of hybrid packets with frames of 20 ms, of CELT with 2.5 ms, and of SILK with 20 and 60 ms: the first byte. */
+const [HYBRID, CELT, SILK, SILK_60] = [0x78, 0xe0, 0x48, 0x58];
+/** Bytes of packets of 60 ms. */
+const LONG = 360;
+
+/** RFC 6716 3.2.5, read by hand: the frames of a padded packet, in one piece, and their number as it says it. */
+function read(packet: Uint8Array | null): { count: number; frames: number[] } {
+  assert.ok(packet !== null);
+  const [toc = 0, count = 0] = packet;
+  if ((toc & 3) === 0) return { count: 1, frames: [...packet.subarray(1)] };
   assert.equal(toc & 3, 3);
-  const count = packet[1] ?? 0;
-  assert.equal(count & 0x80, 0, "constant bitrate");
-  assert.equal(count & 0x3f, 1, "one frame");
   let at = 2;
   let padding = 0;
   if ((count & 0x40) !== 0)
@@ -18,45 +22,56 @@ function frames(packet: Uint8Array): number[][] {
       padding += length === 255 ? 254 : length;
       if (length !== 255) break;
     }
-  const body = packet.subarray(at, packet.length - padding);
   assert.ok(packet.length - padding >= at);
   assert.ok(packet.subarray(packet.length - padding).every((byte) => byte === 0));
-  return [[...body]];
+  return { count: count & 0xbf, frames: [...packet.subarray(at, packet.length - padding)] };
 }
 
-test("a padded packet has the wanted size and the same frame and configuration in it", () => {
-  for (const size of [3, 50, SOUND_SIZE, 255, 256, 257, 258, 259, 260, 300, 511, 512, 513, 514, 515, 900])
-    for (let length = 1; length <= size; length += length < 12 || length > size - 12 ? 1 : 37) {
-      const packet = Uint8Array.from({ length }, (_, i) => (i === 0 ? 0xf8 : (i * 7) & 0xff));
-      const padded = padOpus(packet, size);
-      assert.ok(padded !== null, `${length} to ${size}`);
-      assert.equal(padded.length, size);
-      assert.equal((padded[0] ?? 0) >> 2, 0xf8 >> 2);
-      assert.deepEqual(frames(padded), [[...packet.subarray(1)]], `${length} to ${size}`);
+const body = (length: number): number[] => Array.from({ length }, (_, i) => 1 + ((i * 7) & 0x7f));
+const packet = (...bytes: readonly number[]): Uint8Array => Uint8Array.from(bytes);
+
+test("a padded packet has the one size and the same frame and configuration in it", () => {
+  for (const [toc, size] of [[HYBRID, AUDIO_SIZE], [SILK, AUDIO_SIZE], [SILK_60, LONG]] as const)
+    for (let length = 0; length < size; length++) {
+      const padded = padOpus(packet(toc, ...body(length)));
+      assert.equal(padded?.length, size, String(length));
+      assert.equal((padded?.[0] ?? 0) >> 2, toc >> 2);
+      assert.deepEqual(read(padded), { count: 1, frames: body(length) }, String(length));
     }
+});
+
+test("packets of several frames are padded by their length: 20 ms, or 60 ms in a large room", () => {
+  for (let length = 3; length < LONG - 2; length += 3)
+    assert.deepEqual(read(padOpus(packet(HYBRID | 3, 3, ...body(length)))), { count: 3, frames: body(length) });
+  // lengths of their own, as a variable bitrate has them: they stay in front of the frames
+  assert.deepEqual(read(padOpus(packet(HYBRID | 3, 0x83, 2, 1, ...body(9)))), { count: 0x83, frames: [2, 1, ...body(9)] });
+  assert.equal(padOpus(packet(HYBRID | 3, 3, ...body(9)))?.length, LONG);
+  const eight = padOpus(packet(CELT | 3, 8, ...body(16)));
+  assert.deepEqual([read(eight).count, eight?.length], [8, AUDIO_SIZE]);
 });
 
 test("packets that an encoder padded itself are padded further, or less", () => {
-  for (const inner of [60, 70, 119, 300])
-    for (const length of [1, 2, 40, 50]) {
-      const packet = Uint8Array.from({ length }, (_, i) => (i === 0 ? 0x48 : (i * 7) & 0xff));
-      const once = padOpus(packet, inner);
-      const again = once && padOpus(once, 400);
-      assert.equal(again?.length, 400);
-      assert.deepEqual(again && frames(again), [[...packet.subarray(1)]], `${length} in ${inner}`);
-    }
+  for (const inner of [1, 20, 254, 255, 256, 300]) {
+    const lengths = inner > 254 ? [255, inner - 254] : [inner];
+    const bytes = packet(HYBRID | 3, 0x43, ...lengths, ...body(30), ...new Array<number>(inner).fill(0));
+    if (lengths.length === 2) bytes[3] = inner - 254;
+    const padded = padOpus(bytes);
+    assert.deepEqual([read(padded), padded?.length], [{ count: 3, frames: body(30) }, LONG], String(inner));
+    assert.deepEqual(padOpus(padded ?? bytes), padded);
+  }
   // one frame without padding, as that number says it
-  assert.deepEqual(frames(padOpus(Uint8Array.of(0x4b, 1, 9, 8), 20) ?? new Uint8Array()), [[9, 8]]);
-  assert.deepEqual(frames(padOpus(Uint8Array.of(0x4b, 0x81, 9, 8), 20) ?? new Uint8Array()), [[9, 8]]);
+  assert.deepEqual(read(padOpus(packet(SILK | 3, 1, 9, 8))).frames, [9, 8]);
 });
 
-test("packets that are too large, empty, or of several frames are not padded", () => {
+test("packets that are too large, empty, or of another length in time are not padded", () => {
   assert.equal(padOpus(new Uint8Array(0)), null);
-  assert.equal(padOpus(new Uint8Array(SOUND_SIZE + 1).fill(0x78)), null);
-  for (const code of [1, 2]) assert.equal(padOpus(Uint8Array.of(0x78 | code, 1, 2)), null);
-  for (const count of [0, 2, 0x41, 0x42, 0x81 + 1]) assert.equal(padOpus(Uint8Array.of(0x7b, count, 2)), null, String(count));
-  assert.equal(padOpus(Uint8Array.of(0x7b)), null);
-  assert.equal(padOpus(Uint8Array.of(0x7b, 0x41, 255, 255)), null, "a length that goes on beyond the end");
-  // of the right size already: whatever it is, it tells nothing
-  assert.equal(padOpus(new Uint8Array(SOUND_SIZE).fill(0x7b))?.length, SOUND_SIZE);
+  assert.equal(padOpus(new Uint8Array(AUDIO_SIZE + 1).fill(HYBRID)), null);
+  assert.equal(padOpus(packet(HYBRID | 3, 3, ...body(LONG))), null);
+  assert.equal(padOpus(new Uint8Array(AUDIO_SIZE).fill(HYBRID))?.length, AUDIO_SIZE);
+  for (const code of [1, 2]) assert.equal(padOpus(packet(HYBRID | code, 1, 2)), null, "of two frames");
+  for (const count of [0, 2, 4, 0x42, 0x82]) assert.equal(padOpus(packet(HYBRID | 3, count, 1, 2)), null, String(count));
+  // of the right size, and of another length: receivers would not know what it replaces
+  assert.equal(padOpus(new Uint8Array(AUDIO_SIZE).fill(0x7b)), null);
+  assert.equal(padOpus(packet(HYBRID | 3)), null);
+  assert.equal(padOpus(packet(HYBRID | 3, 0x41, 255, 255)), null, "a length that goes on beyond the end");
 });

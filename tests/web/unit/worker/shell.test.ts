@@ -7,6 +7,7 @@ import { type Endpoint, ROOM } from "../../../../client/web/src/session/events";
 import type { ClientMessage, ServerMessage, Transport } from "../../../../client/web/src/wire/messages";
 import type { Connections } from "../../../../client/web/src/worker/doors";
 import type { FromWorker, ToWorker } from "../../../../client/web/src/worker/messages";
+import { Session } from "../../../../client/web/src/session/kernel/session";
 import { CONTACT_TIME } from "../../../../client/web/src/session/kernel/firstContact";
 import { type Around, Shell, TICK } from "../../../../client/web/src/worker/shell";
 import type { EncodedFrame, Transformer } from "../../../../client/web/src/worker/transforms";
@@ -227,6 +228,21 @@ test("a lost room asks for other media, and streams are none", async () => {
   assert.equal(rig.of("republish").length, 1);
   assert.deepEqual(rig.of("streams").map(({ streams }) => streams.length), [1, 0]);
   assert.ok(rig.told().includes("Status"));
+});
+
+test("the page is told when the room becomes large, and when it is large no more", async () => {
+  await rig.shell.hear(HOST);
+  await rig.enters();
+  const streams = [{ handle: new Uint8Array(8), ssrc: 21, kind: "audio", layers: 0, rtx: null }] as const;
+  const roster = (count: number) => {
+    const members = Array.from({ length: count }, (_, leaf) => ({ leaf, name: `Member ${leaf}`, host: leaf === 0 }));
+    return { type: "Tell", event: { type: "Roster", epoch: 1, members, added: [], removed: [], by: null, rejoined: false, left: [] } };
+  };
+  const effects: unknown[][] = [[roster(25)], [roster(26)], [{ type: "RemoteStreams", streams }], [roster(27)], [roster(20)]];
+  mock.method(Session.prototype, "handle", () => Promise.resolve(effects.shift() ?? []));
+  for (let i = 0; i < 5; i++) await rig.shell.hear({ type: "command", ask: i, command: { type: "ListInvites" } });
+  assert.deepEqual(effects, []);
+  assert.deepEqual(rig.of("streams").map(({ streams: told, large }) => [told.length, large]), [[0, true], [1, true], [1, false]]);
 });
 
 test("silent media make the worker ask the server, and another network makes it connect anew", async () => {

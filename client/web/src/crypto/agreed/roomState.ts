@@ -34,6 +34,8 @@ export const LATER_KEYS_MAX = 15;
 export const REPORTS = 0x01;
 /** The same: the meeting's heartbeats go through a second server as well (section 12). */
 export const MIRROR = 0x02;
+/** The same: in a large room, members receive 16 microphones: the server can tell who speaks (section 10). */
+export const SIXTEEN = 0x04;
 /** Placeholder for a leaf: any host may commit the rejoin. */
 export const ANY_HOST = 0xffffffff;
 
@@ -121,6 +123,11 @@ export class Policy implements PolicyFields {
     return (this.flags & MIRROR) !== 0;
   }
 
+  /** Whether members of a large room receive 16 microphones only. */
+  get sixteen(): boolean {
+    return (this.flags & SIXTEEN) !== 0;
+  }
+
   /** Return whether that signature key (32 bytes) belongs to a host. */
   isHost(signatureKey: Uint8Array): boolean {
     return this.hosts.some((host) => same(host, signatureKey));
@@ -159,7 +166,7 @@ export class Policy implements PolicyFields {
     const servers = several(r.uint(1), () => ({ origin: r.text(1), roomAdminPublic: r.take(32) }));
     const flags = r.uint(1);
     r.end();
-    if (flags & ~(REPORTS | MIRROR)) throw new MalformedError("policy: flags that are not defined");
+    if (flags & ~(REPORTS | MIRROR | SIXTEEN)) throw new MalformedError("policy: flags that are not defined");
     if (laterKeys.length > LATER_KEYS_MAX || new Set([hostPublic, ...laterKeys].map(hex)).size !== 1 + laterKeys.length)
       throw new MalformedError("policy: too many keys of links, or one of them twice");
     if (hosts.length > HOSTS_MAX || utf8(title).length > TITLE_MAX || servers.length > SERVERS_MAX)

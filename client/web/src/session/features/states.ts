@@ -31,37 +31,41 @@ const equal = (one: OwnState | undefined | null, other: OwnState): boolean =>
   one.recording === other.recording &&
   (one.away ?? false) === (other.away ?? false);
 
-const bare = ({ mic, camera, screen, hand, recording, away = false }: OwnState): Required<OwnState> => ({
+const bare = ({ mic, camera, screen, hand, recording, away = false, since = 0 }: OwnState): Required<OwnState> => ({
   mic,
   camera,
   screen,
   hand,
   recording,
   away,
+  since,
 });
 
 /** Sends our state, and reports the others'. */
 export class States extends Feature {
-  #own: Required<OwnState> | null = null;
+  /** What we show. */
+  own: Required<OwnState> | null = null;
   #sayAt: number | null = null;
   #saidAt = -Infinity;
-  readonly #heard = new Map<number, OwnState>();
+  /** What the others show, by leaf. */
+  readonly heard = new Map<number, OwnState>();
   /** leaf -> (epoch, generation) of its newest state */
   readonly #saidAs = new Map<number, readonly [number, number]>();
   /** Members whose programs have ended, by their own word, and since when. */
   readonly away = new Map<number, number>();
 
   override carryOver(old: Room): void {
-    this.#own = old.feature(States).#own;
+    this.own = old.feature(States).own;
   }
 
   /** Show this state from now on. */
   async set(state: OwnState, now: number): Promise<void> {
-    if (equal(this.#own, state)) return;
-    this.#own = bare(state);
-    this.#sayAt = this.#own.away ? now : Math.max(now, this.#saidAt + EVERY); // a page that closes has no time
+    if (equal(this.own, state)) return;
+    const { mic = false, since = 0 } = this.own ?? {};
+    this.own = bare({ ...state, since: state.mic === mic ? since : Math.floor(now) });
+    this.#sayAt = this.own.away ? now : Math.max(now, this.#saidAt + EVERY); // a page that closes has no time
     await this.#say(now);
-    this.#tell(this.room.membership.ownLeaf, this.#own);
+    this.#tell(this.room.membership.ownLeaf, this.own);
   }
 
   /** A member says that its program ends. */
@@ -75,7 +79,7 @@ export class States extends Feature {
 
   override adopted(change: Change, now: number): void {
     for (const { leaf } of change.removed) {
-      this.#heard.delete(leaf);
+      this.heard.delete(leaf);
       this.#saidAs.delete(leaf);
       this.away.delete(leaf);
     }
@@ -87,10 +91,10 @@ export class States extends Feature {
   }
 
   async #say(now: number): Promise<void> {
-    if (this.#own === null || this.#sayAt === null || now < this.#sayAt || !this.room.speaks(now)) return;
+    if (this.own === null || this.#sayAt === null || now < this.#sayAt || !this.room.speaks(now)) return;
     this.#sayAt = null;
     this.#saidAt = now;
-    await this.room.relay({ type: "state", ...this.#own });
+    await this.room.relay({ type: "state", ...this.own });
   }
 
   override contentReceived(received: ApplicationMessage, what: AnyContent, now: number): boolean {
@@ -100,8 +104,8 @@ export class States extends Feature {
     // Catching up brings older ones.
     if (epoch < lastEpoch || (epoch === lastEpoch && generation < last)) return true;
     this.#saidAs.set(leaf, [epoch, generation]);
-    if (!equal(this.#heard.get(leaf), what)) {
-      this.#heard.set(leaf, bare(what));
+    if (!equal(this.heard.get(leaf), what)) {
+      this.heard.set(leaf, bare(what));
       if (!what.away) this.away.delete(leaf);
       else this.goes(leaf, now);
       this.#tell(leaf, bare(what));

@@ -1,7 +1,8 @@
 /**
  * The streams that the server forwards to us, and up to which layer: all, unless a person chose.
  *
- * The server sees the choice. Asking for the speaker's video reveals who speaks, so a person has to choose that.
+ * The server sees the choice. Asking for the speaker's video reveals who speaks, so a person has to choose that. A host
+ * can choose for all members that they receive the sound of the same 16 in a large room (`audible`).
  * While fewer streams are asked for, our beats say that we do not want all, and no other member judges what reaches
  * us: only we know the choice. Layers concern us and the server alone: a member that asks for all streams, some of
  * them in smaller layers, still wants all.
@@ -9,7 +10,9 @@
 import { LAYERS_MAX, SUBSCRIBE_MAX } from "../../wire/limits";
 import type { HandleStream, Subscribe } from "../../wire/messages";
 import { Feature } from "../kernel/feature";
+import { loadedLater } from "../kernel/load";
 import type { Room } from "../kernel/ports";
+import type { Audible } from "./audible";
 
 /** Minimum seconds between two requests: a window that is being resized changes much in little time. */
 const GAP = 0.5;
@@ -21,8 +24,10 @@ const ALL: Subscribe = { type: "subscribe", ssrcs: null, max_layers: [] };
 export class Subscriptions extends Feature {
   #ssrcs: readonly number[] | null = null;
   #maxLayers: ReadonlyMap<number, number> = new Map();
-  /** The others' streams, and whether they have layers. */
-  #layered: ReadonlyMap<number, boolean> = new Map();
+  /** The others' streams. */
+  #listed: readonly HandleStream[] = [];
+  /** What limits the sound, in a meeting whose host has chosen that. */
+  #audible: Audible | null = null;
   #wanted: Subscribe = ALL;
   /** As the server has it; null: it does not have our media. */
   #sent: Subscribe | null = null;
@@ -30,14 +35,15 @@ export class Subscriptions extends Feature {
 
   /** Whether a media engine is here, and every stream is asked for. */
   get subscribesToAll(): boolean {
-    return this.room.hasMedia && this.#ssrcs === null;
+    return this.room.hasMedia && this.#ssrcs === null && !this.#audible?.chosen;
   }
 
   /** Return the announced streams of a leaf that we ask for; empty without a media engine. */
   subscribed(leaf: number): ReadonlySet<number> {
     if (!this.room.hasMedia) return new Set();
     const streams = [...this.room.announcements.streams(leaf)];
-    return new Set(streams.flatMap(([ssrc, stream]) => ((this.#ssrcs?.includes(ssrc) ?? true) ? [stream] : [])));
+    const ssrcs = this.#audible?.chosen ? this.#wanted.ssrcs : this.#ssrcs;
+    return new Set(streams.flatMap(([ssrc, stream]) => ((ssrcs?.includes(ssrc) ?? true) ? [stream] : [])));
   }
 
   /**
@@ -64,17 +70,19 @@ export class Subscriptions extends Feature {
   }
 
   override streams(streams: readonly HandleStream[], now: number): void {
-    this.#layered = new Map(streams.map(({ ssrc, layers }) => [ssrc, layers > 0]));
+    this.#listed = streams;
     this.#changed(now);
   }
 
   override lost(): void {
     this.#sent = null;
-    this.#layered = new Map();
+    this.#listed = [];
   }
 
   override tick(now: number): void {
-    this.#send(now);
+    const later = this.room.hasMedia && this.room.membership.policy.sixteen ? loadedLater() : null;
+    if (later !== null && (this.#audible ??= new later.Audible(this.room)).choose(now)) this.#changed(now);
+    else this.#send(now);
   }
 
   #changed(now: number): void {
@@ -90,16 +98,17 @@ export class Subscriptions extends Feature {
   }
 
   #request(): Subscribe {
-    let ssrcs = this.#ssrcs;
+    let ssrcs = this.#audible?.chosen ? this.#audible.ssrcs(this.#listed, this.#ssrcs) : this.#ssrcs;
     if (ssrcs === null) {
       // Layers need a list of streams; without a stream that is limited, null is enough.
-      const small = [...this.#layered].some(([ssrc, layered]) => layered && this.#maxLayer(ssrc) < LARGEST);
-      if (!small || this.#layered.size > SUBSCRIBE_MAX) return ALL;
-      ssrcs = [...this.#layered.keys()];
+      const small = this.#listed.some(({ ssrc, layers }) => layers > 0 && this.#maxLayer(ssrc) < LARGEST);
+      if (!small || this.#listed.length > SUBSCRIBE_MAX) return ALL;
+      ssrcs = this.#listed.map(({ ssrc }) => ssrc);
     }
-    const maxLayers = ssrcs.map((ssrc) => this.#maxLayer(ssrc));
+    const wanted = [...new Set(ssrcs)]; // a server may list one twice
+    const maxLayers = wanted.map((ssrc) => this.#maxLayer(ssrc));
     const limited = maxLayers.some((layer) => layer < LARGEST);
-    return { type: "subscribe", ssrcs: [...ssrcs], max_layers: limited ? maxLayers : [] };
+    return { type: "subscribe", ssrcs: wanted, max_layers: limited ? maxLayers : [] };
   }
 
   #maxLayer(ssrc: number): number {

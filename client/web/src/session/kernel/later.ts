@@ -1,8 +1,9 @@
 /**
  * The parts of a session that only some members need, and no guest before it is in a room: the host's lobby, the help
- * for members that come back, the way back itself, introductions, reports, old media keys, the room at a second server,
- * and the pieces of a large room's answer. One file, which `load.ts` loads.
+ * for members that come back, the way back itself, introductions, reports, old media keys, the choice of microphones,
+ * the room at a second server, and the pieces of a large room's answer. One file, which `load.ts` loads.
  */
+export { Audible } from "../features/audible";
 export { makeReport } from "../features/madeReport";
 export { takeOldMediaKeys } from "../features/oldMediaKeys";
 export { Assemblies } from "../../crypto/entry/pieces";

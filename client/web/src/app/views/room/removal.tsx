@@ -2,10 +2,14 @@
 import { useSignal } from "@preact/signals";
 import { useEffect, useRef } from "preact/hooks";
 import { word } from "../../../words";
+import { speaker } from "../../../words/own";
+import { removal } from "../../../words/removal";
 import { Icon } from "../../icons";
 import type { Person } from "../../model";
 import { Decision } from "./dialog";
 import { useUi } from "./ui";
+
+const say = speaker<keyof typeof removal.en>(removal);
 
 export function Removal({ person, close }: { readonly person: Person; close(): void }) {
   const { model } = useUi();
@@ -21,10 +25,10 @@ export function Removal({ person, close }: { readonly person: Person; close(): v
   return (
     <>
       <h2>{word("meet.remove_title", { name })}</h2>
-      <p>{word("meet.remove_text", { name })}</p>
-      <p>{word(shared.current ? "meet.remove_shared" : invites.length > 0 ? "meet.remove_once" : "meet.remove_invite", { name })}</p>
+      <p>{say("text", { name })}</p>
+      <p>{say(shared.current ? "shared" : invites.length > 0 ? "once" : "invite", { name })}</p>
       <Decision
-        yes={word("meet.remove_yes")}
+        yes={say("yes")}
         cancel={close}
         act={() => {
           if (shared.current) before.value = new Set(model.invites.peek().map(({ link }) => link));
@@ -46,8 +50,8 @@ function Removed({ person, before, close }: { readonly person: Person; readonly 
   return (
     <>
       <div class="stack tight" role="status">
-        <h2>{word(here ? "meet.removing" : "meet.removed", { name })}</h2>
-        {!here && <p>{word(fresh === undefined ? "meet.removed_no_link" : "meet.removed_link")}</p>}
+        <h2>{say(here ? "under_way" : "done", { name })}</h2>
+        {!here && <p>{say(fresh === undefined ? "done_no_link" : "done_link")}</p>}
         {!here && fresh !== undefined && <p class="link-address">{fresh.link}</p>}
       </div>
       <div class="two">
