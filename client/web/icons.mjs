@@ -1,16 +1,20 @@
-// Writes src/app/iconShapes.ts from the icons of lucide-static that the page uses: `node icons.mjs`; with --check it
-// only compares.
+// Writes src/app/iconShapes.ts and iconShapesLater.ts from the icons of lucide-static that the page uses: `node icons.mjs`;
+// with --check it only compares.
 import { readFile, writeFile } from "node:fs/promises"
 import { fileURLToPath } from "node:url"
 
 const NAMES = [
-  "arrow-left", "arrow-right", "check", "chevron-down", "circle-alert", "circle-dot",
-  "circle-question-mark", "copy", "crown", "door-open", "download", "ellipsis", "eye", "eye-off", "file", "globe", "graduation-cap",
-  "hand", "image", "info", "keyboard", "layout-grid", "link", "lock", "log-out", "maximize",
-  "message-square", "mic", "mic-off", "monitor", "move", "paperclip", "phone-off", "picture-in-picture-2", "pin", "pin-off",
-  "plus", "qr-code", "refresh-cw", "scan-qr-code", "screen-share", "screen-share-off", "send-horizontal",
-  "settings", "share-2", "shield-check", "signal-low", "smile", "square", "sun-moon", "switch-camera", "triangle-alert", "user-check",
-  "user-minus", "user-plus", "users", "video", "video-off", "volume-2", "volume-x", "x",
+  "arrow-left", "arrow-right", "chevron-down", "circle-alert", "circle-dot", "copy", "crown", "door-open",
+  "download", "ellipsis", "eye", "file", "globe", "hand", "image", "info", "link", "lock", "log-out",
+  "message-square", "mic", "mic-off", "monitor", "move", "phone-off", "refresh-cw", "scan-qr-code", "screen-share",
+  "screen-share-off", "settings", "shield-check", "signal-low", "smile", "sun-moon", "switch-camera",
+  "triangle-alert", "user-check", "users", "video", "video-off", "volume-2", "volume-x", "x",
+]
+// Of views that `views/room/later.ts` loads, and of no others.
+const LATER = [
+  "check", "circle-question-mark", "eye-off", "graduation-cap", "keyboard", "layout-grid", "maximize", "paperclip",
+  "picture-in-picture-2", "pin", "pin-off", "plus", "qr-code", "send-horizontal", "share-2", "square", "user-minus",
+  "user-plus",
 ]
 
 const here = fileURLToPath(new URL(".", import.meta.url))
@@ -51,9 +55,11 @@ function pathOf([tag, a]) {
   }
 }
 
-const lines = []
-for (const name of NAMES) lines.push(`  "${name}":\n    ${JSON.stringify((await nodes(name)).map(pathOf).join(""))},`)
-const text = `/**
+/** Return the text of the file with these icons. */
+async function fileOf(names) {
+  const lines = []
+  for (const name of names) lines.push(`  "${name}":\n    ${JSON.stringify((await nodes(name)).map(pathOf).join(""))},`)
+  return `/**
  * Icons of Lucide (https://lucide.dev), each as one path in a box of 24: written by \`node icons.mjs\`.
  *
  * ISC License, Copyright (c) Lucide Icons and Contributors; parts MIT License, Copyright (c) 2013-present Cole Bemis
@@ -63,6 +69,11 @@ export const shapes = {
 ${lines.join("\n")}
 } as const;
 `
-const path = `${here}src/app/iconShapes.ts`
-if (!process.argv.includes("--check")) await writeFile(path, text)
-else if ((await readFile(path, "utf8")) !== text) throw new Error("src/app/iconShapes.ts is not what icons.mjs writes")
+}
+
+for (const [file, names] of [["iconShapes.ts", NAMES], ["iconShapesLater.ts", LATER]]) {
+  const path = `${here}src/app/${file}`
+  const text = await fileOf(names)
+  if (!process.argv.includes("--check")) await writeFile(path, text)
+  else if ((await readFile(path, "utf8")) !== text) throw new Error(`src/app/${file} is not what icons.mjs writes`)
+}

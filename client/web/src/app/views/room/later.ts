@@ -2,6 +2,8 @@
  * The views of the side panel, of hosts, and of what happens in a room after a while. One file, which `load.ts` loads: nobody
  * sees them on the way into the room.
  */
+import "../../laterIcons";
+
 export { Admission } from "./admission";
 export { Bubble } from "./bubble";
 export { Chat } from "./chat";
