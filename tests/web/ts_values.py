@@ -79,7 +79,10 @@ def to_event(raw: dict[str, Any]) -> ev.Event:
     kind: str = raw["type"]
     fields = dict(raw)
     if kind == "StateTold":
-        return ev.StateTold(fields["leaf"], fields["name"], **fields["state"])
+        shown = {
+            name: value for name, value in fields["state"].items() if name != "since"
+        }  # for sessions alone
+        return ev.StateTold(fields["leaf"], fields["name"], **shown)
     if kind == "Pages":
         return ev.Pages(
             tuple(ev.RunsPage(p["leaf"], p["name"], bytes.fromhex(p["hash"])) for p in fields["pages"])
