@@ -42,7 +42,7 @@ _HEAD: Final = (
 )
 
 
-def _loaded(entry: Path) -> set[Path]:
+def loaded(entry: Path) -> set[Path]:
     """Return a file of the page and all that are loaded with it."""
     found, todo = set[Path](), [entry]
     while todo:
@@ -61,7 +61,7 @@ def _loaded(entry: Path) -> set[Path]:
 def _later_views(source: Path) -> set[str]:
     """Return the keys that only files name which `views/room/later.ts` loads; `source`: the page's folder."""
     source = source.resolve()
-    views = _loaded(source / "app/views/room/later.ts") - _loaded(source / "app/main.tsx")
+    views = loaded(source / "app/views/room/later.ts") - loaded(source / "app/main.tsx")
     named: dict[bool, set[str]] = {True: set(), False: set()}
     for path in source.rglob("*.ts*"):
         if path.parent.name != "words":
