@@ -215,9 +215,14 @@ ATTRIBUTES: Final[dict[str, dict[str, str]]] = {
         "_until": MACHINERY,
     },
     "snugroom.server.rooms.stream_blobs.LastBlobs": {
-        "_blobs": "rooms[].signature_lists.bytes = blob",
+        "_blobs": "rooms[].signature_lists.count",
         "_bytes": COUNT,
         "_ledger": "memory_bytes",
+    },
+    "snugroom.server.rooms.stream_blobs.StreamBlob": {
+        "at": MACHINERY,
+        "ssrc": "rooms[].streams",
+        "blob": "rooms[].signature_lists.bytes = list",
     },
     "snugroom.server.rooms.seat.Seat": {
         "handle": "?rooms[].handles = handle",

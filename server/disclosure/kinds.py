@@ -25,6 +25,7 @@ def _text(pattern: re.Pattern[str]) -> Callable[[bytes | str], bool]:
 #: Kinds of bytes and texts, each with a function that recognises its values.
 KINDS: Final[dict[str, Callable[[bytes | str], bool]]] = {
     "blob": _bytes(*limits.BUCKETS),
+    "list": _bytes(*limits.LIST_SIZES),
     "packet": lambda value: not isinstance(value, str),
     "frame": lambda value: not isinstance(value, str),
     "handle": _bytes(limits.HANDLE_SIZE),

@@ -11,7 +11,7 @@ from __future__ import annotations
 import math
 from collections import deque
 from collections.abc import Iterator
-from typing import NamedTuple
+from dataclasses import dataclass
 
 from snugroom.server.rooms.memory import BLOB, Ledger
 from snugroom.server.wire import limits, messages
@@ -26,7 +26,8 @@ def has_valid_size(message: messages.ClientMessage) -> bool:
     return True
 
 
-class StreamBlob(NamedTuple):
+@dataclass(frozen=True, slots=True)
+class StreamBlob:
     """A blob about the stream `ssrc`, and when it came."""
 
     at: float

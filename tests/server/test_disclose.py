@@ -21,7 +21,18 @@ from snugroom.server.hostile.server import HostileServer
 from snugroom.server.rooms.memory import Ledger
 from snugroom.server.sfu.io.turn import TurnServer
 from snugroom.server.wire import signed
-from snugroom.server.wire.messages import Committed, Relay, Relayed, Shown, Stale, Stream, Streams, Transport
+from snugroom.server.wire.messages import (
+    Broadcast,
+    Broadcasted,
+    Committed,
+    Relay,
+    Relayed,
+    Shown,
+    Stale,
+    Stream,
+    Streams,
+    Transport,
+)
 from tests.media_server.framed import dial
 from tests.media_server.peer import Peer, rtp
 from tests.server.people import (
@@ -112,6 +123,7 @@ def known_of(
         commit(1).blob: {"blob"},
         commit(2, "waits").blob: {"blob"},
         blob("relayed", 2048): {"blob"},
+        blob("list of frames", 576): {"list"},
         CLIENT_ADDRESS: {"address"},
         "127.0.0.1": {"address", "setting"},
         AGENT: set(),
@@ -167,6 +179,8 @@ async def meeting() -> AsyncIterator[Meeting]:
             for packet in packets:
                 one.send_rtp(packet)
             await two.until(lambda: len(two.rtp) == 2)
+            await ada.say(Broadcast(blob("list of frames", 576), 1111))
+            await bob.until(Broadcasted)
             hub = server.signaling.hub
             await ada.say(commit(2, "waits"))  # she won the last slot, he lost it: hers waits
             await eventually(lambda: any(room.held_bytes for room in hub.rooms()))
@@ -286,6 +300,8 @@ async def test_the_disclosure_says_what_is_there() -> None:
         assert sorted(seat["won"] for seat in room["seats"]) == [0, 1]
         assert [seat["pass_slot"] for seat in room["seats"]] == [1, 1]
         assert room["streams"] == {"audio": 2, "video": 2}
+        assert room["signature_lists"] == {"count": 1, "bytes": 576}
+        assert disclosed["blobs"] == len(room["commits"]) + len(room["relays"]) + 1
         assert disclosed["sealed_media"]["packets"] == 2
         assert disclosed["sealed_media"]["bytes"] == sum(
             len(value) for value, kinds in held.known.items() if kinds == {"packet"}
