@@ -1,5 +1,5 @@
 /** The question, its answers as buttons, and what became of the vote. */
-import { useSignalEffect } from "@preact/signals";
+import { useLayoutEffect } from "preact/hooks";
 import type { Language } from "../app/model";
 import type { Ballot, Question } from "./store";
 
@@ -13,11 +13,12 @@ const NAMES: readonly (readonly [Language, string])[] = [
 export function Phone({ model }: { readonly model: Ballot }) {
   const { language, texts, asked, trouble } = model;
   const words = texts.value?.words[language.value];
-  useSignalEffect(() => {
+  // with the words: an effect of signals comes a frame later
+  useLayoutEffect(() => {
     document.documentElement.lang = language.value;
-    const title = texts.value?.words[language.value]["phone_title"];
+    const title = words?.["phone_title"];
     if (title !== undefined) document.title = `${title} · Snug`;
-  });
+  }, [language.value, words]);
   if (words === undefined) return null;
   const say = (key: string): string => words[key] ?? "";
   const now = asked.value;
