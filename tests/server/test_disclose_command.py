@@ -31,7 +31,7 @@ async def test_it_can_be_read_aloud() -> None:
     text = " ".join(said)
     assert "running for 2 hours" in text
     assert "4 connections from 1 address: 2 in 1 room, 1 in 1 lobby, 1 at a door" in text
-    assert "2 sealed blobs of 2.5 kB" in text
+    assert "3 sealed blobs of 3.1 kB" in text
     assert "2 audio streams and 2 video streams" in text
     assert "last 2 sealed packets" in text
     assert "does not know names" in text

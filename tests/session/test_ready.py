@@ -31,6 +31,7 @@ def newcomer(
     prepare(w, people)
     before = people[0].epoch
     new = w.guest(w.link_of(people[0]), "Dana")
+    w.do(new, ev.Publish("ufrag", "p" * 22, bytes(32), ()))  # without media, no list comes
     w.until(lambda: people[0].epoch > before, 10)
     return w, media, people, new
 
