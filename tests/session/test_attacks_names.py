@@ -19,8 +19,8 @@ from tests.session.world import ORIGIN, START, World
 #: Arguments of alarms and statuses that are no names: numbers, files, sentences, and texts that are quoted.
 NO_NAMES = {
     "count", "date", "file", "from", "height", "how", "index", "invite", "leaf", "minutes", "most", "of",
-    "origin", "ours", "place", "proof", "reached", "seconds", "servers", "slot", "slots", "state", "streams", "text", "theirs",
-    "total", "victim_leaf", "what", "why", "width",
+    "origin", "ours", "place", "proof", "reached", "seconds", "servers", "slot", "slots", "state",
+    "streams", "text", "theirs", "total", "victim_leaf", "what", "why", "width",
 }  # fmt: skip
 #: No sentence says this by itself.
 NAME = "Xenia"
