@@ -26,6 +26,7 @@ from snugroom.client.session import events as ev
 from snugroom.client.session.catalogue import sentences
 from snugroom.client.session.catalogue.sentence import recognised, sentence
 from snugroom.client.session.kernel.large_room import is_large
+from snugroom.client.spare import NETWORK, SpareConnection, part_with
 from snugroom.crypto.errors import SnugCryptoError
 from snugroom.crypto.media.keys import OpenedFrame, Stream, layer_stream
 from snugroom.server.wire import limits, messages
@@ -41,8 +42,6 @@ _MEDIA_RETRY_PROXY: Final = 10.0
 _MEDIA_WAIT: Final = 10.0
 #: Seconds for a media link.
 _MEDIA_TIME: Final = 10.0
-#: Errors of a connection.
-_NETWORK: Final = (aiohttp.ClientError, OSError, TimeoutError)
 _CLOSED: Final = (aiohttp.WSMsgType.CLOSE, aiohttp.WSMsgType.CLOSING, aiohttp.WSMsgType.CLOSED)
 _STREAM_OF: Final[dict[messages.MediaKind, Stream]] = {"audio": Stream.AUDIO, "video": Stream.VIDEO}
 
@@ -133,6 +132,7 @@ class Connection:
         self._http: dict[Proxy | None, aiohttp.ClientSession] = {}
         self._connections: dict[ev.Endpoint, asyncio.Task[None]] = {}
         self._queues: dict[ev.Endpoint, asyncio.Queue[bytes]] = {}
+        self._spare = SpareConnection(self._open)
         self._tasks: set[asyncio.Task[None]] = set()
         self._done = asyncio.Event()
         self._broken: Exception | None = None
@@ -202,7 +202,8 @@ class Connection:
         for endpoint in list(self._connections):
             self._closing.add(endpoint)
             self._queues[endpoint].put_nowait(b"")
-        remaining = [*self._tasks, *self._connections.values()]
+        closing_spare = asyncio.get_running_loop().create_task(self._spare.close())
+        remaining = [*self._tasks, *self._connections.values(), closing_spare]
         if remaining:
             _, late = await asyncio.wait(remaining, timeout=_GOODBYE_TIME)
             for task in late:
@@ -233,6 +234,9 @@ class Connection:
                     else:
                         lost = ev.Lost(endpoint, sentence("shell.ended"))
                         asyncio.get_running_loop().call_soon(self._feed_late, lost)
+                case ev.ConnectSoon(origin):
+                    if self._allows(origin):
+                        self._spare.open(self._addresses.get(origin, origin))
                 case ev.Disconnect(endpoint):
                     self._closing.add(endpoint)
                     if endpoint == ev.ROOM:  # the next connection is another one for the media server, too
@@ -288,10 +292,9 @@ class Connection:
         try:
             # a frozen server takes a connection, and says nothing
             async with asyncio.timeout(self._slowness * _CONNECT_TIME):
-                ws = await self._http[proxy].ws_connect(
-                    url + "/ws", compress=0, max_msg_size=limits.FRAME_MAX
-                )
-        except _NETWORK as error:
+                taken = await self._spare.take(url) if endpoint == ev.ROOM else None
+                ws, first = taken or (await self._open(url), None)
+        except NETWORK as error:
             distrust = failures.distrust(error, self.session.origin)
             # a proxy that makes no connection says nothing of the server
             faulty = distrust is not None or isinstance(error, ProxyFault)
@@ -299,21 +302,27 @@ class Connection:
             return ev.Lost(endpoint, failures.reason(error), answered, distrust)
         writer = asyncio.get_running_loop().create_task(_write(ws, queue))
         try:
-            return ev.Lost(endpoint, await self._read(endpoint, ws), answered=True)
+            return ev.Lost(endpoint, await self._read(endpoint, ws, first), answered=True)
         finally:
             if endpoint in self._closing:
                 await asyncio.wait([writer], timeout=_GOODBYE_TIME)
             writer.cancel()
-            # a network that has gone answers no closing handshake
-            closing = asyncio.get_running_loop().create_task(ws.close())
-            await asyncio.wait([closing], timeout=_GOODBYE_TIME)
-            closing.cancel()
+            await part_with(ws)
 
-    async def _read(self, endpoint: ev.Endpoint, ws: aiohttp.ClientWebSocketResponse) -> str:
+    async def _open(self, url: str) -> aiohttp.ClientWebSocketResponse:
+        return await self._http[self._proxy_to(url)].ws_connect(
+            url + "/ws", compress=0, max_msg_size=limits.FRAME_MAX
+        )
+
+    async def _read(
+        self, endpoint: ev.Endpoint, ws: aiohttp.ClientWebSocketResponse, first: aiohttp.WSMessage | None
+    ) -> str:
+        """Pass on the frames, beginning with `first`; return why there are no more."""
         while True:
             try:
-                frame = await ws.receive()
-            except _NETWORK as error:
+                frame = first or await ws.receive()
+                first = None
+            except NETWORK as error:
                 return failures.reason(error)
             if frame.type in _CLOSED:
                 return sentence("shell.ended")
@@ -438,5 +447,5 @@ async def _write(ws: aiohttp.ClientWebSocketResponse, queue: asyncio.Queue[bytes
             return
         try:
             await ws.send_str(frame.decode())
-        except _NETWORK:
+        except NETWORK:
             return  # the reader notices

@@ -7,14 +7,14 @@ from collections import Counter
 import pytest
 
 from snugroom.client.session import events as ev
-from snugroom.client.session.entry.guest import KNOCK_PATIENCE, WAIT_EVERY, GuestLobby
+from snugroom.client.session.entry.guest import KNOCK_PATIENCE, SOON, WAIT_EVERY, GuestLobby
 from snugroom.client.session.features.absence import UNHEARD
 from snugroom.crypto.entry import lobby
 from snugroom.server.wire import messages as wire
 from snugroom.server.wire.messages import encode
 from tests.session.hosts import deputised
 from tests.session.invites import invite, knocks
-from tests.session.world import Link, Participant, World
+from tests.session.world import ORIGIN, Link, Participant, World
 
 KNOCK = 2048
 
@@ -195,3 +195,19 @@ def test_a_newcomer_that_was_heard_stays() -> None:
     people = w.meeting("Ada", "Bo", "Cem")
     w.run(2 * UNHEARD)
     assert w.agreed(people)
+
+
+def test_a_newcomer_connects_ahead_of_its_answer_once_and_only_in_time() -> None:
+    w = Watched(2309)
+    ada = opened(w)
+    (bo,) = waiting(w, ada, "Bo")
+    w.run(KNOCK_PATIENCE * 2)
+    assert [e for e in bo.performed if isinstance(e, ev.ConnectSoon)] == [ev.ConnectSoon(ORIGIN)]
+
+    # A host that comes late: the knock follows, and no connection ahead of its answer.
+    ada.alive = False
+    cem = w.guest(w.link_of(ada), "Cem")
+    w.run(SOON)
+    ada.alive = True
+    w.until(lambda: "Cem" in [k.name for k in knocks(ada)])
+    assert not [e for e in cem.performed if isinstance(e, ev.ConnectSoon)]

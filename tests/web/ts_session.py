@@ -216,6 +216,8 @@ class TsSession:
         match raw["type"]:
             case "Connect":
                 return ev.Connect(to_endpoint(raw["endpoint"]), raw.get("path", ""), raw.get("origin", ""))
+            case "ConnectSoon":
+                return ev.ConnectSoon(raw["origin"])
             case "Disconnect":
                 return ev.Disconnect(to_endpoint(raw["endpoint"]))
             case "Transmit":

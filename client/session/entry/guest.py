@@ -28,6 +28,9 @@ KNOCK_EVERY: Final = 5.0
 WAIT_EVERY: Final = 10.0
 #: Seconds without a word from the host before its knock goes to all in the lobby, and another card is tried.
 KNOCK_PATIENCE: Final = 15.0
+#: A newcomer that could knock within so many seconds opens the room's connection ahead of the answer. One
+#: that has waited for longer would not notice what that saves, and its server may have too much to do.
+SOON: Final = 2.0
 #: Knocks whose replies count: the newest, and some to other cards.
 KNOCKS_KEPT: Final = 4
 
@@ -188,6 +191,8 @@ class GuestLobby:
             return  # anybody with the link can post a card, but only a host can sign it
         self._connections.heard(now)
         self._knock(day, card, handle, self._make_package(now), now)
+        if now - self._began < SOON:
+            self.effects.append(ev.ConnectSoon(self.origin))
         self._tell(sentences.status("knocking"))
 
     def _knock(

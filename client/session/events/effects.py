@@ -24,6 +24,13 @@ class Connect:
 
 
 @dataclass(frozen=True)
+class ConnectSoon:
+    """A connection to the room at this server may follow in seconds: the shell may open it ahead of time."""
+
+    origin: str
+
+
+@dataclass(frozen=True)
 class Disconnect:
     """Close the connection to this endpoint."""
 
@@ -78,4 +85,4 @@ class RemoteStreams:
     streams: tuple[HandleStream, ...]
 
 
-Effect = Connect | Disconnect | Transmit | Tell | Save | Keep | MediaTransport | RemoteStreams
+Effect = Connect | ConnectSoon | Disconnect | Transmit | Tell | Save | Keep | MediaTransport | RemoteStreams

@@ -11,6 +11,7 @@ from snugroom.client.session.catalogue import content
 from snugroom.client.session.kernel.announcements import LABEL, announcement_text
 from snugroom.client.session.kernel.feature import Hooks
 from snugroom.client.session.kernel.ports import Room
+from snugroom.client.session.kernel.room_connection import RoomConnection
 from snugroom.crypto import hpke
 
 #: Seconds between two members' announcements, to spare a large room's server a burst.
@@ -46,10 +47,16 @@ class Announcer:
         streams = () if self.media is None else self.media.streams
         return next((ssrc for ssrc, _, number in streams if number == stream), None)
 
-    def publish(self, now: float) -> None:
+    def send_media(self, connection: RoomConnection) -> None:
+        """Send our parameters, unless this connection has them."""
+        if self.media is not None and connection.published is not self.media:
+            connection.published = self.media
+            self._room.send(self.media.message())
+
+    def publish(self, connection: RoomConnection, now: float) -> None:
         """Publish on a connection that has come in sync."""
         if self.media is not None:
-            self._room.send(self.media.message())
+            self.send_media(connection)
             for feature in self._hooks.features_with("published"):
                 feature.published(now)
         self._announce_at = now

@@ -14,6 +14,7 @@ from typing import Final, Literal, TypeVar
 from snugroom.client.session import events as ev
 from snugroom.client.session.catalogue import content
 from snugroom.client.session.catalogue.sentence import Sentence, sentence
+from snugroom.client.session.kernel.ahead import go_ahead
 from snugroom.client.session.kernel.announcements import Announcements
 from snugroom.client.session.kernel.announcer import Announcer
 from snugroom.client.session.kernel.commit_queue import CommitQueue
@@ -381,6 +382,7 @@ class RoomSession:
                 feature.further(what, now)
 
     def _drive(self, now: float) -> None:
+        go_ahead(self, self.sync, self._announcer)
         connection = self.sync.step(now)
         if self.sync.may_only_commit:
             heal = HealIntent(self.membership.group.epoch)
@@ -392,7 +394,7 @@ class RoomSession:
         if not connection.sync_done:
             connection.sync_done = True
             self.sync.catch_up(connection)
-            self._announcer.publish(now)
+            self._announcer.publish(connection, now)
         if not self.sync.has_settled(now):
             return
         if not connection.features_notified:

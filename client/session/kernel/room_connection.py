@@ -6,6 +6,7 @@ from collections import Counter
 from dataclasses import dataclass, field
 from math import inf
 
+from snugroom.client.session import events as ev
 from snugroom.crypto.entry.invite import chain_next
 from snugroom.server.wire import messages as wire
 
@@ -22,6 +23,9 @@ class RoomConnection:
     entered: bool = False
     shown: int | None = None  # the highest slot whose pass the server has acknowledged
     showing: int | None = None  # the slot whose pass was sent last, unanswered
+    #: Whether pass and media go ahead of the entry (`kernel.ahead`): until one is refused. None: undecided.
+    early: bool | None = None
+    published: ev.Publish | None = None  # the parameters of the last `media`, unless it was refused
     refusals: int = 0  # at this slot: of our newest pass, and of all that we have
     refused_at: float = -inf  # when all that we have were refused last
     agreed: int | None = None  # the last slot at which the server had our history, since the room was opened

@@ -61,6 +61,8 @@ class ServerAnswers:
             ("catch_up", "rate"),
             ("commit", "rate"),
             ("commit", "signature"),
+            ("show", "unopened"),
+            ("media", "unopened"),
         )
         if (refused.about, refused.code) in known:
             return

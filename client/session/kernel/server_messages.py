@@ -120,6 +120,7 @@ class ServerMessages:
         connection = self._sync.connection
         if connection is None:
             return
+        connection.early = False
         self._sync.refused(connection, refused, now)
         if refused.about == "commit" and refused.code == "size":
             self._queue.refused(refused.text)

@@ -349,6 +349,7 @@ class Sync:
             else:
                 connection.catching_up = False
         elif refused.about == "media":
+            connection.published = None
             if refused.code == "pass":
                 connection.shown, connection.sync_done = None, False
         elif refused.about in ("broadcast", "relay") and refused.code == "pass":
@@ -398,15 +399,15 @@ class Sync:
             if connection.opened_at is None and room_admin(room) is not None:
                 open_room(room, connection, None, self.slot, now)
         elif self.astray:
-            self._is_shown(connection, mine)  # and `_wait_outside` opens the room again
+            self.is_shown(connection, mine)  # and `_wait_outside` opens the room again
         elif self.slot > mine:
             # Any pass of the last slots is enough to catch up (G4).
-            shown = connection.shown is not None or self._is_shown(connection, mine)
+            shown = connection.shown is not None or self.is_shown(connection, mine)
             if shown and self.stuck_at is None:
                 self.catch_up(connection)
         elif self.slot < mine:
             self._hand_over(connection, self.slot, now)
-        elif self._is_shown(connection, mine):
+        elif self.is_shown(connection, mine):
             return connection
         return None
 
@@ -423,7 +424,7 @@ class Sync:
             connection.catching_up = True
             self._room.send(wire.CatchUp(self._room.membership.journal.slot, self.relays.number))
 
-    def _is_shown(self, connection: RoomConnection, slot: int) -> bool:
+    def is_shown(self, connection: RoomConnection, slot: int) -> bool:
         """Whether the server knows that we hold the pass of `slot`; shows the pass if that is still to do."""
         if connection.shown is not None and connection.shown >= slot:
             return True
@@ -494,6 +495,6 @@ class Sync:
         if following is None or following.blob is None or journal.entry(slot) is None:
             return
         waits = connection.handing_over == slot + 1 and now - connection.handed_over_at < HAND_OVER_RETRY
-        if not waits and self._is_shown(connection, slot):
+        if not waits and self.is_shown(connection, slot):
             connection.handing_over, connection.handed_over_at = slot + 1, now
             self._room.send(wire.Commit(slot + 1, following.blob, opening_to_pass_on(self._room, following)))

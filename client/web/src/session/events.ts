@@ -345,6 +345,11 @@ export type Effect =
    * server of the link.
    */
   | { readonly type: "Connect"; readonly endpoint: Endpoint; readonly path?: string; readonly origin?: string }
+  /**
+   * A connection to the room at the server with this origin may follow within seconds: the shell may open it ahead of
+   * time.
+   */
+  | { readonly type: "ConnectSoon"; readonly origin: string }
   | { readonly type: "Disconnect"; readonly endpoint: Endpoint }
   | { readonly type: "Transmit"; readonly endpoint: Endpoint; readonly message: ClientMessage }
   | { readonly type: "Tell"; readonly event: Event }

@@ -46,6 +46,8 @@ export class Connections {
   readonly #make: (url: string) => Socket;
   readonly #listens: (url: string) => Promise<boolean>;
   readonly #open = new Map<string, Open>();
+  /** Takes the connection that was opened ahead of time, if it leads to that URL. */
+  #spare: ((url: string) => Socket | null) | null = null;
 
   /**
    * `origin`: that of the link's server. `own`: the participant's own machine serves the page. `listens`: whether a
@@ -72,7 +74,7 @@ export class Connections {
   connect(endpoint: Endpoint, path = "", origin = this.#origin): void {
     this.#forget(this.#open.get(endpointKey(endpoint)));
     const url = origin + path;
-    const socket = this.#make(`${url.replace(/^http/, "ws")}/ws`);
+    const socket = (endpointKey(endpoint) === "room" && this.#spare?.(url)) || this.#dial(url);
     const open: Open = {
       endpoint,
       url,
@@ -93,6 +95,22 @@ export class Connections {
     };
     socket.onmessage = ({ data }) => this.#frame(open, data);
     socket.onclose = () => void this.#lose(open, open.heard ? "shell.ended" : "shell.no_connection");
+  }
+
+  /** Open a connection ahead of time, for the next one to the room at the server with this origin. */
+  async connectSoon(origin: string): Promise<void> {
+    this.#spare?.("");
+    let late = false;
+    this.#spare = () => {
+      late = true;
+      return null;
+    };
+    const { spare } = await import("./spare");
+    if (!late) this.#spare = spare(origin, this.#dial(origin));
+  }
+
+  #dial(url: string): Socket {
+    return this.#make(`${url.replace(/^http/, "ws")}/ws`);
   }
 
   /** Close the connection after its queue is sent, and report nothing more about it. */
@@ -117,6 +135,7 @@ export class Connections {
 
   /** Close all connections. */
   close(): void {
+    this.#spare?.("");
     for (const { endpoint } of [...this.#open.values()]) this.disconnect(endpoint);
   }
 

@@ -356,6 +356,9 @@ export class Shell {
           if (isRoom(effect.endpoint)) this.#asked = [];
           this.#connections?.connect(effect.endpoint, effect.path, effect.origin);
           break;
+        case "ConnectSoon":
+          void this.#connections?.connectSoon(effect.origin).catch(console.warn); // without it, it takes longer
+          break;
         case "Disconnect":
           this.#connections?.disconnect(effect.endpoint);
           if (isRoom(effect.endpoint)) this.#republish();

@@ -4,6 +4,7 @@ import { type Endpoint, PROBE, ROOM } from "../../../../client/web/src/session/e
 import { FRAME_MAX } from "../../../../client/web/src/wire/limits";
 import type { Show } from "../../../../client/web/src/wire/messages";
 import { CONNECT_TIME, Connections, type Socket } from "../../../../client/web/src/worker/doors";
+import { SPARE_TIME } from "../../../../client/web/src/worker/spare";
 
 class FakeSocket implements Socket {
   onopen: ((event: Event) => unknown) | null = null;
@@ -196,4 +197,76 @@ test("a page of the participant's own machine has that machine ask whether the s
   assert.equal(await lost(false), false);
   assert.deepEqual(asked[0], ["answers", "POST", "https://meet.example"]);
   assert.deepEqual(asked.at(-1), ["https://meet.example/", "HEAD", undefined]);
+});
+
+const challenge = JSON.stringify({
+  type: "challenge", version: 1, origin: "https://meet.example", nonce: "A".repeat(43) + "=",
+  server_key: "A".repeat(43) + "=", permission: null,
+});
+
+test("the room's connection is the one that was opened ahead of time, with its challenge", async () => {
+  const all = connections();
+  await all.connectSoon("https://meet.example");
+  sockets[0]?.opens();
+  sockets[0]?.says(challenge);
+  assert.deepEqual(told, []);
+  all.connect({ day: 3, further: null }); // a lobby: another connection
+  all.connect(ROOM);
+  assert.deepEqual([urls.length, told], [2, []], "the session is not called while it acts");
+  await settled();
+  assert.deepEqual(told, [["received", ROOM, "challenge"]]);
+  all.transmit(ROOM, show);
+  assert.equal(sockets[0]?.sent.length, 1);
+  all.connect(ROOM);
+  assert.equal(urls.length, 3, "it is used once");
+});
+
+test("a connection that is still being made ahead of time is waited for", async () => {
+  const all = connections();
+  await all.connectSoon("https://b.example");
+  all.connect(ROOM, "", "https://b.example");
+  all.transmit(ROOM, show);
+  await settled();
+  sockets[0]?.opens();
+  sockets[0]?.says(challenge);
+  assert.equal(sockets[0]?.sent.length, 1);
+  assert.deepEqual([urls, told], [["wss://b.example/ws"], [["received", ROOM, "challenge"]]]);
+});
+
+for (const [name, happens] of [
+  ["has ended", (socket?: FakeSocket) => socket?.ends()],
+  ["has said more than its challenge", (socket?: FakeSocket) => [socket?.says(challenge), socket?.says(challenge)]],
+  ["leads elsewhere", () => null],
+] as const)
+  test(`a connection opened ahead of time that ${name} is closed, and another one made`, async () => {
+    const all = connections();
+    await all.connectSoon("https://meet.example");
+    sockets[0]?.opens();
+    happens(sockets[0]);
+    all.connect(ROOM, name === "leads elsewhere" ? "/n/2" : "");
+    await settled();
+    assert.deepEqual([sockets[0]?.closed, urls.length, told], [true, 2, []]);
+  });
+
+test("a connection opened ahead of time is closed when it is not used in time, or the session has ended", async (t) => {
+  const all = connections();
+  await all.connectSoon("https://meet.example");
+  t.mock.timers.enable({ apis: ["setTimeout"] });
+  try {
+    await all.connectSoon("https://meet.example");
+    assert.equal(sockets[0]?.closed, true, "in place of an earlier one");
+    t.mock.timers.tick(SPARE_TIME * 1000 - 1);
+    assert.equal(sockets[1]?.closed, false);
+    t.mock.timers.tick(1);
+    assert.equal(sockets[1]?.closed, true);
+  } finally {
+    t.mock.timers.reset();
+  }
+  await all.connectSoon("https://meet.example");
+  all.close();
+  assert.equal(sockets[2]?.closed, true);
+  const late = all.connectSoon("https://meet.example");
+  all.connect(ROOM);
+  await late;
+  assert.equal(urls.length, 4, "none is opened that comes too late");
 });

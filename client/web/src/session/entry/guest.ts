@@ -25,6 +25,11 @@ export const KNOCK_EVERY = 5;
 export const WAIT_EVERY = 10;
 /** Seconds without a word from the host before its knock goes to all in the lobby, and another card is tried. */
 export const KNOCK_PATIENCE = 15;
+/**
+ * A newcomer that could knock within so many seconds opens the room's connection ahead of the answer. One that has
+ * waited for longer would not notice what that saves, and its server may have too much to do.
+ */
+export const SOON = 2;
 /** Knocks whose replies count: the newest, and some to other cards. */
 export const KNOCKS_KEPT = 4;
 
@@ -210,6 +215,8 @@ export class GuestLobby {
     }
     this.connections.heard(now);
     await this.#knock({ day, card, to: handle }, await this.makePackage(now), now);
+    if (now - this.#began < SOON)
+      this.effects.push({ type: "ConnectSoon", origin: this.origin });
     this.tell(sentences.status("knocking"));
   }
 

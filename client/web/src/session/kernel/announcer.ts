@@ -6,6 +6,7 @@ import { announcementText, LABEL } from "./announcements";
 import { type Feature, featuresWith } from "./feature";
 import { loadedLater } from "./load";
 import type { Room } from "./ports";
+import type { RoomConnection } from "./roomConnection";
 
 /** Seconds between two members' announcements, to spare a large room's server a burst. */
 export const STEP = 0.01;
@@ -42,14 +43,21 @@ export class Announcer {
     return this.media?.streams.find((each) => each.stream === stream)?.ssrc ?? null;
   }
 
+  /** Send our parameters, unless this connection has them. */
+  sendMedia(connection: RoomConnection): void {
+    if (this.media === null || connection.published === this.media) return;
+    connection.published = this.media;
+    const { ufrag, password, fingerprint, feedback = false, takesRtx: rtx = false } = this.media;
+    const streams = this.media.streams.map(({ ssrc, kind, layers = [], rtx: again = [] }) => ({
+      ssrc, kind, layers: [...layers], rtx: [...again],
+    }));
+    this.#room.send({ type: "media", ufrag, password, fingerprint, streams, feedback, rtx });
+  }
+
   /** Publish on a connection that has come in sync. */
-  async publish(now: number): Promise<void> {
+  async publish(connection: RoomConnection, now: number): Promise<void> {
     if (this.media !== null) {
-      const { ufrag, password, fingerprint, feedback = false, takesRtx: rtx = false } = this.media;
-      const streams = this.media.streams.map(({ ssrc, kind, layers = [], rtx: again = [] }) => ({
-        ssrc, kind, layers: [...layers], rtx: [...again],
-      }));
-      this.#room.send({ type: "media", ufrag, password, fingerprint, streams, feedback, rtx });
+      this.sendMedia(connection);
       for (const feature of this.#features) await feature.published(now);
     }
     this.#announceAt = now;

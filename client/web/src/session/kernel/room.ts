@@ -12,6 +12,7 @@ import type { HostKeys, SigningKey } from "../../crypto/entry/invite";
 import { X25519Key } from "../../crypto/primitives";
 import type { ClientMessage, ServerMessage } from "../../wire/messages";
 import { CommandError, type Sentence, sentence } from "../../words/sentence";
+import { goAhead } from "./ahead";
 import { Announcements } from "./announcements";
 import { Announcer } from "./announcer";
 import { type Feature, featuresWith } from "./feature";
@@ -388,6 +389,7 @@ export class RoomSession implements Room {
   }
 
   async #drive(now: number): Promise<void> {
+    goAhead(this, this.sync, this.#announcer);
     const connection = await this.sync.step(now);
     if (this.sync.mayOnlyCommit) {
       const heal: Intent = { type: "HealIntent", epoch: this.membership.group.epoch };
@@ -398,7 +400,7 @@ export class RoomSession implements Room {
     if (!connection.syncDone) {
       connection.syncDone = true;
       this.sync.catchUp(connection);
-      await this.#announcer.publish(now);
+      await this.#announcer.publish(connection, now);
     }
     if (!this.sync.hasSettled(now)) return;
     if (!connection.featuresNotified) {
@@ -406,12 +408,10 @@ export class RoomSession implements Room {
       for (const feature of this.features) await feature.synced(now);
     }
     await this.#announcer.announceIfDue(now);
-    if (this.leaveAt !== null) {
-      for (const feature of featuresWith(this.features, "leaving")) await feature.leaving(now);
-      return;
-    }
-    await this.messages.sendWaiting(now);
-    await this.#commits.sendNext(now);
+    if (this.leaveAt === null) {
+      await this.messages.sendWaiting(now);
+      await this.#commits.sendNext(now);
+    } else for (const feature of featuresWith(this.features, "leaving")) await feature.leaving(now);
   }
 
   // -- the relay ------------------------------------------------------------------------------------------

@@ -2,6 +2,7 @@
 import { type Bytes, same } from "../../crypto/bytes";
 import { chainNext } from "../../crypto/entry/invite";
 import type { Committed } from "../../wire/messages";
+import type { InputOf } from "../events";
 
 /** Discarded with the connection; the room session keeps the state that outlasts it. */
 export class RoomConnection {
@@ -13,6 +14,10 @@ export class RoomConnection {
   shown: number | null = null;
   /** The slot whose pass was sent last, unanswered. */
   showing: number | null = null;
+  /** Whether pass and media go ahead of the entry (`ahead.ts`): not once one was refused. null: not decided yet. */
+  early: boolean | null = null;
+  /** The parameters of the last `media`, unless it was refused. */
+  published: InputOf<"Publish"> | null = null;
   /** Refusals at this slot: of our newest pass, and of all that we have. */
   refusals = 0;
   /** When all that we have were refused last. */

@@ -17,7 +17,7 @@ const ANSWERS: Readonly<Record<string, string>> = { shown: "show", caught_up: "c
 const ANSWERED: ReadonlySet<string> = new Set(Object.values(ANSWERS));
 
 /** What refusals are about, and their codes, that other parts report, or that have no consequence. */
-const KNOWN: ReadonlySet<string> = new Set(["catch_up gone", "media lost", "media ssrc", "catch_up rate", "commit rate", "commit signature"]);
+const KNOWN: ReadonlySet<string> = new Set(["catch_up gone", "media lost", "media ssrc", "catch_up rate", "commit rate", "commit signature", "show unopened", "media unopened"]);
 
 /** One membership's count of them. */
 export class ServerAnswers {

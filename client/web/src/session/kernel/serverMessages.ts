@@ -141,6 +141,7 @@ export class ServerMessages {
     const { sync, queue, messageLog, announcer } = this.#parts;
     if (sync.connection === null) return;
     const { about, code } = refused;
+    sync.connection.early = false;
     sync.refused(sync.connection, refused, now);
     if (about === "commit" && code === "size") queue.refused(verbatim(refused.text));
     else if (about === "relay" && code === "pass") {

@@ -338,9 +338,12 @@ export class Sync {
       if (code === "pass" || code === "gone") this.#refuseReach(connection);
       else if (code === "rate") connection.catchUpAgain = now + CATCH_UP_RETRY;
       else connection.catchingUp = false;
-    } else if (about === "media" && code === "pass") {
-      connection.shown = null;
-      connection.syncDone = false;
+    } else if (about === "media") {
+      connection.published = null;
+      if (code === "pass") {
+        connection.shown = null;
+        connection.syncDone = false;
+      }
     } else if ((about === "broadcast" || about === "relay") && code === "pass") connection.shown = null;
   }
 
@@ -383,13 +386,13 @@ export class Sync {
     const mine = room.membership.journal.slot;
     if (this.slot === null) {
       if (connection.openedAt === null && (await roomAdmin(room)) !== null) await openRoom(room, connection, null, this.slot, now);
-    } else if (this.astray) this.#isShown(connection, mine); // and `#waitOutside` opens the room again
+    } else if (this.astray) this.isShown(connection, mine); // and `#waitOutside` opens the room again
     else if (this.slot > mine) {
       // Any pass of the last slots is enough to catch up (G4).
-      const shown = connection.shown !== null || this.#isShown(connection, mine);
+      const shown = connection.shown !== null || this.isShown(connection, mine);
       if (shown && this.stuckAt === null) this.catchUp(connection);
     } else if (this.slot < mine) await this.#handOver(connection, this.slot, now);
-    else if (this.#isShown(connection, mine)) return connection;
+    else if (this.isShown(connection, mine)) return connection;
     return null;
   }
 
@@ -408,7 +411,7 @@ export class Sync {
   }
 
   /** Return whether the server knows that we hold the pass of `slot`; show the pass if that is still to do. */
-  #isShown(connection: RoomConnection, slot: number): boolean {
+  isShown(connection: RoomConnection, slot: number): boolean {
     if (connection.shown !== null && connection.shown >= slot) return true;
     if (connection.showing !== null) return false;
     if (connection.refusals > 1) {
@@ -485,7 +488,7 @@ export class Sync {
     const following = journal.entry(slot + 1);
     if (following === null || following.blob === null || journal.entry(slot) === null) return;
     const waits = connection.handingOver === slot + 1 && now - connection.handedOverAt < HAND_OVER_RETRY;
-    if (!waits && this.#isShown(connection, slot)) {
+    if (!waits && this.isShown(connection, slot)) {
       connection.handingOver = slot + 1;
       connection.handedOverAt = now;
       const opening = await openingToPassOn(this.#room, following);
