@@ -344,7 +344,7 @@ def test_a_server_that_forgot_the_room_while_we_were_away_is_not_accused(opens: 
 
 
 def test_a_lost_connection_now_and_then_is_nothing() -> None:
-    w = Meetings(28)
+    w = Meetings(30)
     people = w.meeting("Ada", "Bo", "Cem", "Dana")
     for _ in range(20):
         w.cut(w.random.choice([p for p in people if ev.ROOM in p.links]).links[ev.ROOM])
