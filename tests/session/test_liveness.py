@@ -125,6 +125,8 @@ def test_a_host_alone_for_an_hour_is_never_cut() -> None:
 def test_a_dead_connection_costs_some_eight_seconds_and_one_sentence_that_accuses_nobody() -> None:
     w = World(4)
     ada, bo = w.meeting("Ada", "Bo")
+    w.do(ada, ev.Say("just now"))
+    w.until(lambda: ("Ada", "just now") in bo.said, 3.0)
     dead = bo.links[ev.ROOM]
     # nothing comes through it any more, in either direction, and neither end is told
     w.down_filter = lambda who, message: who is not bo or bo.links.get(ev.ROOM) is not dead
