@@ -26,7 +26,7 @@ from snugroom.client.session import events as ev
 from snugroom.client.session.catalogue import sentences
 from snugroom.client.session.catalogue.sentence import recognised, sentence
 from snugroom.client.session.kernel.large_room import is_large
-from snugroom.client.spare import NETWORK, SpareConnection, part_with
+from snugroom.client.spare import GOODBYE_TIME, NETWORK, SpareConnection, part_with
 from snugroom.crypto.errors import SnugCryptoError
 from snugroom.crypto.media.keys import OpenedFrame, Stream, layer_stream
 from snugroom.server.wire import limits, messages
@@ -35,7 +35,6 @@ _TICK: Final = 0.1
 #: Seconds by which the wall clock has to be ahead for the session's clock to follow it.
 _FOLLOW: Final = 1.0
 _CONNECT_TIME: Final = 5.0
-_GOODBYE_TIME: Final = 1.0
 _MEDIA_RETRY: Final = 1.0
 _MEDIA_RETRY_PROXY: Final = 10.0
 #: Seconds for which a lost media link is not reported if another one is about to replace it.
@@ -205,7 +204,7 @@ class Connection:
         closing_spare = asyncio.get_running_loop().create_task(self._spare.close())
         remaining = [*self._tasks, *self._connections.values(), closing_spare]
         if remaining:
-            _, late = await asyncio.wait(remaining, timeout=_GOODBYE_TIME)
+            _, late = await asyncio.wait(remaining, timeout=GOODBYE_TIME)
             for task in late:
                 task.cancel()
             await asyncio.gather(*remaining, return_exceptions=True)
@@ -305,7 +304,7 @@ class Connection:
             return ev.Lost(endpoint, await self._read(endpoint, ws, first), answered=True)
         finally:
             if endpoint in self._closing:
-                await asyncio.wait([writer], timeout=_GOODBYE_TIME)
+                await asyncio.wait([writer], timeout=GOODBYE_TIME)
             writer.cancel()
             await part_with(ws)
 

@@ -14,8 +14,8 @@ import aiohttp
 
 #: Seconds for which a spare connection is kept. The server closes it after five (protocol section 3).
 SPARE_TIME: Final = 4.0
-#: Seconds for a closing handshake.
-_GOODBYE_TIME: Final = 1.0
+#: Seconds for a closing handshake, and for what is still to be sent before it.
+GOODBYE_TIME: Final = 1.0
 #: Errors of a connection.
 NETWORK: Final = (aiohttp.ClientError, OSError, TimeoutError)
 
@@ -98,7 +98,7 @@ class SpareConnection:
 async def part_with(ws: aiohttp.ClientWebSocketResponse) -> None:
     """Close a WebSocket. A network that has gone answers no closing handshake, so the wait has a limit."""
     closing = asyncio.get_running_loop().create_task(ws.close())
-    await asyncio.wait([closing], timeout=_GOODBYE_TIME)
+    await asyncio.wait([closing], timeout=GOODBYE_TIME)
     closing.cancel()
 
 

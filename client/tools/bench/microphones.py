@@ -15,6 +15,7 @@ from typing import Any, Final
 from rich.console import Console
 from rich.table import Table
 
+from snugroom.client.session.features.audible import SLOTS
 from snugroom.client.tools.bench import machine
 from snugroom.client.tools.bench.house import UNLIMITED_BUT_LAG, BenchServer
 from snugroom.client.tools.bench.light import LightError, gathering
@@ -25,8 +26,6 @@ from snugroom.server.wire.limits import AUDIO_PARTS
 #: Goal: the share of a core in a room of `JUDGED` members.
 JUDGED: Final = 100
 GOAL: Final = 0.5
-#: Microphones that all members receive, in the third way.
-AUDIBLE: Final = 16
 SECONDS: Final = 5.0
 WARM: Final = 3.0
 _NOISE: Final = 0.05
@@ -39,7 +38,7 @@ def ways(members: int) -> dict[str, Kind]:
     return {
         "20 ms": Kind(members, (), 0, (1,)),
         "60 ms": Kind(members, (), 0, (1,), AUDIO_PARTS),
-        f"60 ms, {AUDIBLE} audible": Kind(members, (), 0, (1,), AUDIO_PARTS, AUDIBLE),
+        f"60 ms, {SLOTS} audible": Kind(members, (), 0, (1,), AUDIO_PARTS, SLOTS),
     }
 
 
