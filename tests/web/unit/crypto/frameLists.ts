@@ -1,8 +1,8 @@
 /** A sender of frames and of signed lists of them, and a receiver who compares. */
 import { type Bytes, utf8 } from "../../../../client/web/src/crypto/bytes";
-import { SigningKey } from "../../../../client/web/src/crypto/kdf";
+import { H, SigningKey } from "../../../../client/web/src/crypto/kdf";
 import { labeled } from "../../../../client/web/src/crypto/labels";
-import { certified, FrameList, MEDIA_KEY_LABEL, scope, Signer } from "../../../../client/web/src/crypto/media/signatures";
+import { certified, DIGEST_SIZE, FrameList, type FrameName, MEDIA_KEY_LABEL, scope, Signer } from "../../../../client/web/src/crypto/media/signatures";
 import { FrameVerifier, GRACE } from "../../../../client/web/src/crypto/media/verifier";
 
 export const EPOCH = 5;
@@ -18,6 +18,9 @@ export async function signer(media = 9, by = leafKey, to = bound): Promise<Signe
 }
 
 export type Frame = readonly [kid: number, counter: number, data: Bytes];
+
+/** How lists name a frame. */
+export const named = ([kid, counter, data]: Frame): FrameName => ({ kid, counter, hash: H(data).slice(0, DIGEST_SIZE) });
 
 /** A sender who lists what it seals, and a receiver who compares. */
 export class Bo {
@@ -42,13 +45,13 @@ export class Bo {
 
   seal(kid = AUDIO): Frame {
     const sealed = this.frame(kid);
-    this.signer.add(streamOf(kid), 700, ...sealed, this.now);
+    this.signer.add(streamOf(kid), 700, named(sealed), this.now);
     return sealed;
   }
 
   play(frame: Frame, epoch = EPOCH): void {
-    this.checker.opening(epoch, ...frame, this.now);
-    this.checker.opened(epoch, ...frame, this.now);
+    this.checker.opening(epoch, named(frame), this.now);
+    this.checker.opened(epoch, named(frame), this.now);
   }
 
   async hear(data: Bytes, to = bound, key = leafKey): Promise<void> {

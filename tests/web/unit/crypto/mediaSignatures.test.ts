@@ -4,10 +4,11 @@ import { type Bytes, concat, hex, unhex, utf8 } from "../../../../client/web/src
 import { AuthenticationError, MalformedError, ReplayError, SnugCryptoError } from "../../../../client/web/src/crypto/errors";
 import { H, SigningKey } from "../../../../client/web/src/crypto/kdf";
 import { labeled } from "../../../../client/web/src/crypto/labels";
-import { certified, digest, FrameList, interval, MEDIA_KEY_LABEL, Run, scope, Signer } from "../../../../client/web/src/crypto/media/signatures";
+import { certified, digest, FrameList, interval, MEDIA_KEY_LABEL, nameOf, Run, scope, Signer } from "../../../../client/web/src/crypto/media/signatures";
 import { FrameVerifier } from "../../../../client/web/src/crypto/media/verifier";
 import { flipped, given, type Outcome, outcomeOf, refused } from "./given";
-import { EPOCH, AUDIO, LARGE, VIDEO, bound, leafKey, signer, Bo } from "./frameLists";
+import { encodeHeader } from "../../../../client/web/src/crypto/media/sframe";
+import { EPOCH, AUDIO, LARGE, VIDEO, bound, leafKey, named, signer, Bo } from "./frameLists";
 
 // -- Python's ------------------------------------------------------------------------------------------
 
@@ -48,7 +49,7 @@ test("lists are Python's, byte by byte", async () => {
   assert.ok(!made.used);
   for (const { frames, lists } of shared.adds) {
     for (const [stream, ssrc, kid, counter] of frames)
-      made.add(stream, ssrc, kid, counter, utf8(`${counter} of ${kid}`), 1);
+      made.add(stream, ssrc, named([kid, counter, utf8(`${counter} of ${kid}`)]), 1);
     assert.equal(made.oldest, 1);
     assert.deepEqual((await made.take()).map(({ ssrc, data }) => [ssrc, hex(data)]), lists);
     assert.equal(made.oldest, null);
@@ -73,9 +74,9 @@ async function act(checker: FrameVerifier, epoch: number, row: Row): Promise<num
   const bytes = (at: number): Bytes => unhex(String(told[at]));
   switch (what) {
     case "opening":
-      return checker.opening(number(0), number(1), number(2), bytes(3), now);
+      return checker.opening(number(0), named([number(1), number(2), bytes(3)]), now);
     case "opened":
-      return checker.opened(number(0), number(1), number(2), bytes(3), now);
+      return checker.opened(number(0), named([number(1), number(2), bytes(3)]), now);
     case "hear":
       return checker.receive(epoch, sharedBound, FrameList.decode(bytes(0)), sharedLeaf.public, now);
     case "tick":
@@ -130,13 +131,13 @@ test("any cut or changed list is refused, and changes nothing", async () => {
 test("only the leaf vouches for its media key, and for one an epoch", async () => {
   const bo = await Bo.make();
   const hers = await signer(7, await SigningKey.fromSeed(new Uint8Array(32).fill(66)));
-  hers.add(0, null, AUDIO, 0, utf8("hers"), bo.now);
+  hers.add(0, null, named([AUDIO, 0, utf8("hers")]), bo.now);
   for (const { data } of await hers.take()) await refused(() => bo.hear(data), AuthenticationError);
   bo.play(bo.seal());
   await bo.passOn();
   const second = await signer(8);
   for (const counter of [0, 1]) {
-    second.add(0, null, AUDIO, counter, utf8(""), bo.now);
+    second.add(0, null, named([AUDIO, counter, utf8("")]), bo.now);
     const [made] = await second.take();
     if (counter === 1 && made) await refused(() => bo.hear(made.data), AuthenticationError, /another media key/);
   }
@@ -151,7 +152,7 @@ test("nobody puts another's key into a list", async () => {
   const real = FrameList.decode(own);
   const hers = await SigningKey.fromSeed(new Uint8Array(32).fill(66));
   for (const key of [real.key, hers.public]) {
-    const forged = new FrameList(2, 0, 0, key, real.certificate, [new Run(AUDIO, 0, digest(utf8("hers")))]);
+    const forged = new FrameList(2, 0, 0, key, real.certificate, [new Run(AUDIO, 0, await digest(utf8("hers")))]);
     const data = await forged.signed(bound, hers);
     await refused(() => bo.hear(data), AuthenticationError);
   }
@@ -186,14 +187,14 @@ test("a list is heard once, also when copies come at once, and in order", async 
 test("a frame is named once, and a member has eight streams", async () => {
   const bo = await Bo.make();
   for (let kid = 0; kid < 8; kid++) {
-    bo.signer.add(kid % 4, null, kid, 0, utf8("first"), bo.now);
+    bo.signer.add(kid % 4, null, named([kid, 0, utf8("first")]), bo.now);
     await bo.passOn();
   }
-  bo.signer.add(0, null, 8, 0, utf8("a ninth"), bo.now);
+  bo.signer.add(0, null, named([8, 0, utf8("a ninth")]), bo.now);
   await refused(() => bo.passOn(), MalformedError, /more streams/);
-  bo.signer.add(1, null, 1, 0, utf8("once more"), bo.now);
+  bo.signer.add(1, null, named([1, 0, utf8("once more")]), bo.now);
   await refused(() => bo.passOn(), MalformedError, /earlier list/);
-  bo.signer.add(0, null, 1, 1, utf8("of another stream"), bo.now);
+  bo.signer.add(0, null, named([1, 1, utf8("of another stream")]), bo.now);
   await refused(() => bo.passOn(), MalformedError, /another stream/);
 });
 
@@ -214,9 +215,9 @@ test("a key that was told signs nothing any more, and anybody makes the same sig
 
 test("a frame that is sealed while lists are being signed is in the next list", async () => {
   const made = await signer();
-  made.add(0, 1, AUDIO, 0, utf8("0"), 1);
+  made.add(0, 1, named([AUDIO, 0, utf8("0")]), 1);
   const [taking] = [made.take()];
-  made.add(0, 1, AUDIO, 1, utf8("1"), 2);
+  made.add(0, 1, named([AUDIO, 1, utf8("1")]), 2);
   const again = made.take();
   const lists = [...(await taking), ...(await again)].map(({ data }) => FrameList.decode(data));
   const shown = lists.map(({ number, runs: [run] }) => [number, run?.first, run?.length]);
@@ -228,6 +229,12 @@ test("a frame that is sealed while lists are being signed is in the next list", 
   for (const heard of lists) await checker.receive(EPOCH, bound, heard, leafKey.public, 3);
 });
 
-test("a hash has twelve bytes and covers header and ciphertext", () => {
-  assert.deepEqual(digest(utf8("header and ciphertext")), H(utf8("header and ciphertext")).slice(0, 12));
+test("a hash has twelve bytes and covers header and ciphertext, whoever computes it", async () => {
+  for (const size of [0, 20, 1023, 1024, 9000]) {
+    const frame = concat(encodeHeader(AUDIO, 300), new Uint8Array(size).fill(7));
+    const hash = H(frame).slice(0, 12);
+    assert.deepEqual(await digest(frame), hash);
+    assert.deepEqual(await nameOf(frame), { kid: AUDIO, counter: 300, hash });
+  }
+  await refused(() => nameOf(new Uint8Array(0)), MalformedError);
 });

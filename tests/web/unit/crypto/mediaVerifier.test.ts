@@ -5,7 +5,7 @@ import { AuthenticationError, ValidationError } from "../../../../client/web/src
 import { FrameList, UnverifiedFrameError } from "../../../../client/web/src/crypto/media/signatures";
 import { AHEAD_MAX, GRACE, LISTED_MAX, LISTED_TIME, RECOVERY, UNLISTED_KID_MAX, UNLISTED_MAX, WRITE_OFF } from "../../../../client/web/src/crypto/media/verifier";
 import { refused } from "./given";
-import { EPOCH, AUDIO, bound, leafKey, type Frame, Bo } from "./frameLists";
+import { EPOCH, AUDIO, bound, leafKey, type Frame, named, Bo } from "./frameLists";
 
 test("an honest sender gives no alarm; two seconds without a list do, once", async () => {
   const bo = await Bo.make();
@@ -129,9 +129,9 @@ test("a list that comes while a frame is opened is heeded: a forged one is not p
   const bo = await Bo.make();
   const [kid, counter, data] = bo.seal();
   const forged = utf8("mallory's");
-  bo.checker.opening(EPOCH, kid, counter, forged, bo.now);
+  bo.checker.opening(EPOCH, named([kid, counter, forged]), bo.now);
   await bo.passOn();
-  await refused(() => bo.checker.opened(EPOCH, kid, counter, forged, bo.now), ValidationError, /SNUG-22/);
+  await refused(() => bo.checker.opened(EPOCH, named([kid, counter, forged]), bo.now), ValidationError, /SNUG-22/);
   assert.deepEqual(bo.found, ["forged"], "who sealed it has the members' keys");
   bo.play([kid, counter, data]);
 });
@@ -139,9 +139,9 @@ test("a list that comes while a frame is opened is heeded: a forged one is not p
 test("a sender who falls into doubt while a frame is opened is not played on", async () => {
   const bo = await Bo.make();
   const frame = bo.seal();
-  bo.checker.opening(EPOCH, ...frame, bo.now);
+  bo.checker.opening(EPOCH, named(frame), bo.now);
   bo.checker.doubt = "unverified";
-  await refused(() => bo.checker.opened(EPOCH, ...frame, bo.now), AuthenticationError, /in doubt/);
+  await refused(() => bo.checker.opened(EPOCH, named(frame), bo.now), AuthenticationError, /in doubt/);
   await bo.passOn();
   bo.play(frame);
 });
@@ -235,7 +235,7 @@ test("a flood is bounded and found, of one key id and of many", async () => {
   }
   for (let n = 0; n < UNLISTED_KID_MAX; n++) listed.play([AUDIO, UNLISTED_KID_MAX + n, utf8("mallory's")]);
   assert.deepEqual(listed.found, []);
-  listed.checker.opened(EPOCH, AUDIO, 2 * UNLISTED_KID_MAX, utf8("mallory's"), listed.now);
+  listed.checker.opened(EPOCH, named([AUDIO, 2 * UNLISTED_KID_MAX, utf8("mallory's")]), listed.now);
   assert.deepEqual(listed.reported(), ["unverified"]);
 });
 

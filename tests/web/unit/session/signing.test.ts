@@ -1,10 +1,9 @@
 import { States } from "../../../../client/web/src/session/features/states";
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { concat, utf8 } from "../../../../client/web/src/crypto/bytes";
+import { utf8 } from "../../../../client/web/src/crypto/bytes";
 import { EPOCH_BITS } from "../../../../client/web/src/crypto/media/keys";
 import { INTERVAL } from "../../../../client/web/src/crypto/media/signatures";
-import { encodeHeader } from "../../../../client/web/src/crypto/media/sframe";
 import { PUBLISH_AFTER, PUBLISH_EVERY } from "../../../../client/web/src/session/features/oldMediaKeys";
 import { LATE, PATIENCE, Signing } from "../../../../client/web/src/session/features/signing";
 import { Subscriptions } from "../../../../client/web/src/session/features/subscriptions";
@@ -23,7 +22,7 @@ const meeting = (...names: readonly string[]): Promise<World> =>
 /** A frame of a member, as it seals one. */
 function seal(room: Room, counter: number, now: number, stream = 0): void {
   const kid = ((7 + stream) << EPOCH_BITS) | (room.membership.group.epoch % (1 << EPOCH_BITS));
-  room.feature(Signing).frameSealed(stream, concat(encodeHeader(kid, counter), utf8("a frame")), now);
+  room.feature(Signing).frameSealed(stream, { kid, counter, hash: utf8("of its bytes") }, now);
 }
 
 test("frames wait until their list is handed over, however long it takes to sign", async () => {

@@ -27,6 +27,7 @@ import { MalformedError, StateError } from "../errors";
 import { exactly, Reader, uint } from "../fields";
 import { H, KEY_SIZE, SIGNATURE_SIZE, type SigningKey } from "../kdf";
 import { FutureEpochError } from "./keys";
+import { decodeHeader } from "./sframe";
 
 export const VERSION = 1;
 /** Bytes of a frame's hash in a list: only a second preimage helps a forger (decision 78). */
@@ -56,8 +57,25 @@ export class UnverifiedFrameError extends FutureEpochError {}
 export const interval = (members: number): number =>
   Math.min(INTERVAL_MAX, Math.max(INTERVAL, members / MEMBERS_A_SECOND));
 
+/** What a list says of a frame; `hash` has 12 bytes. */
+export interface FrameName {
+  readonly kid: number;
+  readonly counter: number;
+  readonly hash: Bytes;
+}
+
+/** From this number of bytes on, WebCrypto hashes a frame for less than JavaScript does. */
+const LARGE = 1024;
+
 /** Return the hash (12 bytes) of a frame in lists: over SFrame header and ciphertext only. */
-export const digest = (frame: Bytes): Bytes => H(frame).slice(0, DIGEST_SIZE);
+export const digest = async (frame: Bytes): Promise<Bytes> =>
+  (frame.length < LARGE ? H(frame) : new Uint8Array(await crypto.subtle.digest("SHA-256", frame))).slice(0, DIGEST_SIZE);
+
+/** Return how lists name a frame (SFrame header and ciphertext). MalformedError if its header is cut short. */
+export async function nameOf(frame: Bytes): Promise<FrameName> {
+  const { kid, counter } = decodeHeader(frame);
+  return { kid, counter, hash: await digest(frame) };
+}
 
 /** Return the value (56 bytes) that binds certificates and lists to one epoch of one room. */
 export const scope = (room: Bytes, epochSlot: number, epochAuthenticator: Bytes): Bytes =>
@@ -212,16 +230,16 @@ export class Signer {
   }
 
   /**
-   * Add a sealed frame (header and ciphertext) of an announced stream to the pending frames.
+   * Add the name of a sealed frame of an announced stream to the pending frames.
    *
    * `ssrc`: the SSRC under which the stream is announced now, null if it is not. A list names frames of one SSRC, so
    * that frames from before a change of SSRC reach those who received them.
    */
-  add(stream: number, ssrc: number | null, kid: number, counter: number, frame: Bytes, now: number): void {
+  add(stream: number, ssrc: number | null, { kid, counter, hash }: FrameName, now: number): void {
     let pending = this.#pending.find((each) => each.stream === stream && each.ssrc === ssrc);
     if (pending === undefined) this.#pending.push((pending = { stream, ssrc, frames: new Map() }));
     const frames = pending.frames.get(kid) ?? new Map<number, Bytes>();
-    pending.frames.set(kid, frames.set(counter, digest(frame)));
+    pending.frames.set(kid, frames.set(counter, hash));
     this.oldest ??= now;
   }
 

@@ -8,8 +8,8 @@ import { STREAMS } from "./keys";
 import { MEDIA_SIGNATURE_TIME, snug22 } from "../agreed/policy";
 import {
   certified,
-  digest,
   FrameList,
+  type FrameName,
   LIST_LABEL,
   MEDIA_KEY_LABEL,
   type Run,
@@ -200,11 +200,10 @@ export class FrameVerifier {
    * connection was interrupted). UnverifiedFrameError if no list has named it and the leaf is in doubt, or if
    * it is far ahead of the lists: it would move the replay window past all frames sealed before it.
    */
-  opening(epoch: number, kid: number, counter: number, frame: Bytes, now: number): void {
+  opening(epoch: number, { kid, counter, hash }: FrameName, now: number): void {
     // Count time here, not in `opened`: otherwise one frame far ahead, after which no frame opens, would stay
     // unnoticed.
     this.#play(now);
-    const hash = digest(frame);
     const verdict = this.#judge(epoch, kid, counter, hash);
     refuse(verdict);
     if (verdict !== "unlisted") return;
@@ -230,8 +229,7 @@ export class FrameVerifier {
    * AuthenticationError if the frame can no longer be compared, or if the leaf fell into doubt meanwhile.
    * After an error the frame must not be played.
    */
-  opened(epoch: number, kid: number, counter: number, frame: Bytes, now: number): void {
-    const hash = digest(frame);
+  opened(epoch: number, { kid, counter, hash }: FrameName, now: number): void {
     const verdict = this.#judge(epoch, kid, counter, hash);
     if (verdict === "listed") {
       this.#verified(now);

@@ -11,9 +11,8 @@ import type { Bytes } from "../../crypto/bytes";
 import { MissingKeyError, ReplayError, SnugCryptoError } from "../../crypto/errors";
 import { SigningKey } from "../../crypto/kdf";
 import { ADD_SWITCH, baseStream, EPOCH_BITS } from "../../crypto/media/keys";
-import { certified, EXCUSED, FrameList, interval, MEDIA_KEY_LABEL, Signer, scope, UnverifiedFrameError } from "../../crypto/media/signatures";
+import { certified, EXCUSED, FrameList, type FrameName, interval, MEDIA_KEY_LABEL, Signer, scope, UnverifiedFrameError } from "../../crypto/media/signatures";
 import { FrameVerifier, type Finding } from "../../crypto/media/verifier";
-import { decodeHeader } from "../../crypto/media/sframe";
 import * as envelope from "../../crypto/agreed/envelope";
 import type { ApplicationMessage } from "../../mls";
 import { BUCKETS, LIST_BLOB_MAX, LIST_BLOB_MIN, LIST_STEP } from "../../wire/limits";
@@ -67,7 +66,7 @@ interface Epoch {
   overAt: number;
 }
 
-const oldestOf = (epoch: Epoch): number | null => epoch.signer?.oldest ?? epoch.waiting[0]?.[5] ?? null;
+const oldestOf = (epoch: Epoch): number | null => epoch.signer?.oldest ?? epoch.waiting[0]?.[3] ?? null;
 
 const bitsOf = (number: number): number => number % 2 ** EPOCH_BITS;
 
@@ -223,15 +222,13 @@ export class Signing extends Feature {
     return now - oldest > interval(this.#members) + PATIENCE ? sentence("signing.out_of_step") : null;
   }
 
-  override frameSealed(sealed: number, frame: Bytes, now: number): void {
-    const { kid, counter } = decodeHeader(frame);
-    const epoch = this.#epochOf(kid);
+  override frameSealed(sealed: number, frame: FrameName, now: number): void {
+    const epoch = this.#epochOf(frame.kid);
     if (epoch === undefined) return; // sealed with keys that nobody has any more
     const [stream] = baseStream(sealed);
     const ssrc = this.room.ownSsrc(stream);
-    // A copy: the frame's bytes belong to the browser once the frame is handed over.
-    if (epoch.signer === null) epoch.waiting.push([stream, ssrc, kid, counter, frame.slice(), now]);
-    else epoch.signer.add(stream, ssrc, kid, counter, frame, now);
+    if (epoch.signer === null) epoch.waiting.push([stream, ssrc, frame, now]);
+    else epoch.signer.add(stream, ssrc, frame, now);
   }
 
   async #makeSigner(epoch: Epoch): Promise<Signer> {
@@ -271,25 +268,22 @@ export class Signing extends Feature {
 
   // -- the others' frames ----------------------------------------------------------------------------------
 
-  override checkFrame(_ssrc: number, leaf: number, _stream: number, frame: Bytes, now: number): void {
+  override checkFrame(_ssrc: number, leaf: number, _stream: number, frame: FrameName, now: number): void {
     // Nothing is counted now: frames that the server forwards meanwhile wait for the connection.
     if (!this.#connected) throw new UnverifiedFrameError("no list can come now");
-    const { kid, counter } = decodeHeader(frame);
-    const epoch = this.#epochOf(kid);
+    const epoch = this.#epochOf(frame.kid);
     if (epoch === undefined)
       throw new MissingKeyError("no list can name the frame any more");
-    if (leaf !== this.room.membership.ownLeaf) this.#checker(leaf).opening(epoch.number, kid, counter, frame, now);
+    if (leaf !== this.room.membership.ownLeaf) this.#checker(leaf).opening(epoch.number, frame, now);
   }
 
-  override frameOpened(_ssrc: number, leaf: number, _stream: number, frame: Bytes, now: number): void {
-    const { kid, counter } = decodeHeader(frame);
-    const epoch = this.#epochOf(kid);
-    if (epoch !== undefined) this.#checker(leaf).opened(epoch.number, kid, counter, frame, now);
+  override frameOpened(_ssrc: number, leaf: number, _stream: number, frame: FrameName, now: number): void {
+    const epoch = this.#epochOf(frame.kid);
+    if (epoch !== undefined) this.#checker(leaf).opened(epoch.number, frame, now);
   }
 
   /** Return the epoch's number for an opened frame, and the result of `FrameVerifier.listedIn`. */
-  listedIn(leaf: number, stream: number, frame: Bytes): readonly [epoch: number, list: number | null] {
-    const { kid, counter } = decodeHeader(frame);
+  listedIn(leaf: number, stream: number, { kid, counter }: FrameName): readonly [epoch: number, list: number | null] {
     const epoch = this.#epochOf(kid);
     if (epoch === undefined) return [-1, null];
     return [epoch.number, this.#checker(leaf).listedIn(epoch.number, baseStream(stream)[0], kid, counter)];

@@ -4,10 +4,9 @@
  * Within a layer, counters prevent replay of older frames; between layers no counter does. The sender's lists do
  * (protocol section 10, decision 29): each list names the frames that all layers sealed in the same half second.
  */
-import type { Bytes } from "../../crypto/bytes";
 import { ReplayError } from "../../crypto/errors";
 import { baseStream, Stream } from "../../crypto/media/keys";
-import { UnverifiedFrameError } from "../../crypto/media/signatures";
+import { type FrameName, UnverifiedFrameError } from "../../crypto/media/signatures";
 import { Feature } from "../kernel/feature";
 import type { Change } from "../kernel/verdict";
 import { Signing } from "./signing";
@@ -34,11 +33,11 @@ export class SimulcastGuard extends Feature {
    *
    * UnverifiedFrameError if lost lists make the order unknown: the next list will settle it.
    */
-  override checkFrame(_ssrc: number, leaf: number, stream: number, frame: Bytes, _now: number): void {
+  override checkFrame(_ssrc: number, leaf: number, stream: number, frame: FrameName, _now: number): void {
     this.#compare(leaf, stream, frame);
   }
 
-  override frameOpened(_ssrc: number, leaf: number, stream: number, frame: Bytes, _now: number): void {
+  override frameOpened(_ssrc: number, leaf: number, stream: number, frame: FrameName, _now: number): void {
     this.#compare(leaf, stream, frame); // another layer may have opened a newer frame meanwhile
     const [base, layer] = baseStream(stream);
     if (base !== Stream.VIDEO && base !== Stream.SCREEN_VIDEO) return;
@@ -52,7 +51,7 @@ export class SimulcastGuard extends Feature {
     if (before === undefined || later([epoch, number], before)) shown.set(layer, [epoch, number]);
   }
 
-  #compare(leaf: number, stream: number, frame: Bytes): void {
+  #compare(leaf: number, stream: number, frame: FrameName): void {
     const [base, layer] = baseStream(stream);
     let newest: ListPosition | null = null;
     for (const [each, at] of this.#newest.get(leaf)?.get(base) ?? [])

@@ -5,6 +5,7 @@
  * acts through the room's `ports`. No hook has access to a socket. Hooks run in the order of `features.build`.
  */
 import type { Bytes } from "../../crypto/bytes";
+import type { FrameName } from "../../crypto/media/signatures";
 import type { ApplicationMessage } from "../../mls";
 import type { HandleStream } from "../../wire/messages";
 import type { Sentence } from "../../words/sentence";
@@ -128,18 +129,18 @@ export class Feature {
     return false;
   }
 
-  /** A media frame of ours, as SFrame sealed it (without the clear header), in the order of its counters. */
-  frameSealed(_stream: number, _frame: Bytes, _now: number): Soon<void> {}
+  /** A media frame of ours was sealed. They come in the order of their counters. */
+  frameSealed(_stream: number, _frame: FrameName, _now: number): Soon<void> {}
 
   /**
    * Check a received SFrame frame of that leaf's key id before it is opened.
    *
    * Throw a SnugCryptoError to refuse it, FutureEpochError to have it held and tried again.
    */
-  checkFrame(_ssrc: number, _leaf: number, _stream: number, _frame: Bytes, _now: number): void {}
+  checkFrame(_ssrc: number, _leaf: number, _stream: number, _frame: FrameName, _now: number): void {}
 
-  /** The same frame (as SFrame sealed it), after it was opened. */
-  frameOpened(_ssrc: number, _leaf: number, _stream: number, _frame: Bytes, _now: number): void {}
+  /** The same frame, after it was opened. */
+  frameOpened(_ssrc: number, _leaf: number, _stream: number, _frame: FrameName, _now: number): void {}
 }
 
 /** The names of the hooks. */

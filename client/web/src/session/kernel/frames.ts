@@ -3,6 +3,7 @@ import type { Bytes } from "../../crypto/bytes";
 import { baseStream, FutureEpochError, type OpenedFrame, openFrame, sealFrame } from "../../crypto/media/keys";
 import { snug20 } from "../../crypto/agreed/policy";
 import { type Kind, split } from "../../crypto/media/clearHeader";
+import { nameOf } from "../../crypto/media/signatures";
 import { type Sentence, sentence } from "../../words/sentence";
 import { type Feature, featuresWith } from "./feature";
 import type { Room } from "./ports";
@@ -41,9 +42,9 @@ export class Frames {
     const before = this.#last;
     const done = (async () => {
       const data = await sealing;
+      const named = await nameOf(split(kind, data)[1]);
       await before;
-      for (const feature of featuresWith(this.#features, "frameSealed"))
-        await feature.frameSealed(stream, split(kind, data)[1], now);
+      for (const feature of featuresWith(this.#features, "frameSealed")) await feature.frameSealed(stream, named, now);
       return this.pauseReason(now) === null ? data : null; // this may have changed meanwhile
     })();
     this.#last = done.catch(() => undefined);
@@ -65,13 +66,14 @@ export class Frames {
     // The layer does not matter: the announcer of a video stream may seal any layer of it.
     const [announced] = baseStream(stream);
     snug20({ announcers, keyLeaf: leaf, stream: announced });
+    const named = await nameOf(sealed);
     for (const feature of featuresWith(this.#features, "checkFrame"))
-      feature.checkFrame(ssrc, leaf, stream, sealed, now);
+      feature.checkFrame(ssrc, leaf, stream, named, now);
     const opened = await openFrame(m.media, kind, data, now);
     // Another member may have announced the stream while the frame was opened.
     snug20({ announcers: announcements.announcers(ssrc), keyLeaf: leaf, stream: announced });
     for (const feature of featuresWith(this.#features, "frameOpened"))
-      feature.frameOpened(ssrc, leaf, stream, sealed, now);
+      feature.frameOpened(ssrc, leaf, stream, named, now);
     return opened;
   }
 }
