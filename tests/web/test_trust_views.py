@@ -79,7 +79,7 @@ class TestComparison:
         await book.show(page, "room-people-5")
         await compares(page, by=0)
         assert await page.locator(".panel, [data-compares]").count() == 0
-        await book.show(page, "room-compares")
+        await book.show(page, "room-compares")  # it opened by itself, and was closed
         assert SENTENCE in await page.inner_text("[data-compares]")
         await page.evaluate(
             """(() => {

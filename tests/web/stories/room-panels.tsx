@@ -99,6 +99,16 @@ const qualities = async (root: HTMLElement): Promise<void> => {
   while (root.querySelector(".qualities") === null) await new Promise(requestAnimationFrame);
 };
 
+/** Close the panel that opens by itself for a code, also if the code came before the view that opens it. */
+const closeTheCode = async (root: HTMLElement): Promise<void> => {
+  for (let frames = 0; root.querySelector(".panel .signs") === null; frames++) {
+    if (frames > 600) throw new Error("the panel has not opened");
+    await new Promise(requestAnimationFrame);
+  }
+  press(".panel-head .button")(root);
+  await new Promise(requestAnimationFrame);
+};
+
 export default [
   story("quality", () => room(some(5), { panel: "quality" }, { quality: QUALITY }), qualities),
   story("quality-saver", () => room(some(3), { panel: "quality" }, { quality: [quality(1, { why: "saver" }), quality(2)], dataSaver: true }), qualities),
@@ -114,7 +124,7 @@ export default [
   coded("short", { short: SHORT }),
   coded("asked", { short: ASKED, answers: answers(null, true, null, null) }),
   coded("answers", { short: ASKED, answers: answers(true, true, false, null), comparison: comparison() }),
-  story("compares", () => room(some(4), { code: code({ short: ASKED, answers: answers(null, null, null, null) }) })),
+  story("compares", () => room(some(4), { code: code({ short: ASKED, answers: answers(null, null, null, null) }) }), closeTheCode),
   coded("same", { comparison: comparison() }),
   coded("changed", {
     comparison: comparison({

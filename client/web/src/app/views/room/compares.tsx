@@ -3,19 +3,28 @@ import { useSignalEffect } from "@preact/signals";
 import { useRef } from "preact/hooks";
 import { word } from "../../../words";
 import { Icon } from "../../icons";
+import type { CodeView, Model } from "../../model";
 import { isTaken } from "./keys";
 import { asker, type Ui, useUi } from "./ui";
 
 /** Seconds within which the panel opens only once for what one member asks: beyond, there is the line alone. */
 const AGAIN = 60;
 
-/** Open the panel for a code that another member has asked for, but not under the hands of a person who types. */
+/** Return whether we have answered the code. */
+const answered = ({ ownLeaf }: Model, code: CodeView | null): boolean =>
+  code?.answers?.members.some(({ leaf, same }) => leaf === ownLeaf.value && same !== null) ?? false;
+
+/**
+ * Open the panel for a code that another member has asked for, but not under the hands of a person who types.
+ *
+ * It may have been asked for before this view was loaded.
+ */
 function useCompares({ model, unasked }: Ui): void {
-  const last = useRef(model.code.peek()?.short ?? null);
+  const last = useRef<CodeView["short"]>(null);
   const opened = useRef(new Map<number, number>());
   useSignalEffect(() => {
     const short = model.code.value?.short ?? null;
-    if (short === null || short === last.current) return;
+    if (short === null || short === last.current || answered(model, model.code.value)) return;
     last.current = short;
     const { by } = short;
     const now = model.now.peek();
@@ -37,8 +46,7 @@ export function Compares() {
   useCompares(ui);
   const code = model.code.value;
   const name = asker(model, code);
-  const answered = code?.answers?.members.some(({ leaf, same }) => leaf === model.ownLeaf.value && same !== null) ?? false;
-  if (name === null || answered || model.panel.value === "code") return null;
+  if (name === null || answered(model, code) || model.panel.value === "code") return null;
   return (
     <section class="banner" data-compares aria-label={word("meet.code_title")}>
       <Icon name="volume-2" />
