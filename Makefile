@@ -45,8 +45,8 @@ test test-all: $(DEV) browsers page
 	trap "kill $$meanwhile" INT TERM; \
 	echo 'The tests of crypto/ and the units of the page run meanwhile: .meanwhile has their output'; \
 	$(PYTEST) $(SPREAD) --tier $(TIER) $(addprefix --ignore=,$(OF_CRYPTO)); tests=$$?; \
-	wait $$meanwhile; meanwhile=$$?; cat .meanwhile; exit $$((tests | meanwhile))
-	$(if $(filter all,$(TIER)),$(PYTEST) --tier alone)
+	wait $$meanwhile; meanwhile=$$?; cat .meanwhile; \
+	$(if $(filter all,$(TIER)),$(PYTEST) --tier alone || tests=1;) exit $$((tests | meanwhile))
 
 test-crypto: $(DEV)
 	$(PYTEST) -n 2 $(OF_CRYPTO) -o cache_dir=.pytest_cache/crypto
