@@ -27,6 +27,7 @@ from snugroom.server.wire.messages import (
     Streams,
     Transport,
 )
+from tests.cli import processes
 from tests.patience import PATIENCE
 from tests.server.people import (
     CLIENT_NONCE,
@@ -100,6 +101,10 @@ async def running(*arguments: str, stdin: int | None = None, **environ: str) -> 
 
 async def fails(*arguments: str) -> tuple[int, str]:
     """Exit status and standard error of one that doesn't start."""
+    if "--until-eof" not in arguments:
+        ended = await asyncio.to_thread(processes.run, *arguments, module="snugroom.server")
+        return ended.returncode, ended.stderr
+    # its standard input is no pipe
     process = await asyncio.create_subprocess_exec(
         *(sys.executable, "-m", "snugroom.server", *arguments),
         cwd=ROOT,
