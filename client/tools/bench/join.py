@@ -26,6 +26,7 @@ from snugroom.client.media.sources import TestCard
 from snugroom.client.media.transport import MediaTransport
 from snugroom.client.session import Session
 from snugroom.client.session import events as ev
+from snugroom.client.session.kernel.batches import ADDS_EVERY
 from snugroom.client.tools.bench import arrive
 from snugroom.client.tools.bench.crowd import CrowdProcess
 from snugroom.client.tools.bench.distance import Distance
@@ -206,7 +207,8 @@ async def party(url: str, distance: Distance | None = None) -> AsyncIterator[tup
 async def measure(guests: int, members: int = 1, round_trip: float = 0.0) -> tuple[int, list[Marks]]:
     """Return the number of members present, and the marks of `guests` guests. ServerError, TimeoutError.
 
-    The guests come one after the other. For them, and for the host, the server is `round_trip` seconds away.
+    The guests come one after the other, so slowly that none of them waits for a batch of newcomers. For them,
+    and for the host, the server is `round_trip` seconds away.
     """
     settings: dict[str, object] = {"max_members": members + 1}
     names = [f"Guest {number}" for number in range(1, guests + 1)]
@@ -221,7 +223,11 @@ async def measure(guests: int, members: int = 1, round_trip: float = 0.0) -> tup
             url = distance.url
         host, link = await stack.enter_async_context(party(url, distance))
         crowd = await stack.enter_async_context(CrowdProcess(link, members - 1, _FILL_TIME))
-        return 1 + crowd.inside, [await host.guest(name, link) for name in names]
+        measured: list[Marks] = []
+        for name in names:
+            measured.append(await host.guest(name, link))
+            await asyncio.sleep(ADDS_EVERY)
+        return 1 + crowd.inside, measured
 
 
 def summary(guests: list[Marks], members: int = 1) -> dict[str, Any]:
