@@ -4,7 +4,7 @@ import { type Bytes, concat, hex, unhex, utf8 } from "../../../../client/web/src
 import { AuthenticationError, MalformedError, ReplayError, SnugCryptoError } from "../../../../client/web/src/crypto/errors";
 import { H, SigningKey } from "../../../../client/web/src/crypto/kdf";
 import { labeled } from "../../../../client/web/src/crypto/labels";
-import { certified, digest, FrameList, interval, MEDIA_KEY_LABEL, nameOf, Run, scope, Signer } from "../../../../client/web/src/crypto/media/signatures";
+import { certified, FrameList, interval, MEDIA_KEY_LABEL, nameOf, Run, scope, Signer } from "../../../../client/web/src/crypto/media/signatures";
 import { FrameVerifier } from "../../../../client/web/src/crypto/media/verifier";
 import { flipped, given, type Outcome, outcomeOf, refused } from "./given";
 import { encodeHeader } from "../../../../client/web/src/crypto/media/sframe";
@@ -152,7 +152,7 @@ test("nobody puts another's key into a list", async () => {
   const real = FrameList.decode(own);
   const hers = await SigningKey.fromSeed(new Uint8Array(32).fill(66));
   for (const key of [real.key, hers.public]) {
-    const forged = new FrameList(2, 0, 0, key, real.certificate, [new Run(AUDIO, 0, await digest(utf8("hers")))]);
+    const forged = new FrameList(2, 0, 0, key, real.certificate, [new Run(AUDIO, 0, named([AUDIO, 0, utf8("hers")]).hash)]);
     const data = await forged.signed(bound, hers);
     await refused(() => bo.hear(data), AuthenticationError);
   }
@@ -233,7 +233,6 @@ test("a hash has twelve bytes and covers header and ciphertext, whoever computes
   for (const size of [0, 20, 1023, 1024, 9000]) {
     const frame = concat(encodeHeader(AUDIO, 300), new Uint8Array(size).fill(7));
     const hash = H(frame).slice(0, 12);
-    assert.deepEqual(await digest(frame), hash);
     assert.deepEqual(await nameOf(frame), { kid: AUDIO, counter: 300, hash });
   }
   await refused(() => nameOf(new Uint8Array(0)), MalformedError);

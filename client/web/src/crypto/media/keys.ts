@@ -109,7 +109,7 @@ export class EpochKeys {
     exactly(from.baseKey, BASE_KEY_SIZE, "an SFrame base key");
     exactly(from.tags, TAGS_SIZE, "the secret of the tags");
     if (!(leafCount >= 1 && leafCount <= LEAVES_MAX && epoch >= 0))
-      throw new MalformedError(`no tree has ${leafCount} leaves, or no epoch is ${epoch}`);
+      throw new MalformedError("no such tree or epoch");
     const secret = extract(from.baseKey);
     let width = LEAVES_MIN;
     while (width < leafCount) width *= 2;
@@ -128,7 +128,7 @@ export class EpochKeys {
     const tag = leaf >= 0 && leaf < this.leafCount && stream >= 0 && stream < STREAMS;
     const found = tag ? this.#tags[leaf * STREAMS + stream] : undefined;
     if (found === undefined)
-      throw new StateError(`no leaf ${leaf} in a tree of ${this.leafCount}, or no stream ${stream}`);
+      throw new StateError("no such leaf or stream");
     return found * EPOCHS + (this.epoch % EPOCHS);
   }
 

@@ -132,7 +132,7 @@ export class FrameKey {
    */
   async decrypt(header: Header, metadata: Bytes, data: Bytes): Promise<Bytes> {
     if (header.kid !== this.kid)
-      throw new MissingKeyError(`a frame under key id ${header.kid}, and this key is ${this.kid}'s`);
+      throw new MissingKeyError("a frame under another key id");
     const key = await this.#key;
     const additionalData = concat(data.subarray(0, header.size), metadata);
     try {

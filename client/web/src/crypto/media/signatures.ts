@@ -67,14 +67,11 @@ export interface FrameName {
 /** From this number of bytes on, WebCrypto hashes a frame for less than JavaScript does. */
 const LARGE = 1024;
 
-/** Return the hash (12 bytes) of a frame in lists: over SFrame header and ciphertext only. */
-export const digest = async (frame: Bytes): Promise<Bytes> =>
-  (frame.length < LARGE ? H(frame) : new Uint8Array(await crypto.subtle.digest("SHA-256", frame))).slice(0, DIGEST_SIZE);
-
 /** Return how lists name a frame (SFrame header and ciphertext). MalformedError if its header is cut short. */
 export async function nameOf(frame: Bytes): Promise<FrameName> {
   const { kid, counter } = decodeHeader(frame);
-  return { kid, counter, hash: await digest(frame) };
+  const whole = frame.length < LARGE ? H(frame) : new Uint8Array(await crypto.subtle.digest("SHA-256", frame));
+  return { kid, counter, hash: whole.slice(0, DIGEST_SIZE) };
 }
 
 /** Return the value (56 bytes) that binds certificates and lists to one epoch of one room. */
@@ -152,7 +149,7 @@ export class FrameList {
     const leaf = reader.uint(4);
     const stream = reader.uint(1);
     if (version !== VERSION || stream >= ANNOUNCED)
-      throw new MalformedError(`version ${version}, stream ${stream}`);
+      throw new MalformedError("another version or stream");
     const number = reader.uint(4);
     const key = reader.take(KEY_SIZE);
     const certificate = reader.take(SIGNATURE_SIZE);
@@ -172,7 +169,7 @@ export class FrameList {
       runs.push(run);
     }
     if (runs.length === 0 || runs.length > RUNS_MAX || total > FRAMES_MAX)
-      throw new MalformedError(`a list of ${runs.length} runs and ${total} frames`);
+      throw new MalformedError("no frames, or too many");
     const signature = reader.take(SIGNATURE_SIZE);
     reader.end();
     return new FrameList(leaf, stream, number, key, certificate, runs, signature);

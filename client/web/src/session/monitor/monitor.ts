@@ -8,7 +8,6 @@
 import type { Heartbeat } from "../../crypto/agreed/heartbeat";
 import { type Bytes, hex, same } from "../../crypto/bytes";
 import { H } from "../../crypto/kdf";
-import type { FrameName } from "../../crypto/media/signatures";
 import { type Arg, CommandError, type Sentence, sentence } from "../../words/sentence";
 import { States } from "../features/states";
 import { Subscriptions } from "../features/subscriptions";
@@ -234,11 +233,11 @@ export class Monitor extends Feature {
     this.#disorder.relayed(number, digest);
   }
 
-  override frameSealed(stream: number, _frame: FrameName, _now: number): void {
+  override frameSealed(stream: number): void {
     this.#heartbeats.sent.set(stream, (this.#heartbeats.sent.get(stream) ?? 0) + 1);
   }
 
-  override frameOpened(_ssrc: number, leaf: number, stream: number, _frame: FrameName, _now: number): void {
+  override frameOpened(_ssrc: number, leaf: number, stream: number): void {
     if (!this.#members.others.has(leaf)) return;
     const got = this.#heartbeats.got.get(leaf) ?? new Map<number, number>();
     this.#heartbeats.got.set(leaf, got);
