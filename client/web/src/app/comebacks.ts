@@ -120,24 +120,28 @@ async function forgetCopy(): Promise<void> {
 }
 
 /**
- * Let the worker send its last message. In Firefox its socket needs this thread's event loop, which ends with the page:
- * a synchronous request keeps it for a moment. Other browsers refuse such a request now, and don't need it.
+ * Wait until the worker has sent its last message: the browser ends it with the page, also in the midst of sealing.
+ *
+ * In Firefox its socket needs this thread's event loop, which ends with the page: synchronous requests keep it for a
+ * moment. Other browsers refuse such a request now, and don't need it.
  */
 function linger(sent: Int32Array | null): void {
   let end = performance.now() + LINGER;
   let isSent = sent === null;
-  try {
-    while (performance.now() < end) {
-      if (!isSent && sent !== null && Atomics.load(sent, 0) === 1) {
-        isSent = true;
-        end = performance.now() + UNDER_WAY; // it has to go out
-      }
+  let asks = true;
+  while (performance.now() < end && (asks || sent !== null)) {
+    if (!isSent && sent !== null && Atomics.load(sent, 0) === 1) {
+      isSent = true;
+      end = performance.now() + UNDER_WAY; // it has to go out
+    }
+    if (!asks) continue;
+    try {
       const request = new XMLHttpRequest();
       request.open("GET", "where.json", false);
       request.send();
+    } catch {
+      asks = false; // no server, or another browser
     }
-  } catch {
-    // no server, or another browser
   }
 }
 

@@ -1,6 +1,8 @@
 import { strict as assert } from "node:assert";
+import { once } from "node:events";
 import { signal } from "@preact/signals";
 import { describe, it } from "node:test";
+import { Worker } from "node:worker_threads";
 import { Comebacks, type ComebackPlace } from "../../../../client/web/src/app/comebacks";
 import { leaveTo } from "../../../../client/web/src/app/commands";
 import type { Model, Place } from "../../../../client/web/src/app/model";
@@ -32,7 +34,10 @@ function page(...kept: KeptMeeting[]) {
     preJoin, place, waiting,
     own: () => false,
     begin: ({ mic, camera }, wish) => did.push({ mic, camera, ...wish }),
-    post: (message) => did.push(message.type === "farewell" ? `away: ${message.away}` : message.type),
+    post: (message) => {
+      did.push(message.type === "farewell" ? `away: ${message.away}` : message.type);
+      if (message.type === "farewell" && message.sent !== null) Atomics.store(message.sent, 0, 1);
+    },
     toast: ({ key }) => did.push(key),
     again: () => did.push("again"),
     follow: (link) => did.push(link),
@@ -97,6 +102,25 @@ it("a browser that keeps nothing says so, each time that the person comes into a
   assert.deepEqual(did, ["note.nothing_kept", "note.nothing_kept"]);
   comebacks.hides();
   assert.equal(did.at(-1), "away: false");
+});
+
+it("a page that is closed waits until its worker has sent the last message", async () => {
+  const says = "(sent) => setTimeout(() => Atomics.store(sent, 0, 1), 50)";
+  const worker = new Worker(`require("node:worker_threads").parentPort.on("message", ${says})`, { eval: true });
+  await once(worker, "online");
+  const { at, place } = page();
+  const last: Int32Array[] = [];
+  const post: ComebackPlace["post"] = (message) => {
+    if (message.type !== "farewell") return;
+    if (message.sent !== null) last.push(message.sent);
+    worker.postMessage(message.sent);
+  };
+  const comebacks = new Comebacks(null, { ...at, post });
+  place.value = "room";
+  comebacks.hides();
+  const sent = last.map((each) => Atomics.load(each, 0));
+  await worker.terminate();
+  assert.deepEqual(sent, [1]);
 });
 
 it("forgetting the meeting, or the last of several, removes the copy of the page and what serves it", async () => {
