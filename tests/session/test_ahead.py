@@ -50,12 +50,18 @@ class Noting(World):
         return [kind for room in self.hub.rooms() for kind in room.streams]
 
 
-def joined(w: Noting) -> tuple[Participant, Participant]:
-    """A host, and a guest whose media are there before its answer."""
+def arriving(w: Noting) -> tuple[Participant, Participant]:
+    """A host, and a newcomer that has media."""
     ada = w.host("Ada")
     w.until(lambda: bool(ada.of(ev.InviteMade)))
     bo = w.guest(w.link_of(ada), "Bo")
     w.do(bo, MEDIA)
+    return ada, bo
+
+
+def joined(w: Noting) -> tuple[Participant, Participant]:
+    """A host, and a guest whose media are there before its answer."""
+    ada, bo = arriving(w)
     w.until(lambda: w.agreed([ada, bo]) and "Bo" in w.inside)
     w.run(5)
     return ada, bo
@@ -141,9 +147,7 @@ def test_a_server_that_refuses_media_forever_is_not_asked_forever() -> None:
 
     w.altered = refuse
     w.down_filter = lambda who, message: who.label != "Bo" or not isinstance(message, Shown)
-    ada = w.host("Ada")
-    w.until(lambda: bool(ada.of(ev.InviteMade)))
-    w.do(w.guest(w.link_of(ada), "Bo"), MEDIA)
+    arriving(w)
     w.until(lambda: "Bo" in w.inside)
     w.run(5)
     assert [kind for kind, _ in w.of("Bo")].count("media") == 1
