@@ -252,8 +252,6 @@ _SHOWN: Final = "document.body.innerText.slice(0, 900)"
 
 def _noise(line: str) -> bool:
     """Browsers' own messages about the tests, or about connections that tests cut."""
-    if line == "uncaught exception: undefined":  # Firefox ends a page in the midst of its last message
-        return True
     return any(word in line for word in ("WebSocket connection", "establish a connection", "was interrupted"))
 
 
