@@ -35,8 +35,10 @@ export function seeded(seed: string): Rng {
   };
 }
 
+const SENTENCES = { ...first, ...later };
+
 /** A sentence in English. */
-export const worded = ({ key, args }: Sentence): string => render({ ...first, ...later }, "en", key, args ?? {});
+export const worded = ({ key, args }: Sentence): string => render(SENTENCES, "en", key, args ?? {});
 
 export interface Person {
   readonly name: string;
