@@ -7,6 +7,7 @@ SHA-256 over the lines ``"sha256 name\\n"``, sorted by name.
 
 from __future__ import annotations
 
+import functools
 import gzip
 import hashlib
 import json
@@ -87,8 +88,12 @@ class File:
     name: str
     data: bytes
     sha256: str
-    packed: bytes
     brotli: bytes | None = None
+
+    @functools.cached_property
+    def packed(self) -> bytes:
+        """The file packed with gzip, when a client without Brotli first asks for it."""
+        return gzip.compress(self.data, 9 if len(self.data) < _LARGE else 1, mtime=0)
 
     @property
     def content_type(self) -> str:
@@ -138,16 +143,12 @@ def load(folder: Path = FOLDER) -> Bundle:
         files = {}
         for name, wanted in manifest["files"].items():
             data = read(name, wanted)
-            files[name] = File(name, data, wanted, _gzipped(data), brotli.get(name))
+            files[name] = File(name, data, wanted, brotli.get(name))
     except (OSError, ValueError, KeyError, AttributeError):
         raise PageError("the page has not been built: run `make page`, or install Snug again") from None
     if hash_of({name: file.sha256 for name, file in files.items()}) != manifest.get("hash"):
         raise PageError("the page's manifest contradicts itself: install Snug again")
     return Bundle(files, manifest["hash"])
-
-
-def _gzipped(data: bytes) -> bytes:
-    return gzip.compress(data, 9 if len(data) < _LARGE else 1, mtime=0)
 
 
 def content_policy(connect: Iterable[str] = ()) -> str:

@@ -14,6 +14,7 @@ from typing import Any
 
 import msgspec
 
+from snugroom.server import page
 from snugroom.server.app import Server
 from snugroom.server.disclosure import audit, inventory, inventory_nodes, view
 from snugroom.server.hostile.runner import Runner
@@ -252,6 +253,8 @@ async def test_all_that_is_held_is_in_the_disclosure() -> None:
         shed = {"snugroom.server.sfu.core.shedding._Group", "snugroom.server.sfu.core.shedding._Unit"}
         batch = {"snugroom.server.sfu.io.send_plan.GsoBatch"}
         assert set(inventory.ATTRIBUTES) <= alive | batch | narrow | shed
+        file = page.load().files["index.html"]
+        assert file.packed, "it is packed when a client without Brotli asks for it"
         real: dict[str, set[str]] = {}
         for value in audit.live_objects():
             name = f"{type(value).__module__}.{type(value).__qualname__}"
