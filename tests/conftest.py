@@ -97,6 +97,7 @@ WAITING: Final = (
 
 #: How many tests the tier leaves to `make test-all`.
 LEFT: Final = pytest.StashKey[int]()
+MEMORY: Final = limits.MemoryBound()
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -116,9 +117,6 @@ def pytest_configure(config: pytest.Config) -> None:
 def pytest_make_parametrize_id(val: object, argname: str) -> str | None:
     """Name long bytes by their argument: many are random, and all workers must agree on names."""
     return argname if isinstance(val, bytes) and len(val) > 16 else None
-
-
-MEMORY: Final = limits.MemoryBound()
 
 
 @pytest.hookimpl(trylast=True)

@@ -1,7 +1,8 @@
-"""Limits of tests: a test's time, wherever that strikes, and the memory that a process of tests keeps.
+"""Limits: the time of each test, and the memory that a process of tests keeps.
 
-pytest-timeout raises in whatever runs at that moment. In a callback or in another task of an event loop,
-asyncio keeps the exception to itself and goes on, so that a test with a busy loop never ends.
+A time limit ends its test wherever it strikes. pytest-timeout raises in whatever runs at that moment. In a
+callback or in another task of an event loop, asyncio keeps the exception to itself and goes on,
+so that a test with a busy loop never ends.
 """
 
 from __future__ import annotations
@@ -9,13 +10,12 @@ from __future__ import annotations
 import asyncio
 import ctypes
 import gc
-import os
-import sys
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any, Final
 
 import pytest_timeout
+
+from snugroom.server.process import resident_memory
 
 #: Bytes by which a process may grow before it looks for what it can give back.
 GROWTH_MAX: Final = 200 << 20
@@ -41,31 +41,21 @@ def _cancel(loop: asyncio.AbstractEventLoop, why: str) -> None:
         task.cancel(why)
 
 
-def resident() -> int:
-    """Return the bytes of this process that are in memory; 0 where Linux's /proc is missing."""
-    try:
-        pages = int(Path("/proc/self/statm").read_text().split()[1])
-    except OSError:
-        return 0
-    return pages * os.sysconf("SC_PAGE_SIZE")
-
-
 def release() -> None:
     """Give unused memory back: cycles hold frames of video, and malloc keeps what threads have freed."""
     gc.collect()
-    if sys.platform == "linux":
-        trim = getattr(ctypes.CDLL(None), "malloc_trim", None)  # of glibc
-        if trim is not None:
-            trim(0)
+    trim = getattr(ctypes.CDLL(None), "malloc_trim", None)  # of glibc
+    if trim is not None:
+        trim(0)
 
 
 class MemoryBound:
-    """Calls `release` when the process has `step` bytes more than `least`, the least since the last time."""
+    """Calls `release` when the process has `step` bytes more than `least`, its least since the last call."""
 
     def __init__(
         self,
         step: int = GROWTH_MAX,
-        resident: Callable[[], int] = resident,
+        resident: Callable[[], int] = resident_memory,
         release: Callable[[], None] = release,
     ) -> None:
         self._step, self._resident, self._release = step, resident, release

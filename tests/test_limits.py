@@ -10,7 +10,8 @@ from typing import Final
 
 import pytest
 
-from tests.limits import MemoryBound, release, resident
+from snugroom.server.process import resident_memory
+from tests.limits import MemoryBound, release
 
 ROOT: Final = Path(__file__).parents[1]
 #: Their loop is busy: the limit strikes in a callback, or in another task.
@@ -77,19 +78,18 @@ def test_freed_memory_is_given_back() -> None:
     libc.malloc.restype, libc.malloc.argtypes = ctypes.c_void_p, (ctypes.c_size_t,)
     libc.free.argtypes = (ctypes.c_void_p,)
     release()
-    before = resident()
+    before = resident_memory()
     blocks = [libc.malloc(60_000) for _ in range(2000)]
     for block in blocks:
         ctypes.memset(block, 1, 60_000)
     for block in blocks[:-1]:  # the last one keeps the others from going by themselves
         libc.free(block)
-    assert resident() - before > 100_000_000
+    assert resident_memory() - before > 100_000_000
     release()
-    assert resident() - before < 40_000_000
+    assert resident_memory() - before < 40_000_000
     libc.free(blocks[-1])
 
 
-@pytest.mark.skipif(not resident(), reason="Linux's /proc only")
 def test_memory_is_looked_at_after_each_test(tmp_path: Path) -> None:
     done = run(tmp_path, AFTER_EACH)
     assert "2 passed" in done.stdout, done.stdout + done.stderr

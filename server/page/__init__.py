@@ -67,7 +67,7 @@ _BLUR_POLICY: Final = (
     "default-src 'none'; script-src 'wasm-unsafe-eval'; "
     "require-trusted-types-for 'script'; trusted-types 'none'"
 )
-#: Bytes above which a file is packed quickly with gzip, for the few clients without Brotli.
+#: Bytes above which a file is packed quickly with gzip, for clients without Brotli.
 _LARGE: Final = 1 << 20
 #: Scripts that are the first of a worker, or of a service worker.
 _WORKERS: Final = ("worker.js", "service.js")
@@ -92,7 +92,7 @@ class File:
 
     @functools.cached_property
     def packed(self) -> bytes:
-        """The file packed with gzip, when a client without Brotli first asks for it."""
+        """The file packed with gzip. The first client without Brotli causes it, as browsers over http do."""
         return gzip.compress(self.data, 9 if len(self.data) < _LARGE else 1, mtime=0)
 
     @property

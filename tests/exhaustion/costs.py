@@ -9,12 +9,11 @@ from 2,000 addresses that nobody knows, and what the process has grown by is tol
 from __future__ import annotations
 
 import asyncio
-import resource
 import struct
 import time
 from collections.abc import Sequence
-from pathlib import Path
 
+from snugroom.server.process import resident_memory
 from snugroom.server.sfu.io import srtp
 from snugroom.server.sfu.io.ice import Address
 from snugroom.server.sfu.limits import MediaLimits, unlimited
@@ -105,11 +104,6 @@ def _cases(eve: Eve) -> list[tuple[str, list[bytes], int]]:
     ]
 
 
-def _resident() -> int:
-    pages = int(Path("/proc/self/statm").read_text().split()[1])
-    return pages * resource.getpagesize()
-
-
 def _strangers(sfu: Sfu, peer: Peer) -> None:
     """A flood of hellos, checks, packets and bytes, from anywhere."""
     hello = b"\x16\xfe\xfd" + bytes(8) + b"\0\x0c\1" + bytes(11)
@@ -123,9 +117,9 @@ def _strangers(sfu: Sfu, peer: Peer) -> None:
     for turn in range(1000):
         feed(sfu, [kinds[(turn + i) % 7] for i in range(200)], places[turn % 10 * 200 :][:200])
         if turn == 99:
-            before = _resident()
+            before = resident_memory()
     took = time.process_time() - begin
-    grown = _resident() - before
+    grown = resident_memory() - before
     print(f"200,000 from 2,000 strangers     {1e6 * took / 200_000:8.1f} us   grown {grown / 1024:.0f} kB")
 
 

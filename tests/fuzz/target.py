@@ -7,12 +7,13 @@ right key, or the next act of somebody in a world that goes on from input to inp
 from __future__ import annotations
 
 import random
-import resource
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final, Protocol
+
+from snugroom.server.process import resident_memory
 
 CORPUS: Final = Path(__file__).parent / "corpus"
 #: Inputs from one look at the innocent, and at what has grown, to the next.
@@ -127,11 +128,6 @@ def saved(name: str) -> list[bytes]:
     return [path.read_bytes() for path in sorted((CORPUS / name).glob("*"))]
 
 
-def _resident() -> int:
-    pages = int(Path("/proc/self/statm").read_text().split()[1])
-    return pages * resource.getpagesize()
-
-
 def fuzz(target: Target, runs: int, seed: int = 0) -> Outcome:
     """Feed `runs` inputs, saved ones and seeds first; FindError tells the first that breaks something."""
     rng = random.Random(f"{target.name} {seed}")
@@ -154,7 +150,7 @@ def fuzz(target: Target, runs: int, seed: int = 0) -> Outcome:
             if number % LOOK == LOOK - 1:
                 run.look()
             if number == runs // 10:
-                grown_from = _resident()
+                grown_from = resident_memory()
         run.look()
     except (KeyboardInterrupt, GeneratorExit):
         raise
@@ -163,4 +159,4 @@ def fuzz(target: Target, runs: int, seed: int = 0) -> Outcome:
     finally:
         run.close()
     seconds = time.perf_counter() - begin
-    return Outcome(target.name, runs, seconds, slowest, _resident() - grown_from)
+    return Outcome(target.name, runs, seconds, slowest, resident_memory() - grown_from)

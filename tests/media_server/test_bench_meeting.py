@@ -52,7 +52,7 @@ async def test_small_meetings_are_measured_from_the_real_way_in(capsys: pytest.C
 
 
 async def test_audio_is_on_time_at_1_3_times_what_the_core_carries() -> None:
-    """In one of three measurements: one stall of the machine for 0.1 s makes 2% of the sound of 5 s late."""
+    """One good measurement of three is enough: a machine that stops for 0.1 s makes 2% late."""
     rooms_of_ten = replace(meeting.KINDS[0], rooms=(3, 6))
     for _ in range(3):
         overload = (await meeting.measure([rooms_of_ten], 5.0, 3.0))["overload"]
