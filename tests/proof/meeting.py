@@ -22,7 +22,7 @@ from typing import Any
 
 from snugroom.crypto.proof.verification import grouped
 from tests.patience import PATIENCE
-from tests.proof.memory import Found, Searcher, Snapshot, search_snapshots, snapshot, snapshot_all
+from tests.proof.memory import Found, Held, Searcher, Snapshot, search_snapshots, snapshot, snapshot_all
 from tests.proof.proxy import Proxy, unmasked
 from tests.proof.server_only import ROOT, Tree
 from tests.proof.witness import DATAGRAM_IN, DATAGRAM_OUT, RTP_IN, RTP_OUT, Secrets, Tap
@@ -149,6 +149,8 @@ class Record:
     folder: Path
     people: dict[str, Person]
     proxy: Proxy
+    #: What snapshots read, until it has been searched.
+    held: Held = field(default_factory=Held)
     #: By the moment: the memory of all of the server's processes. By name: a participant's, with all there.
     server: dict[str, Snapshot] = field(default_factory=dict)
     participants: dict[str, Snapshot] = field(default_factory=dict)
@@ -259,7 +261,7 @@ async def let_in(host: Person, who: str) -> None:
 
 async def _meet(record: Record, server: int) -> None:
     """The meeting itself. Memory is only read here, and searched when all is over."""
-    held: dict[bytes, bytes] = {}
+    held = record.held
     began = time.monotonic()
     link = await _two_meet(record)
     await _bob_comes(record, server, link, held)
@@ -293,7 +295,7 @@ async def _two_meet(record: Record) -> str:
     return str(link)
 
 
-async def _bob_comes(record: Record, server: int, link: str, held: dict[bytes, bytes]) -> None:
+async def _bob_comes(record: Record, server: int, link: str, held: Held) -> None:
     """Bob knocks and comes in. The memory of all processes is read, before and after."""
     ada, bob, cem = (record.people[who] for who in ("ada", "bob", "cem"))
     await bob.start("join", link, "--greeting", GREETINGS["bob"], noted=True)
@@ -364,8 +366,7 @@ def _search(record: Record) -> None:
     wire = _wire(record)
     record.wire_bytes = len(wire)
     record.on_wire = Searcher(record.canaries).search(wire)
-    for one in snapshots:
-        one.let_go()
+    record.held.let_go()
 
 
 async def hold(folder: Path) -> Record:

@@ -15,6 +15,7 @@ import base64
 import json
 import os
 import signal
+import tempfile
 import time
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
@@ -126,19 +127,49 @@ class Searcher:
             places.append((encoding, address))
 
 
+class Held:
+    """Blocks of memory as they were read, equal ones once: in a file, because they are a gigabyte in all."""
+
+    def __init__(self) -> None:
+        self._file = tempfile.TemporaryFile(buffering=0)  # noqa: SIM115 - `let_go` closes it
+        self._places: dict[bytes, int] = {}
+        self._end = 0
+
+    def keep(self, block: bytes) -> tuple[int, bytes]:
+        """Hold a block; its place in the file, and its SHA-256."""
+        digest = sha256(block).digest()
+        place = self._places.get(digest)
+        if place is None:
+            place = self._places[digest] = self._end
+            assert os.pwrite(self._file.fileno(), block, place) == len(block), "the disk is full"
+            self._end += len(block)
+        return place, digest
+
+    def read(self, place: int, size: int) -> bytes:
+        return os.pread(self._file.fileno(), size, place)
+
+    def let_go(self) -> None:
+        """Forget all that was read."""
+        self._file.close()
+
+    def __del__(self) -> None:
+        self.let_go()
+
+
 @dataclass(repr=False)
 class Region:
-    """One mapping of a process, as it was read, in blocks of `_BLOCK` bytes. Equal blocks are held once."""
+    """One mapping of a process, as it was read: (place, size) of its blocks."""
 
     address: int
     label: str
     size: int
     digest: bytes
-    blocks: list[bytes]
+    held: Held
+    blocks: list[tuple[int, int]]
 
     @property
     def data(self) -> bytes:
-        return b"".join(self.blocks)
+        return b"".join(self.held.read(place, size) for place, size in self.blocks)
 
 
 @dataclass(frozen=True, repr=False)
@@ -152,11 +183,6 @@ class Snapshot:
     @property
     def size(self) -> int:
         return sum(r.size for r in self.regions)
-
-    def let_go(self) -> None:
-        """Forget what was read, once it has been searched: the memory of several processes is large."""
-        for region in self.regions:
-            region.blocks.clear()
 
     def search(self, canaries: Mapping[str, bytes | str]) -> Found:
         """The canaries that are there, with encodings and addresses."""
@@ -200,13 +226,12 @@ def _stopped(pid: int) -> Iterator[None]:
         os.kill(pid, signal.SIGCONT)
 
 
-def snapshot(pid: int, known: dict[bytes, bytes] | None = None) -> Snapshot:
+def snapshot(pid: int, held: Held | None = None) -> Snapshot:
     """Read every readable mapping of a process, which stands still meanwhile (well under a second).
 
-    `known` is kept from one snapshot to the next, so that equal blocks are held once. PermissionError if the
-    process may not be traced.
+    Several snapshots in one `held` hold equal blocks once. PermissionError if the process may not be traced.
     """
-    known = {} if known is None else known
+    held = held or Held()
     regions, unread = [], []
     process = Path("/proc", str(pid))
     with _stopped(pid), (process / "mem").open("rb", buffering=0) as memory:
@@ -216,10 +241,9 @@ def snapshot(pid: int, known: dict[bytes, bytes] | None = None) -> Snapshot:
             if "r" not in fields[1] or label in _KERNEL:
                 continue
             low, high = (int(part, 16) for part in fields[0].split("-"))
-            blocks, whole = _read(memory.fileno(), low, high, known)
-            digest = sha256(b"".join(sha256(block).digest() for block in blocks)).digest()
-            regions.append(Region(low, label, sum(map(len, blocks)), digest, blocks))
-            if not whole:
+            region = Region(low, label, *_read(memory.fileno(), low, high, held))
+            regions.append(region)
+            if low + region.size < high:
                 unread.append(f"{fields[0]} {label}")
     return Snapshot(regions, unread)
 
@@ -230,21 +254,23 @@ def processes(pid: int) -> list[int]:
     return [pid, *map(int, children.split())]
 
 
-def snapshot_all(pid: int, known: dict[bytes, bytes] | None = None) -> Snapshot:
+def snapshot_all(pid: int, held: Held | None = None) -> Snapshot:
     """Read a process and its children, one after the other; see `snapshot`."""
-    known = {} if known is None else known
+    held = held or Held()
     parts = []
     for each in processes(pid):
         try:
-            parts.append(snapshot(each, known))
+            parts.append(snapshot(each, held))
         except (ProcessLookupError, FileNotFoundError):
             assert each != pid, "the server has ended"  # a spare worker may be replaced meanwhile
     assert len(parts) > 1, "media has a process of its own"
     return Snapshot([r for part in parts for r in part.regions], [u for part in parts for u in part.unread])
 
 
-def _read(file: int, low: int, high: int, known: dict[bytes, bytes]) -> tuple[list[bytes], bool]:
-    blocks: list[bytes] = []
+def _read(file: int, low: int, high: int, held: Held) -> tuple[int, bytes, Held, list[tuple[int, int]]]:
+    """Return what a `Region` has of these addresses."""
+    blocks: list[tuple[int, int]] = []
+    digests = sha256()
     at = low
     while at < high:
         try:
@@ -253,9 +279,11 @@ def _read(file: int, low: int, high: int, known: dict[bytes, bytes]) -> tuple[li
             break  # behind the end of a file that is mapped, or a device's
         if not part:
             break
-        blocks.append(known.setdefault(part, part))
+        place, digest = held.keep(part)
+        blocks.append((place, len(part)))
+        digests.update(digest)
         at += len(part)
-    return blocks, at == high
+    return at - low, digests.digest(), held, blocks
 
 
 def search(pid: int, canaries: Mapping[str, bytes | str]) -> Found:

@@ -29,7 +29,7 @@ from tests.proof.meeting import (
     class_of,
     let_in,
 )
-from tests.proof.memory import Found, Snapshot, search_snapshots, snapshot, snapshot_all
+from tests.proof.memory import Found, Held, Snapshot, search_snapshots, snapshot, snapshot_all
 from tests.proof.proxy import Proxy
 from tests.proof.test_memory import HELD_BY_ALL
 from tests.proof.witness import SEALED_AUDIO, Tap
@@ -110,7 +110,7 @@ async def _hold(folder: Path) -> Carried:
         first.kill()
         await first.wait()
         await _move(ada, cem, own)
-        held: dict[bytes, bytes] = {}
+        held = Held()
         server = await asyncio.to_thread(snapshot_all, own["pid"], held)
         hers = await asyncio.to_thread(snapshot, ada.pid, held)
         environ, files = _outside(own["pid"])
