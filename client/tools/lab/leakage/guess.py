@@ -63,12 +63,12 @@ def guess(features: Numbers, truth: Numbers, meetings: NDArray[np.int64], seed: 
     The confidence interval comes from resampling the meetings. Two classifiers vote (gradient boosting and
     logistic regression). ValueError if there are too few meetings, or only one answer.
     """
-    from sklearn.model_selection import GroupKFold
-    from threadpoolctl import threadpool_limits
-
     groups = np.unique(meetings)
     if len(groups) < LEAST or len(np.unique(truth)) < 2:
         raise ValueError("too few meetings to tell")
+    from sklearn.model_selection import GroupKFold
+    from threadpoolctl import threadpool_limits
+
     scores = np.zeros(len(truth))
     # so little work is slower with several threads, and very slow on a busy machine
     with threadpool_limits(1):
