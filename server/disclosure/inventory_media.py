@@ -23,7 +23,7 @@ ATTRIBUTES: Final[dict[str, dict[str, str]]] = {
         "_transports": "?people[].media_addresses",
         "_links": "?people[].media_addresses = number handle",
         "_by_address": "?people[].media_addresses = address",
-        "_arrived": "media",
+        **every("_arrived _siblings", "media"),
         "_counts": "media = label",
         "_timer": MACHINERY + " = http",
     },
@@ -39,6 +39,33 @@ ATTRIBUTES: Final[dict[str, dict[str, str]]] = {
         **every("handshaking unproven", "media"),
         "certificate": "own_keys",
         "_context": "own_keys = tls",
+    },
+    "snugroom.server.sfu.siblings.Siblings": {
+        **every("_core _egress links", "media"),
+        "_counts": "media = label",
+        **every("_forward _clock _reading _now lag", MACHINERY),
+        "_patience": SETTINGS,
+        "_bridges": "rooms[].streams",
+        "_members": "?rooms[].handles = number handle",
+        "_buffer": "datagram_buffers = packet",
+    },
+    "snugroom.server.sfu.link.Bridge": {
+        **every("number link", "media_workers"),
+        **every("outbound address", MACHINERY),
+    },
+    "snugroom.server.sfu.link.RemoteMember": {
+        "key": "?rooms[].handles = number handle",
+        "place": "media_workers",
+        **every("outbound address", MACHINERY),
+    },
+    "snugroom.server.sfu.io.worker_link.WorkerLink": {
+        **every("_sound _video", "datagram_buffers"),
+        **every("_now lag closed", MACHINERY),
+        **every("crossed full late", "media"),
+    },
+    "snugroom.server.sfu.io.worker_link._Lane": {
+        "batch": "datagram_buffers = packet",
+        **every("records sock", MACHINERY),
     },
     "snugroom.server.sfu.egress.Egress": {
         "_counts": "media = label",
@@ -166,11 +193,23 @@ ATTRIBUTES: Final[dict[str, dict[str, str]]] = {
     },
     "snugroom.server.sfu.core.forwarding.Forwarding": {
         "subscriptions": "rooms[].streams",
-        **every("_pacing _peers _allocation _reports _traffic shedding", "media"),
+        **every("_pacing _peers _allocation _reports _traffic shedding bridges", "media"),
         "_limits": SETTINGS,
         "_repairing": MACHINERY,
         "counts": "media = label",
     },
+    "snugroom.server.sfu.core.bridges.Bridges": {
+        **every("_subscriptions _bridges", "rooms[].streams"),
+        "_reports": "media",
+        "_limits": SETTINGS,
+        "_next_rates": MACHINERY,
+    },
+    "snugroom.server.sfu.core.bridges.Bridge": {
+        **every("room members told", "rooms[].streams"),
+        "resend_budget": LIMITS,
+        "told_at": MACHINERY,
+    },
+    "snugroom.server.sfu.core.crossing.Crossing": every("_idle _keepalive _wanting wants", "rooms[].streams"),
     "snugroom.server.sfu.core.allocation.BandwidthAllocation": {
         "_subscriptions": "rooms[].streams",
         **every("_pacing _peers _busy", "media"),
@@ -195,7 +234,7 @@ ATTRIBUTES: Final[dict[str, dict[str, str]]] = {
     "snugroom.server.sfu.core.subscriptions.Subscriptions": {
         **every("_limits cache_time", SETTINGS),
         "rooms": "?rooms[].number = number",
-        "peers": "media",
+        **every("peers _remote", "media"),
         "repairing": MACHINERY,
         "traffic": COUNT,
         "counts": "media = label",
@@ -212,14 +251,13 @@ ATTRIBUTES: Final[dict[str, dict[str, str]]] = {
         "number": "?rooms[].number = number",
         "traffic": COUNT,
         "peers": "media",
-        "tracks": "rooms[].streams",
-        "sources": "rooms[].streams",
+        **every("tracks sources bridges", "rooms[].streams"),
         **every("rewritten_ssrcs rtx_ssrcs retired_ssrcs forbidden_ssrcs", "sealed_media.ended_streams"),
     },
     "snugroom.server.sfu.core.peers.Peer": {
         **every(
             "room tracks tracks_by_rtx receives subscribed_ssrcs max_layers unrewritten_ssrcs"
-            " stream_rewriters rtx_sequences videos stopped resumed ranks",
+            " stream_rewriters rtx_sequences videos stopped resumed ranks bridge",
             "rooms[].streams",
         ),
         **every("ready feedback rtx limited", "media"),
@@ -276,7 +314,7 @@ ATTRIBUTES: Final[dict[str, dict[str, str]]] = {
     "snugroom.server.sfu.core.rewriter.StreamRewriter": every("_segments _last layer offsets", COUNT),
     "snugroom.server.sfu.core.fanout.Fanout": {
         **every("receivers offsets ssrc", "rooms[].streams"),
-        **every("twcc once", MACHINERY),
+        **every("twcc once crosses", MACHINERY),
         "plan": "datagram_addresses",
     },
     "snugroom.server.sfu.core.twcc_sequence.TwccSequence": {
@@ -294,7 +332,8 @@ ATTRIBUTES: Final[dict[str, dict[str, str]]] = {
     "snugroom.server.sfu.io.srtp.Lengths": {"_data": MACHINERY, "view": MACHINERY + " = packet"},
     "snugroom.server.sfu.core.tracks.Track": {
         **every(
-            "owner ssrc receivers fanouts paced paused rtx source layer pending_subscriptions",
+            "owner ssrc receivers fanouts paced paused rtx source layer pending_subscriptions bridge"
+            " crossing",
             "rooms[].streams",
         ),
         "kind": "rooms[].streams = label",
@@ -305,7 +344,7 @@ ATTRIBUTES: Final[dict[str, dict[str, str]]] = {
         "stamp": COUNT + " = stamp",
         **every(
             "high floor base received prior arrived latest transit jitter missing octets window rate"
-            " estimates packets counted shed shed_at expired marks",
+            " estimates packets counted shed shed_at expired marks wanted_since",
             COUNT,
         ),
     },

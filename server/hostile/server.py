@@ -351,7 +351,7 @@ class HostileSfu(Sfu):
         """Return the connection that sends a stream, or None."""
         home = self._core.subscriptions.rooms.get(room)
         track = None if home is None else home.tracks.get(ssrc)
-        return None if track is None else track.owner.key[1]
+        return track.owner.key[1] if track is not None and isinstance(track.owner, Link) else None
 
     def highest(self, room: bytes, ssrc: int) -> int | None:
         """Return the highest sequence number of a stream, or None before its first packet."""

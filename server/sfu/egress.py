@@ -5,14 +5,14 @@ from __future__ import annotations
 import collections
 from collections.abc import Sequence
 
-from snugroom.server.sfu.core import Effect, Forget, SendRtp
+from snugroom.server.sfu.core import Effect, Forget, SendRtcp, SendRtp
 from snugroom.server.sfu.core.fanout import Fanout
 from snugroom.server.sfu.core.twcc_sequence import TwccFeedback
 from snugroom.server.sfu.io import srtp
 from snugroom.server.sfu.io.ice import Address
 from snugroom.server.sfu.io.multi_transport import MultiTransport
 from snugroom.server.sfu.io.packet_io import PacketIo
-from snugroom.server.sfu.link import Link
+from snugroom.server.sfu.link import Bridge, Endpoint, Link
 from snugroom.server.wire import rtcp, rtp, twcc
 
 
@@ -26,12 +26,14 @@ class Egress:
         #: The present time as abs-send-time.
         self.stamp = bytes(3)
 
-    def perform(self, effects: Sequence[Effect[Link]]) -> None:
-        """Perform the core's effects for the peers that have a transport."""
+    def perform(self, effects: Sequence[Effect[Endpoint]]) -> None:
+        """Perform the core's effects for bridges, and for the peers that have a transport."""
         packet_io = self.packet_io
         for effect in effects:
             link = effect.to
-            if link.outbound is None or link.address is None:
+            if not isinstance(link, Link) or link.outbound is None or link.address is None:
+                if isinstance(link, Bridge):
+                    link.perform(effect)
                 continue
             if isinstance(effect, SendRtp):
                 assert packet_io is not None
@@ -41,7 +43,7 @@ class Egress:
                 link.outbound.forget(effect.ssrc)
                 if link.inbound is not None:
                     link.inbound.forget(effect.ssrc)
-            else:
+            elif isinstance(effect, SendRtcp):
                 try:
                     sealed = link.outbound.protect_rtcp(effect.data)
                 except srtp.SrtpError:

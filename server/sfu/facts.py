@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from snugroom.server.sfu.core import Track
-from snugroom.server.sfu.link import Link
+from snugroom.server.sfu.link import Endpoint, Link
 
 #: The number of packets whose sizes `StreamFacts` lists.
 _SIZES: Final = 48
@@ -38,14 +38,16 @@ class StreamFacts:
     sizes: tuple[int, ...]
 
     @classmethod
-    def of(cls, track: Track[Link]) -> StreamFacts:
-        """Return the facts of a stream."""
+    def of(cls, track: Track[Endpoint]) -> StreamFacts:
+        """Return the facts of a stream of this worker's own peer."""
+        assert isinstance(track.owner, Link)
+        room, handle = track.owner.key
         return cls(
-            room=track.owner.key[0],
-            handle=track.owner.key[1],
+            room=room,
+            handle=handle,
             ssrc=track.ssrc,
             kind=track.kind,
             packets=track.received,
-            receivers=len(track.receivers),
+            receivers=len(track.receivers) + (0 if track.crossing is None else track.crossing.receivers),
             sizes=tuple(len(packet) for packet in track.last_packets(_SIZES)),
         )

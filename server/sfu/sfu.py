@@ -16,7 +16,7 @@ import time
 from collections.abc import Callable, Sequence
 from typing import Any, Final
 
-from snugroom.server.sfu.core import Forwarding, SendRtcp
+from snugroom.server.sfu.core import Forwarding, SendRtcp, Track
 from snugroom.server.sfu.egress import Egress
 from snugroom.server.sfu.facts import MediaFacts, StreamFacts
 from snugroom.server.sfu.io import srtp
@@ -27,12 +27,14 @@ from snugroom.server.sfu.io.reader import Read, Reader
 from snugroom.server.sfu.io.sockets import bind_addresses, open_sockets
 from snugroom.server.sfu.io.tcp import Tcp
 from snugroom.server.sfu.io.turn import TurnServer, with_credentials
+from snugroom.server.sfu.io.worker_link import WorkerLink
 from snugroom.server.sfu.limits import DATAGRAM_MAX, OWN_SSRC, MediaError, MediaLimits
-from snugroom.server.sfu.link import Link
+from snugroom.server.sfu.link import Bridge, Endpoint, Link
+from snugroom.server.sfu.siblings import Siblings
 from snugroom.server.sfu.transports import Transports
 from snugroom.server.wire import rtcp, rtp
 from snugroom.server.wire.limits import RTCP_MAX
-from snugroom.server.wire.messages import Media, Transport
+from snugroom.server.wire.messages import Media, Stream, Transport
 
 log = logging.getLogger(__name__)
 
@@ -83,13 +85,14 @@ class Sfu:
         self.port = port
         self._limits = limits
         self._clock = clock
-        self._core: Forwarding[Link] = Forwarding(limits)
+        self._core: Forwarding[Endpoint] = Forwarding(limits)
         self._subscriptions = self._core.subscriptions
         #: Publishers with arrivals that have not been reported yet.
         self._arrived: dict[Link, None] = {}
         self._counts: collections.Counter[str] = collections.Counter()
         self._egress = Egress(self._counts)
         self._transports = Transports(limits, self._subscriptions, self._egress, self._counts, rng)
+        self._siblings = Siblings(self._core, self._egress, self._counts, limits, self._forward, clock)
         self._links = self._transports.links
         self._by_address = self._transports.by_address
         self._now = 0.0
@@ -125,7 +128,7 @@ class Sfu:
                     limits,
                     self._clock,
                     handle=self._handle_now,
-                    then=self._egress.flush,
+                    then=self._flush,
                     gone=self._transports.gone,
                 )
             )
@@ -148,6 +151,8 @@ class Sfu:
         if self._reader is not None:
             self._reader.stop()
         multi_transport.close()
+        for sibling in self._siblings.links.values():
+            sibling.close()
         self._socket = self._egress.packet_io = self._egress.multi_transport = None
 
     # -- signaling -------------------------------------------------------------------------
@@ -204,12 +209,32 @@ class Sfu:
 
     def leave(self, room: bytes, handle: bytes) -> None:
         """Remove the peer. Unknown peers are ignored."""
+        now = self._clock()
         link = self._links.get((room, handle))
         if link is None:
+            self._siblings.leave((room, handle), now)
             return
-        now = self._clock()
         self._egress.perform(self._subscriptions.leave(link, now))
         self._transports.remove(link, now)
+
+    # -- other workers ---------------------------------------------------------------------
+
+    def connect_worker(self, worker: int, link: WorkerLink) -> None:
+        """Exchange packets of rooms that are on both workers over `link`."""
+        assert self._reader is not None
+        before = self._siblings.connect(worker, link)
+        if before is not None:
+            self._reader.remove(before.descriptors)
+            before.close()
+        self._reader.add(link.descriptors)
+
+    def join_remote(
+        self, room: bytes, handle: bytes, worker: int, number: int, streams: Sequence[Stream]
+    ) -> None:
+        """Add a member that is on another worker, or change its streams. `leave` removes it."""
+        self._siblings.join((room, handle), worker, number, streams, self._clock())
+
+    # -- facts -----------------------------------------------------------------------------
 
     def totals(self) -> dict[str, int]:
         """Return counters since the start and present totals, without data about any single peer."""
@@ -223,6 +248,7 @@ class Sfu:
             }
         if self._egress.multi_transport is not None:
             counts |= self._egress.multi_transport.counts
+        counts |= self._siblings.counts
         return {**counts, "peers": len(self._links), "peers_ready": ready}
 
     def held(self) -> MediaFacts:
@@ -235,7 +261,7 @@ class Sfu:
             packet_bytes=size,
             ended_streams=ended,
             sessions=sum(link.outbound is not None for link in self._links.values()),
-            buffers=packet_io.buffers if packet_io is not None else 0,
+            buffers=self._siblings.buffers + (packet_io.buffers if packet_io is not None else 0),
             cached_addresses=packet_io.cached_addresses if packet_io is not None else 0,
             addresses={
                 handle: [str(address[0]) for address in link.ice.addresses]
@@ -245,11 +271,11 @@ class Sfu:
 
     def streams(self) -> list[StreamFacts]:
         """Return the live streams, for the operator's window."""
-        return [StreamFacts.of(track) for track in self._subscriptions.tracks()]
+        return [StreamFacts.of(track) for track in self._subscriptions.tracks() if track.bridge is None]
 
     def last_frame(self, ssrc: int) -> list[bytes]:
         """Return the packets of a stream's last whole frame, as RTP with a sealed payload; may be empty."""
-        track = next((track for track in self._subscriptions.tracks() if track.ssrc == ssrc), None)
+        track = next((t for t in self._subscriptions.tracks() if t.ssrc == ssrc and t.bridge is None), None)
         return [] if track is None else track.last_frame()
 
     # -- datagrams -------------------------------------------------------------------------
@@ -258,7 +284,7 @@ class Sfu:
         """Drain the socket, up to `drain` datagrams, and send the resulting packets."""
         egress = self._egress
         packet_io = egress.packet_io
-        count = 0
+        count, lag = 0, 0.0
         if packet_io is not None:
             began = self._now = packet_io.now = self._clock()
             egress.stamp = rtp.abs_send_time(self._now)
@@ -266,15 +292,32 @@ class Sfu:
             if packet_io.lag > self._limits.lag_max / 2:  # decisions come sooner while the server is late
                 limit = max(1, limit // _LATE_DRAIN)
             count = packet_io.drain(limit, self._handle)
-            if packet_io.lag < self._lag:
-                self._lag = packet_io.lag
-            late = packet_io.lag > self._limits.lag_max
+            lag = packet_io.lag
+            if self._siblings.links:
+                count += self._drain_links()
+                lag = max(lag, self._siblings.lag)
+            if lag < self._lag:
+                self._lag = lag
+            late = lag > self._limits.lag_max
             if late or self._late:
                 self._late = late
-                egress.perform(self._core.shedding.handle(packet_io.lag, self._clock()))
-            packet_io.flush()
+                egress.perform(self._core.shedding.handle(lag, self._clock()))
+            self._flush()
             self._spent += self._clock() - began
-        return Read(count, packet_io is not None and packet_io.lag > 0.0)
+        return Read(count, lag > 0.0)
+
+    def _drain_links(self) -> int:
+        count = self._siblings.drain(self._now)
+        for link in self._siblings.take_closed():
+            if self._reader is not None:
+                self._reader.remove(link.descriptors)
+            link.close()
+        return count
+
+    def _flush(self) -> None:
+        """Send all that waits, to other workers first."""
+        self._siblings.flush()
+        self._egress.flush()
 
     def _handle_now(self, data: Any, view: memoryview, size: int, source: Address) -> None:
         """Handle a frame from TCP, for which the clock has not been read yet."""
@@ -344,14 +387,23 @@ class Sfu:
             counts["refused"] += 1
             counts["refused: " + reason] += 1
             return
-        fanouts, effects = self._core.on_rtp(track, packet, self._now)
         counts["received"] += 1
         counts["bytes_received"] += len(packet)
+        self._forward(track, packet)
+
+    def _forward(self, track: Track[Endpoint], packet: bytes) -> None:
+        """Send a checked packet of `track` to its receivers, here and behind bridges."""
+        fanouts, effects = self._core.on_rtp(track, packet, self._now)
         if fanouts:
             egress = self._egress
             packet_io, video = egress.packet_io, track.kind == "video"
             assert packet_io is not None
             for fanout in fanouts:
+                if fanout.crosses:
+                    for bridge in fanout.receivers:
+                        assert isinstance(bridge, Bridge)
+                        bridge.push(packet, video=video)
+                    continue
                 out = rtp.with_twcc(packet, egress.stamp) if fanout.twcc else packet
                 packet_io.fan_out(out, fanout, burst=video)
         if effects:
@@ -408,9 +460,10 @@ class Sfu:
                 self._next_sweep = now + 1.0
                 self._transports.sweep(now)
                 self._egress.changed()  # don't keep addresses of former peers or of strangers
-            self._egress.flush()
+            self._flush()
             if sweeps:
                 self._egress.wipe()
+                self._siblings.wipe()
         except Exception as error:  # the next tick must still come
             self._counts["errors"] += 1
             log.error("a tick raised %s", type(error).__name__)

@@ -13,7 +13,7 @@ from snugroom.server.sfu.egress import Egress
 from snugroom.server.sfu.io import dtls, srtp
 from snugroom.server.sfu.io.ice import Address, Credentials, IceLite
 from snugroom.server.sfu.limits import MediaLimits
-from snugroom.server.sfu.link import Link
+from snugroom.server.sfu.link import Endpoint, Link
 from snugroom.server.wire import stun
 from snugroom.server.wire.messages import Media
 
@@ -29,7 +29,7 @@ class Transports:
     def __init__(
         self,
         limits: MediaLimits,
-        subscriptions: Subscriptions[Link],
+        subscriptions: Subscriptions[Endpoint],
         egress: Egress,
         counts: collections.Counter[str],
         rng: Callable[[int], bytes],

@@ -33,7 +33,9 @@ def layer(
 class Meeting:
     """ada sends three layers; each receiver's packets as they would go out."""
 
-    def __init__(self, *others: str, stream: Stream = SIMULCAST, **options: bool) -> None:
+    def __init__(
+        self, *others: str, stream: Stream = SIMULCAST, feedback: bool = False, rtx: bool = False
+    ) -> None:
         self.core = Forwarding[str](MediaLimits())
         self.now = 1.0
         self.core.subscriptions.join(ROOM, "ada", [stream], self.now)
@@ -41,7 +43,7 @@ class Meeting:
         self.got: dict[str, list[bytes]] = {name: [] for name in others}
         self.effects: list[Effect[str]] = []
         for name in others:
-            self.core.subscriptions.join(ROOM, name, [], self.now, **options)
+            self.core.subscriptions.join(ROOM, name, [], self.now, feedback=feedback, rtx=rtx)
             self.core.subscriptions.ready(name, True, self.now)
         #: Where each layer's own numbers stand: far apart, and one about to wrap.
         self.numbers = {SMALL: 65_533, MIDDLE: 1_000, LARGE: 30_000}

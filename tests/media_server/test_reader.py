@@ -138,3 +138,17 @@ def test_nothing_is_read_after_the_stop(rig: Rig, busy: bool) -> None:
     rig.come(APART / 5, 5)
     rig.loop.advance(1.0)
     assert len(rig.reads) == before
+
+
+@pytest.mark.parametrize("busy", [False, True])
+def test_descriptors_come_and_go(rig: Rig, busy: bool) -> None:
+    if busy:
+        rig.come(APART / 5, 50)
+    rig.reader.add([11, 12])
+    assert set(rig.loop.readers) == (set() if busy else {7, 8, 11, 12})
+    rig.reader.remove([11])
+    rig.result = Read(1, False)
+    rig.loop.advance(APART)
+    assert set(rig.loop.readers) == {7, 8, 12}
+    rig.reader.stop()
+    assert not rig.loop.readers

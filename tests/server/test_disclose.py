@@ -21,6 +21,7 @@ from snugroom.server.hostile.runner import Runner
 from snugroom.server.hostile.server import HostileServer
 from snugroom.server.rooms.memory import Ledger
 from snugroom.server.sfu.io.turn import TurnServer
+from snugroom.server.sfu.io.worker_link import WorkerLink, socket_pair
 from snugroom.server.wire import signed
 from snugroom.server.wire.messages import (
     Broadcast,
@@ -63,6 +64,8 @@ WITH_WORKERS = {
             "snugroom.server.sfu.workers.worker.",
             "snugroom.server.sfu.workers.child.",
             "snugroom.server.sfu.workers.spare.",
+            "snugroom.server.sfu.workers.slot.",
+            "snugroom.server.sfu.workers.spread.",
             "snugroom.server.memory_search.",
         )
     )
@@ -154,6 +157,7 @@ async def meeting() -> AsyncIterator[Meeting]:
     layered = [*one.media.streams, Stream(1113, "video", [1114])]
     one.media = msgspec.structs.replace(one.media, streams=layered)
     knocks: socket.socket | None = None
+    other_worker: list[socket.socket] = []
     try:
         async with visiting(url, server) as place:
             headers = {"User-Agent": AGENT}
@@ -174,6 +178,11 @@ async def meeting() -> AsyncIterator[Meeting]:
             await ada.until(Relayed)
             await _with_media(ada, one)
             await _with_media(bob, two)
+            # as if a third member were on another worker
+            ours, theirs = socket_pair()
+            server._sfu.connect_worker(1, WorkerLink(*ours))
+            other_worker += theirs
+            server._sfu.join_remote(NUMBER, b"far away", 1, 1, [Stream(3333, "audio")])
             knocks = await dial("127.0.0.1", server._sfu.port)
             await eventually(lambda: server.signaling.media.totals()["tcp_connections"] == 1)
             packets = [rtp(1111, 7, b"sealed audio", kind="audio"), rtp(1112, 9, b"sealed video" * 50)]
@@ -198,6 +207,8 @@ async def meeting() -> AsyncIterator[Meeting]:
         two.close()
         if knocks is not None:
             knocks.close()
+        for sock in other_worker:
+            sock.close()
         await server.stop()
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Hashable
 from dataclasses import dataclass
-from typing import Generic, TypeVar
+from typing import Generic, NamedTuple, TypeVar
 
 P = TypeVar("P", bound=Hashable)
 
@@ -37,4 +37,27 @@ class Forget(Generic[P]):
     ssrc: int
 
 
-Effect = SendRtcp[P] | SendRtp[P] | Forget[P]
+class Want(NamedTuple):
+    """A worker's need of a stream: the bit rate that its best receiver can take, and its receivers."""
+
+    rate: int
+    receivers: int
+
+
+@dataclass(frozen=True, slots=True)
+class SendWants(Generic[P]):
+    """Tell the worker behind the bridge `to` which of its streams are needed here: all of them, by SSRC."""
+
+    to: P
+    wants: tuple[tuple[int, Want], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class SendRates(Generic[P]):
+    """Tell the worker behind the bridge `to` the bit rate of each stream of this worker, by SSRC."""
+
+    to: P
+    rates: tuple[tuple[int, int], ...]
+
+
+Effect = SendRtcp[P] | SendRtp[P] | Forget[P] | SendWants[P] | SendRates[P]

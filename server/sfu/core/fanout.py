@@ -17,11 +17,12 @@ class Fanout(Generic[R]):
 
     `offsets`, one for each receiver: the packet's numbers are rewritten, and it is sent under `ssrc`; None:
     the packet stays as it is. `twcc`: each receiver gets a transport-wide sequence number of its own, in a
-    packet prepared for it (`rtp.with_twcc`). `once`: the fan-out is used for one packet only. `plan`: the
-    send plan that the packet I/O caches for a fan-out that is used again.
+    packet prepared for it (`rtp.with_twcc`). `once`: the fan-out is used for one packet only. `crosses`: the
+    receivers are bridges to other workers. `plan`: the send plan that the packet I/O caches for a fan-out
+    that is used again.
     """
 
-    __slots__ = ("offsets", "once", "plan", "receivers", "ssrc", "twcc")
+    __slots__ = ("crosses", "offsets", "once", "plan", "receivers", "ssrc", "twcc")
 
     def __init__(
         self,
@@ -31,12 +32,14 @@ class Fanout(Generic[R]):
         *,
         twcc: bool = False,
         once: bool = False,
+        crosses: bool = False,
     ) -> None:
         self.receivers = tuple(receivers)
         self.offsets = None if offsets is None else tuple(offsets)
         self.ssrc = ssrc
         self.twcc = twcc
         self.once = once
+        self.crosses = crosses
         self.plan: Any = None
 
     def __repr__(self) -> str:

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from typing import Final, Generic
+from typing import Generic
 
 from snugroom.server.sfu.core import rewriter
 from snugroom.server.sfu.core.allocation import BandwidthAllocation
+from snugroom.server.sfu.core.bridges import Bridges
+from snugroom.server.sfu.core.crossing import ROC_KEEPALIVE
 from snugroom.server.sfu.core.effects import Effect, P, SendRtcp, SendRtp
 from snugroom.server.sfu.core.fanout import Fanout
 from snugroom.server.sfu.core.pacer import PacketKind
@@ -20,8 +22,6 @@ from snugroom.server.sfu.core.twcc_sequence import TwccFeedback
 from snugroom.server.sfu.limits import OWN_SSRC, MediaLimits
 from snugroom.server.wire import rtcp, rtp, twcc
 
-#: Packets from one to the next that keeps a paused receiver's rollover counter; a power of two.
-_ROC_KEEPALIVE: Final = 4096
 _Fanouts = tuple[Fanout[P], ...]
 
 
@@ -37,6 +37,7 @@ class Forwarding(Generic[P]):
         self._repairing = self.subscriptions.repairing
         self._allocation = BandwidthAllocation(self.subscriptions, self._pacing)
         self._reports = Reports(self.subscriptions, limits)
+        self.bridges: Bridges[P] = Bridges(self.subscriptions, self._reports, limits)
         self.shedding = Shedding(self.subscriptions, limits.lag_max)
         self.counts = self.subscriptions.counts
 
@@ -62,7 +63,7 @@ class Forwarding(Generic[P]):
         # A packet that may not be sent is kept all the same: receivers may request it later.
         out = size * len(track.receivers)
         sequence = packet[2] << 8 | packet[3]
-        if track.shed and sequence % _ROC_KEEPALIVE:
+        if track.shed and sequence % ROC_KEEPALIVE:
             self.counts["shed_video" if video else "shed_audio"] += 1
             sends = False
         else:
@@ -86,15 +87,22 @@ class Forwarding(Generic[P]):
             track.measure_jitter(int(now * track.clock) - int.from_bytes(stamp, "big"))
         effects = () if step == 1 else self._gap(track, high, step, now)
         if not sends:
-            return (), effects
+            return self._crossing(track, sequence), effects
         fanouts = track.fanouts
         if fanouts is None:
             fanouts = self._build_fanouts(track)
-        if track.paused and not track.high % _ROC_KEEPALIVE:
+        if track.paused and not track.high % ROC_KEEPALIVE:
             fanouts += (Fanout(tuple(track.paused), once=True),)
+        if track.crossing is not None:
+            fanouts = track.crossing.fanouts(sequence) + fanouts
         if track.paced:
             effects = [*effects, *self._pacing.pace(track, track.paced, packet, now)]
         return fanouts, effects
+
+    @staticmethod
+    def _crossing(track: Track[P], sequence: int) -> _Fanouts[P]:
+        """Return the fan-outs to other workers, which this worker's limits and lag do not concern."""
+        return () if track.crossing is None else track.crossing.fanouts(sequence)
 
     def _build_fanouts(self, track: Track[P]) -> _Fanouts[P]:
         """Compute the stream's fan-outs: receivers with transport-wide numbers, and the others."""
@@ -171,12 +179,12 @@ class Forwarding(Generic[P]):
         if track.source is None:
             for peer in track.receivers:
                 track.receivers[peer] = track.high - 1
-        fanouts = self._build_fanouts(track)
+        fanouts, crossing = self._build_fanouts(track), self._crossing(track, sequence)
         if not sends:
-            return (), effects
+            return crossing, effects
         if track.paced:
             effects += self._pacing.pace(track, track.paced, packet, now)
-        return fanouts, effects
+        return crossing + fanouts, effects
 
     def _late(
         self, track: Track[P], packet: bytes, number: int, now: float, sends: bool
@@ -207,18 +215,26 @@ class Forwarding(Generic[P]):
         track.missing.pop(number, None)
         if high - number <= track.mask and number > track.expired:
             track.cache[number & track.mask] = packet
+        crossing = self._crossing(track, number)
         if not sends:
-            return (), ()
+            return crossing, ()
         # A receiver gets no packet from before it began to receive: its SRTP session counts from the first
         # packet.
         due = [peer for peer, begin in track.receivers.items() if number > begin]
         paced = tuple(peer for peer in due if track.kind == "video" and self._peers[peer].pacer is not None)
         fanouts = self._split_fanouts(track, [peer for peer in due if peer not in paced], once=True)
-        return fanouts, self._pacing.pace(track, paced, packet, now, late=True) if paced else ()
+        effects = self._pacing.pace(track, paced, packet, now, late=True) if paced else ()
+        return crossing + fanouts, effects
 
     def _gap(self, track: Track[P], high: int, step: int, now: float) -> Sequence[Effect[P]]:
+        if track.resuming(now):
+            assert track.high is not None
+            for peer in track.receivers:  # late packets of before are not for them
+                track.receivers[peer] = track.high - 1
+            return ()
         lost = step - 1
-        self.counts["lost"] += lost
+        if track.bridge is None:  # each loss counts once, where the publisher is
+            self.counts["lost"] += lost
         if lost > self._limits.gap or not track.nack_budget.take(now, lost):
             # The numbers jump, or there is one gap after another: a key frame replaces the missing packets.
             track.missing.clear()
@@ -234,6 +250,8 @@ class Forwarding(Generic[P]):
 
     def _nack(self, track: Track[P], numbers: Iterable[int]) -> SendRtcp[P]:
         sequences = [number & 0xFFFF for number in numbers]
+        if track.bridge is not None:
+            return SendRtcp(track.bridge, rtcp.nack(OWN_SSRC, track.ssrc, sequences))
         self.counts["asked"] += len(sequences)
         return SendRtcp(track.owner, rtcp.nack(OWN_SSRC, track.ssrc, sequences))
 
@@ -249,7 +267,8 @@ class Forwarding(Generic[P]):
         blocks: list[rtcp.ReportBlock] = []
         for item in items:
             if isinstance(item, rtcp.SenderReport):
-                effects += self._reports.sender_report(known, item, now)
+                if (track := known.tracks.get(item.ssrc)) is not None:
+                    effects += self._reports.sender_report(track, item, now)
             elif isinstance(item, rtcp.Remb):
                 known.remb, known.remb_at = item.bitrate, now
                 known.budget.on_remb(item.bitrate, now)
@@ -326,7 +345,8 @@ class Forwarding(Generic[P]):
                 effects += self.subscriptions.request_key_frame(track, now)
             if not track.missing and not track.pli_due:
                 del self._repairing[track]
-        return effects + self._allocation.tick(now) + self._reports.tick(now)
+        effects += self._allocation.tick(now) + self._reports.tick(now)
+        return effects + self.bridges.tick(now)
 
     def _nack_missing(self, track: Track[P], now: float) -> list[Effect[P]]:
         delays = self._limits.nack_delays

@@ -24,6 +24,8 @@ class Peer(Generic[P]):
     #: The streams that it may publish.
     publishing: ByteBudget
     budget: Budget
+    #: The bridge to the worker that this member is on; None: it is on this one.
+    bridge: P | None = None
     #: A limit of the server has reduced the streams that it gets.
     limited: bool = False
     #: Queue of a receiver on a narrow path.
@@ -85,6 +87,8 @@ class Room(Generic[P]):
         self.number = number
         self.traffic = traffic
         self.peers: dict[P, Peer[P]] = {}
+        #: The bridges to the other workers that have members of this room.
+        self.bridges: dict[P, None] = {}
         self.tracks: dict[int, Track[P]] = {}
         self.sources: dict[int, SimulcastSource[P]] = {}
         #: SSRCs whose numbers are rewritten for receivers, because they have or had layers.

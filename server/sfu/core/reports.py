@@ -37,17 +37,17 @@ class Reports(Generic[P]):
                     effects += self._report(peer, known, now)
         return effects
 
-    def sender_report(self, known: Peer[P], report: rtcp.SenderReport, now: float) -> list[Effect[P]]:
-        """Pass a sender's report on to the receivers of its stream."""
-        track = known.tracks.get(report.ssrc)
-        if track is None or now - track.sr_at < self._limits.sr_interval:
+    def sender_report(self, track: Track[P], report: rtcp.SenderReport, now: float) -> list[Effect[P]]:
+        """Pass a sender's report on to the receivers of its stream, and to the workers that need it."""
+        if now - track.sr_at < self._limits.sr_interval:
             return []
         track.last_sr, track.sr_at = report.middle_ntp, now
+        bridges = () if track.crossing is None else track.crossing.wants
+        data = rtcp.sender_report(report)
+        effects: list[Effect[P]] = [SendRtcp(bridge, data) for bridge in bridges]
         if track.source is None:
-            data = rtcp.sender_report(report)
-            return [SendRtcp(receiver, data) for receiver in self._subscriptions.receivers(track)]
+            return effects + [SendRtcp(peer, data) for peer in self._subscriptions.receivers(track)]
         source = track.source
-        effects: list[Effect[P]] = []
         for peer in track.receivers:
             offset = source.subscriptions[peer].stream_rewriter.offsets.timestamp
             seen = replace(report, ssrc=source.ssrc, timestamp=report.timestamp + offset)
@@ -75,22 +75,22 @@ class Reports(Generic[P]):
         if video:
             # A little below the limit: what is dropped beyond it would look like loss.
             most = int(0.9 * self._limits.member_bitrate)
-            rate = min(most, sum(self._bitrate(track, now) for track in video))
+            rate = min(most, sum(self.bitrate(track, now) for track in video))
             data += rtcp.remb(OWN_SSRC, rate, [track.ssrc for track in video])
         return [SendRtcp(peer, data)]
 
-    def _bitrate(self, track: Track[P], now: float) -> int:
+    def bitrate(self, track: Track[P], now: float) -> int:
         """Return the rate that the stream's best receiver can take; for a layer, the ceiling."""
         limits = self._limits
         if track.source is not None:
             return limits.remb_ceiling
-        best = 0.0
+        best = 0.0 if track.crossing is None else track.crossing.rate
         for peer in track.receivers:
             known = self._peers[peer]
             can = track.estimates.get(peer, float(limits.remb_ceiling))
             if now - known.remb_at <= limits.remb_age:
                 can = min(can, known.remb / max(1, known.videos))
             best = max(best, can)
-        if not track.receivers:
+        if not track.receivers and not best:
             best = float(limits.remb_ceiling)
         return int(min(max(best, limits.remb_floor), limits.remb_ceiling))

@@ -8,6 +8,7 @@ from typing import Final, Generic
 from snugroom.server.rate import TokenBucket
 from snugroom.server.sfu.core import rewriter
 from snugroom.server.sfu.core.bandwidth.budget import Budget
+from snugroom.server.sfu.core.crossing import Crossing
 from snugroom.server.sfu.core.effects import Effect, Forget, P, SendRtcp
 from snugroom.server.sfu.core.peers import Peer, Room
 from snugroom.server.sfu.core.tracks import SimulcastSource, Subscription, Track
@@ -35,6 +36,8 @@ class Subscriptions(Generic[P]):
         self.cache_time = limits.cache_time
         self.rooms: dict[bytes, Room[P]] = {}
         self.peers: dict[P, Peer[P]] = {}
+        #: The number of peers that are on other workers.
+        self._remote = 0
         #: Tracks with packets to ask for again, or with a delayed key frame request.
         self.repairing: dict[Track[P], None] = {}
         self.counts = dict.fromkeys(_COUNTED, 0)
@@ -51,13 +54,15 @@ class Subscriptions(Generic[P]):
         *,
         feedback: bool = False,
         rtx: bool = False,
+        bridge: P | None = None,
     ) -> list[Effect[P]]:
         """Add a peer, or replace the streams of a known one. MediaError if refused; then nothing has changed.
 
         `feedback`, `rtx`: the peer supports these as a receiver, as in `server.wire.messages.Media`.
+        `bridge`: the peer is on another worker, behind this bridge, and is never `ready` here.
         """
         known = self.peers.get(peer)
-        if known is None and len(self.peers) >= self._limits.peers:
+        if known is None and bridge is None and len(self.peers) - self._remote >= self._limits.peers:
             raise MediaError("full", "the server has no capacity for another connection with media")
         if sum(1 + len(stream.layers) for stream in streams) > self._limits.streams_per_peer:
             raise MediaError("streams", f"at most {self._limits.streams_per_peer} streams")
@@ -71,6 +76,8 @@ class Subscriptions(Generic[P]):
             resend_budget = TokenBucket(self._limits.nack_rate, self._limits.nack_burst, now)
             known = Peer(home, resend_budget, self.traffic.publisher(now), Budget(self._limits, now))
             self.peers[peer] = home.peers[peer] = known
+            known.bridge = bridge
+            self._remote += bridge is not None
         if (feedback, rtx) != (known.feedback, known.rtx):
             known.feedback, known.rtx = feedback, rtx
             self._discard_fanouts(home)
@@ -155,6 +162,9 @@ class Subscriptions(Generic[P]):
                 publishing=known.publishing,
                 traffic=home.traffic,
             )
+            track.bridge = known.bridge
+            if home.bridges and known.bridge is None:
+                track.crossing = Crossing(home.bridges)
             known.tracks[ssrc] = home.tracks[ssrc] = track
             tracks.append(track)
         # A stream that was rewritten once stays rewritten: a receiver may have had higher numbers than the
@@ -179,6 +189,7 @@ class Subscriptions(Generic[P]):
         known = self.peers.pop(peer, None)
         if known is None:
             return []
+        self._remote -= known.bridge is not None
         home = known.room
         del home.peers[peer]
         for track in home.tracks.values():
@@ -253,6 +264,11 @@ class Subscriptions(Generic[P]):
         """Return the stream `ssrc` if it is this peer's own."""
         known = self.peers.get(peer)
         return known.tracks.get(ssrc) if known is not None else None
+
+    def bridge_of(self, peer: P) -> P | None:
+        """Return the bridge to the worker that this peer is on; None: it is on this one, or unknown."""
+        known = self.peers.get(peer)
+        return None if known is None else known.bridge
 
     def find_rtx(self, peer: P, ssrc: int) -> Track[P] | None:
         """Return the stream whose RTX has the SSRC `ssrc`, if it is this peer's own."""
@@ -465,4 +481,5 @@ class Subscriptions(Generic[P]):
         track.last_pli = now
         track.pli_due = False
         self.counts["key_frame_requests"] += 1
-        return [SendRtcp(track.owner, rtcp.key_frame_request(OWN_SSRC, track.ssrc))]
+        to = track.owner if track.bridge is None else track.bridge
+        return [SendRtcp(to, rtcp.key_frame_request(OWN_SSRC, track.ssrc))]

@@ -17,6 +17,7 @@ from typing import Final, Generic
 from snugroom.server.rate import TokenBucket
 from snugroom.server.sfu.core import rewriter
 from snugroom.server.sfu.core.bandwidth.budget import NEW
+from snugroom.server.sfu.core.crossing import Crossing
 from snugroom.server.sfu.core.effects import P
 from snugroom.server.sfu.core.fanout import Fanout
 from snugroom.server.sfu.core.traffic import ByteBudget, RoomTraffic
@@ -30,6 +31,8 @@ _PACKETS_VIDEO: Final = 6000
 _PACKETS_AUDIO: Final = 500
 #: The latest packets, which are kept however old they are: probes resend them.
 PROBE_PACKETS: Final = 32
+#: Seconds in which a remote stream resumes: the packets before were not wanted here, and are not lost.
+_RESUME: Final = 0.25
 #: Seconds without a packet after which a layer counts as not sent.
 ALIVE: Final = 1.0
 
@@ -52,6 +55,11 @@ class Track(Generic[P]):
     #: The budget of its publisher, and the traffic of its room.
     publishing: ByteBudget
     traffic: RoomTraffic
+    #: A remote stream: the bridge over which it comes, and since when members here need it.
+    bridge: P | None = None
+    wanted_since: float | None = None
+    #: A local stream in a room that is on several workers: the bridges that get it.
+    crossing: Crossing[P] | None = None
     #: Ticks a second of the RTP timestamp.
     clock: int = field(init=False)
     #: The video of which this is a layer, and its index: 0 is the smallest. None: a stream without layers.
@@ -65,7 +73,7 @@ class Track(Generic[P]):
     #: Receivers that are paced; valid when `fanouts` is.
     paced: tuple[P, ...] = ()
     #: Peers that received the stream in their present SRTP session and do not want it now. They get one
-    #: packet in `_ROC_KEEPALIVE`, so that both ends of the session keep the same rollover counter (RFC 3711
+    #: packet in `ROC_KEEPALIVE`, so that both ends of the session keep the same rollover counter (RFC 3711
     #: 3.3.1). Otherwise the counter would be lost after 2^15 packets, and an index used twice.
     paused: dict[P, None] = field(default_factory=dict)
     cache: list[bytes | None] = field(init=False)
@@ -170,12 +178,18 @@ class Track(Generic[P]):
         """Whether it is being sent."""
         return now - self.arrived < ALIVE
 
+    def resuming(self, now: float) -> bool:
+        """Whether this is a remote stream and the packets that are missing now were not wanted here."""
+        return self.bridge is not None and (self.wanted_since is None or now - self.wanted_since < _RESUME)
+
     def measure_rate(self, now: float, passed: float) -> None:
         """Update the rate, `passed` seconds after the last call."""
         self.window, self.octets = self.octets, 0
         if self.high is not None:
             self.packets = 0 if self.counted is None else self.high - self.counted
             self.counted = self.high
+        if self.bridge is not None and now - self.arrived < ALIVE:
+            return  # its own worker tells the rate
         fresh = 8 * self.window / passed
         # A new stream has no past to smooth with.
         self.rate = fresh if not self.rate else self.rate + (fresh - self.rate) * NEW

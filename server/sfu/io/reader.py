@@ -53,6 +53,19 @@ class Reader:
         for descriptor in self._descriptors:
             self._loop.remove_reader(descriptor)
 
+    def add(self, descriptors: Sequence[int]) -> None:
+        """Read these as well, after `start`."""
+        self._descriptors += descriptors
+        if self._next is None:
+            for descriptor in descriptors:
+                self._loop.add_reader(descriptor, self._readable)
+
+    def remove(self, descriptors: Sequence[int]) -> None:
+        """Read these no more, before they are closed."""
+        for descriptor in descriptors:
+            self._descriptors.remove(descriptor)
+            self._loop.remove_reader(descriptor)
+
     def _readable(self) -> None:
         now = self._loop.time()
         self._streak = self._streak + 1 if now - self._last < APART else 0
