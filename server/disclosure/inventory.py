@@ -271,7 +271,7 @@ ATTRIBUTES: Final[dict[str, dict[str, str]]] = {
         **every("slots replaced spare", "media_workers"),
         **every("on_lost _tickets", MACHINERY),
         "_setup": SETTINGS,
-        "_pins": "?rooms[].number = number",
+        **every("_spread _linked", "media_workers"),
         "_supervisors": MACHINERY + " = http",
     },
     "snugroom.server.sfu.workers.spare.Spare": {
@@ -280,22 +280,28 @@ ATTRIBUTES: Final[dict[str, dict[str, str]]] = {
         "_watch": MACHINERY + " = http",
     },
     "snugroom.server.sfu.workers.child.WorkerProcess": {
-        **every("on_message _pipe loaded _heard_at", MACHINERY),
+        **every("on_message _pipe loaded _heard_at _links", MACHINERY),
         **every("gone _process _ready", MACHINERY + " = http"),
     },
-    "snugroom.server.sfu.workers.pool.WorkerSlot": {
+    "snugroom.server.sfu.workers.slot.WorkerSlot": {
         **every("number port up exits heartbeat_at", MACHINERY),
         "inspections": MACHINERY + " = http",
         "child": "media_workers",
         **every("pending_joins queued heartbeat peers", "media"),
-        "rate": COUNT,
+        **every("rate share", COUNT),
     },
-    "snugroom.server.sfu.workers.pool._Pin": {
-        "slot": "media_workers",
-        "handles": "?rooms[].handles = handle",
+    "snugroom.server.sfu.workers.spread.Spread": {
+        "part_max": SETTINGS,
+        "pins": "?rooms[].number = number",
+        "_numbers": COUNT,
+    },
+    "snugroom.server.sfu.workers.spread.Pin": {
+        **every("number home died", "media_workers"),
+        **every("members lost", "?rooms[].handles = handle"),
         "until": MACHINERY,
     },
-    "snugroom.server.sfu.workers.pool._PendingJoin": {
+    "snugroom.server.sfu.workers.spread.Member": {"slot": "media_workers", "streams": "rooms[].streams"},
+    "snugroom.server.sfu.workers.slot.PendingJoin": {
         "join": "media",
         "answer": "media = http",
         "retried": MACHINERY,
@@ -365,6 +371,12 @@ ATTRIBUTES: Final[dict[str, dict[str, str]]] = {
     "snugroom.server.sfu.workers.pipe.Leave": {
         "room": "?rooms[].number = number",
         "handle": "?rooms[].handles = handle",
+    },
+    "snugroom.server.sfu.workers.pipe.Remote": {
+        "room": "?rooms[].number = number",
+        "handle": "?rooms[].handles = handle",
+        **every("worker number", "media_workers"),
+        "streams": "rooms[].streams",
     },
     "snugroom.server.sfu.workers.pipe.Inspect": every("ticket held streams audit", MACHINERY),
     "snugroom.server.sfu.workers.pipe.LastFrame": {"ticket": MACHINERY, "ssrc": "rooms[].streams"},

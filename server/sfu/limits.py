@@ -46,6 +46,7 @@ class MediaLimits(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_on
         peers: connections with media, in all rooms together.
         streams_per_peer: streams of one connection.
         addresses_per_peer: addresses that one peer may have open (candidates of one client).
+        room_part: members of a room on one media worker, before further members of it get another worker.
         rtcp_sources: SSRCs of one client's RTCP; libsrtp keeps a state for each.
         retired_ssrcs: ended streams that a room remembers, with their last sequence number.
 
@@ -119,6 +120,7 @@ class MediaLimits(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_on
     peers: Count = 2000
     streams_per_peer: Annotated[int, msgspec.Meta(ge=1, le=wire.STREAMS_MAX)] = wire.STREAMS_MAX
     addresses_per_peer: Annotated[int, msgspec.Meta(ge=3, le=64)] = 4
+    room_part: Count = 25
     rtcp_sources: Annotated[int, msgspec.Meta(ge=1, le=1024)] = 16
     retired_ssrcs: Annotated[int, msgspec.Meta(ge=1, le=65_536)] = 1024
 

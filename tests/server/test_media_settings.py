@@ -28,6 +28,7 @@ VALUES: dict[str, tuple[Any, tuple[Any, ...]]] = {
     "peers": (3, (0, 10_000_001, 1.5, "many")),
     "streams_per_peer": (2, (0, 9)),
     "addresses_per_peer": (3, (2, 65)),
+    "room_part": (2, (0, 10_000_001)),
     "rtcp_sources": (1, (0, 1025)),
     "retired_ssrcs": (1, (0, 65_537)),
     "video_cache": (1024, (0, -4, 500, 65_536)),

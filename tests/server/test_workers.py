@@ -14,6 +14,7 @@ import pytest
 from snugroom.server.disclosure import view
 from snugroom.server.sfu.limits import MediaError, MediaLimits
 from snugroom.server.sfu.workers import pool as workers
+from snugroom.server.sfu.workers import slot, spread
 from snugroom.server.sfu.workers.pool import Workers
 from snugroom.server.wire.messages import Refused, Subscribe
 from tests.media_server.peer import Peer
@@ -152,14 +153,14 @@ async def test_a_worker_that_hangs_is_replaced() -> None:
 
 
 async def test_a_worker_that_takes_nothing_more_is_replaced(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(workers, "BUSY", 200_000)
-    monkeypatch.setattr(workers, "STUCK", 300_000)
+    monkeypatch.setattr(slot, "BUSY", 200_000)
+    monkeypatch.setattr(slot, "STUCK", 300_000)
     async with pool() as made:
         peer = Peer()
         try:
             room = b"r" * 16
             await made.join(room, b"a" * 8, peer.media)
-            hit = made._pins[room].slot
+            hit = made.slots[made._spread.pins[room].home]
             before = pid(hit)
             os.kill(before, signal.SIGSTOP)
             assert hit.child is not None
@@ -183,7 +184,7 @@ async def test_a_waiting_request_is_answered_by_the_successor() -> None:
         try:
             room = b"r" * 16
             await made.join(room, b"h" * 8, peer.media)
-            hit = made._pins[room].slot
+            hit = made.slots[made._spread.pins[room].home]
             os.kill(pid(hit), signal.SIGSTOP)
             waits, leaves = made.join(room, b"w" * 8, peer.media), made.join(room, b"l" * 8, peer.media)
             made.leave(room, b"l" * 8)
@@ -202,22 +203,22 @@ async def test_the_deadly_is_refused_at_the_second_time() -> None:
     async with pool() as made:
         peer = Peer()
         try:
-            slot = made.slots[0]
+            hit = made.slots[0]
             room = b"r" * 16
-            made._pins[room] = workers._Pin(slot)
-            os.kill(pid(slot), signal.SIGSTOP)
+            made._spread.pins[room] = spread.Pin(number=1, home=0)
+            os.kill(pid(hit), signal.SIGSTOP)
             deadly = made.join(room, b"d" * 8, peer.media)
             now = asyncio.get_running_loop().time()
-            made._on_exit(slot, now)
-            assert [type(m).__name__ for m in slot.queued] == ["Join"]
+            made._on_exit(hit, now)
+            assert [type(m).__name__ for m in hit.queued] == ["Join"]
             assert not deadly.done()
-            made._on_exit(slot, now)  # it was never sent again: that counts for nothing
+            made._on_exit(hit, now)  # it was never sent again: that counts for nothing
             assert not deadly.done()
-            slot.queued.clear()  # sent to the next
-            made._on_exit(slot, now)
+            hit.queued.clear()  # sent to the next
+            made._on_exit(hit, now)
             with pytest.raises(MediaError, match="has ended"):
                 await deadly
-            assert slot.pending_joins == {}
+            assert hit.pending_joins == {}
         finally:
             peer.close()
 
@@ -225,21 +226,21 @@ async def test_the_deadly_is_refused_at_the_second_time() -> None:
 async def test_a_room_stays_with_the_successor_and_its_place_is_forgotten(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(workers, "PIN_TIME", 1.0)
+    monkeypatch.setattr(spread, "PIN_TIME", 1.0)
     async with pool() as made:
         peer = Peer()
         try:
             room, still = b"r" * 16, b"s" * 16
             await made.join(room, b"h" * 8, peer.media)
-            hit = made._pins[room].slot
+            hit = made.slots[made._spread.pins[room].home]
             await made.join(still, b"h" * 8, peer.media)
             hit.kill()
             await until(lambda: not hit.up)
             # what killed one worker must not go on to the next
             assert (await made.join(room, b"h" * 8, peer.media)).port == hit.port
             hit.kill()
-            await until(lambda: room not in made._pins)
-            assert made._pins[still].slot is not hit
+            await until(lambda: room not in made._spread.pins)
+            assert made._spread.pins[still].home != hit.number
             # a new room goes where there is a worker
             if not hit.up:
                 assert (await made.join(b"n" * 16, b"h" * 8, peer.media)).port != hit.port

@@ -18,7 +18,8 @@ from snugroom.server.disclosure import view
 from snugroom.server.disclosure.text import sentences
 from snugroom.server.sfu.limits import MediaLimits
 from snugroom.server.sfu.workers.pipe import Setup
-from snugroom.server.sfu.workers.pool import MediaView, Workers, WorkerSlot
+from snugroom.server.sfu.workers.pool import MediaView, Workers
+from snugroom.server.sfu.workers.slot import WorkerSlot
 from snugroom.server.wire import signed
 from snugroom.server.wire.messages import Entered, Shown, Streams, Transport
 from tests.media_server.peer import Peer, rtp

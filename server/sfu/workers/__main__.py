@@ -1,4 +1,4 @@
-"""``python -m snugroom.server.sfu.workers DESCRIPTOR``: a media worker at one end of a pipe."""
+"""``python -m snugroom.server.sfu.workers DESCRIPTOR LINKS``: a media worker at one end of a pipe."""
 
 import sys
 

@@ -9,13 +9,14 @@ import signal
 import socket
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any, Final
 
 import msgspec
 
 from snugroom.installed import IMPORT_FROM
 from snugroom.server import memory, process
+from snugroom.server.sfu.io.worker_link import LINK
 from snugroom.server.sfu.workers.pipe import PARENT_SIGNALS, FromWorker, Pipe, Ready, Setup
 
 _DECODER: Final = msgspec.msgpack.Decoder(FromWorker)
@@ -44,6 +45,8 @@ class WorkerProcess:
         self._heard_at = asyncio.get_running_loop().time()
         self._pipe: Pipe[FromWorker] = Pipe(_DECODER, self._on_message, self.gone.set)
         self._process: asyncio.subprocess.Process | None = None
+        #: Links to other workers go over this socket.
+        self._links: socket.socket | None = None
         self._ready: asyncio.Future[Ready] = asyncio.get_running_loop().create_future()
 
     @classmethod
@@ -51,10 +54,12 @@ class WorkerProcess:
         """Start a new process. OSError if the system cannot start one."""
         child = cls()
         ours, theirs = socket.socketpair()
+        child._links, links = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        child._links.setblocking(False)
         # The signals stay blocked in the new process until it ignores them.
         signal.pthread_sigmask(signal.SIG_BLOCK, PARENT_SIGNALS)
         try:
-            with theirs:
+            with theirs, links:
                 # The worker loads the same modules as this process, wherever that was started from.
                 path = os.pathsep.join([str(IMPORT_FROM), *(entry for entry in sys.path if entry)])
                 child._process = await asyncio.create_subprocess_exec(
@@ -62,8 +67,9 @@ class WorkerProcess:
                     "-m",
                     _MODULE,
                     str(theirs.fileno()),
+                    str(links.fileno()),
                     *(() if process.memory_is_locked_away() else ("inspectable",)),
-                    pass_fds=[theirs.fileno()],
+                    pass_fds=[theirs.fileno(), links.fileno()],
                     env=os.environ | {"PYTHONPATH": path} | memory.wiping(),
                     stdin=subprocess.DEVNULL,
                     stdout=subprocess.DEVNULL,
@@ -71,6 +77,7 @@ class WorkerProcess:
             await asyncio.get_running_loop().create_unix_connection(lambda: child._pipe, sock=ours)
         except BaseException:
             ours.close()
+            child._links.close()
             child.kill()
             raise
         finally:
@@ -96,6 +103,11 @@ class WorkerProcess:
     def send(self, message: msgspec.Struct) -> None:
         """Send a message to the worker; does nothing once the worker has ended."""
         self._pipe.send(message)
+
+    def connect(self, worker: int, sockets: Sequence[socket.socket]) -> None:
+        """Give the worker its end of a link to the worker `worker`. OSError if it does not take it."""
+        assert self._links is not None
+        socket.send_fds(self._links, [LINK.pack(worker)], [sock.fileno() for sock in sockets])
 
     def silence(self) -> float:
         """Return the seconds since the last message of the worker, or since its start."""
@@ -139,6 +151,8 @@ class WorkerProcess:
     async def end(self, seconds: float) -> None:
         """Close the pipe, and wait until the worker ends by itself; kill it after `seconds`."""
         self._pipe.close()
+        if self._links is not None:
+            self._links.close()
         if self._process is None:
             return
         try:

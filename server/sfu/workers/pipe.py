@@ -18,7 +18,7 @@ from snugroom.server.memory_search import Found, Wanted
 from snugroom.server.sfu.facts import MediaFacts, StreamFacts
 from snugroom.server.sfu.io.turn import TurnServer
 from snugroom.server.sfu.limits import MediaLimits
-from snugroom.server.wire.messages import Media, Transport
+from snugroom.server.wire.messages import Media, Stream, Transport
 
 #: The most bytes of a message: enough for the streams of thousands of peers.
 MESSAGE_MAX: Final = 64 * 2**20
@@ -78,6 +78,16 @@ class Leave(msgspec.Struct, frozen=True, tag=True):
 
     room: bytes
     handle: bytes
+
+
+class Remote(msgspec.Struct, frozen=True, tag=True):
+    """As `Sfu.join_remote`: a member that is on another worker. `Leave` removes it."""
+
+    room: bytes
+    handle: bytes
+    worker: int
+    number: int
+    streams: list[Stream]
 
 
 class Inspect(msgspec.Struct, frozen=True, tag=True):
@@ -152,7 +162,7 @@ class Inspection(msgspec.Struct, frozen=True, tag=True):
     searched: Found | None = None
 
 
-ToWorker = Setup | Join | Subscribe | Leave | Inspect | LastFrame | Search
+ToWorker = Setup | Join | Subscribe | Leave | Remote | Inspect | LastFrame | Search
 FromWorker = Ready | Joined | Heartbeat | Inspection
 
 

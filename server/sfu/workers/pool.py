@@ -1,10 +1,11 @@
 """Media workers: several processes with an SFU each, so that media uses more than one core.
 
 `Workers` has the interface of a single `Sfu`. The first media of a room pins the room to the worker with the
-fewest peers, and the room stays there while it has media. Requests go to workers over pipes
+fewest peers, and the room stays there while it has media. A large room gets further workers
+(`server.sfu.workers.spread`), which exchange its packets over links. Requests go to workers over pipes
 (`server.sfu.workers.pipe`), in order. The server waits for no worker, and no worker can delay another.
 `Workers` replaces a worker that dies, that reads no more requests, or that is silent for `SILENCE_MAX` s.
-The rooms of that worker lose their media, and `on_lost` reports them. They stay pinned to its successor, so
+The members on that worker lose their media, and `on_lost` reports them. They stay pinned to its successor, so
 that a room that kills its worker does not move on to the other workers.
 """
 
@@ -25,11 +26,14 @@ import msgspec
 from snugroom.server.memory_search import Found, Wanted
 from snugroom.server.sfu.facts import MediaFacts, StreamFacts
 from snugroom.server.sfu.io.sockets import BindError
+from snugroom.server.sfu.io.worker_link import socket_pair
 from snugroom.server.sfu.limits import MediaError
 from snugroom.server.sfu.workers import pipe
 from snugroom.server.sfu.workers.child import START_TIME, WorkerError, WorkerProcess
 from snugroom.server.sfu.workers.pipe import Heartbeat, Inspection, Joined
+from snugroom.server.sfu.workers.slot import Message, PendingJoin, WorkerSlot
 from snugroom.server.sfu.workers.spare import Spare
+from snugroom.server.sfu.workers.spread import Spread, Told
 from snugroom.server.wire.messages import Media, Transport
 
 log = logging.getLogger(__name__)
@@ -47,13 +51,6 @@ UNANSWERED: Final = 3.0
 BACK_OFF: Final = (0.0, 0.5, 2.0, 8.0, 30.0)
 #: Seconds of running after which the earlier ends of a worker do not count.
 STEADY: Final = 120.0
-#: Bytes queued for a worker. Above `BUSY` it accepts no more media; above `STUCK` it is replaced.
-BUSY: Final = 4 * 2**20
-STUCK: Final = 32 * 2**20
-#: Messages queued until a worker has started. Above this number it accepts no more media.
-QUEUED_MAX: Final = 8192
-#: Seconds for which a room that has lost its media stays pinned.
-PIN_TIME: Final = 10.0
 #: Seconds to wait for a worker's facts, for its audit, and for the search of its memory.
 INSPECT_TIME: Final = 2.0
 AUDIT_TIME: Final = 8.0
@@ -91,73 +88,6 @@ def _summed(facts: Iterable[MediaFacts]) -> MediaFacts | None:
     return MediaFacts(**whole) if whole else None
 
 
-@dataclass(slots=True)
-class _PendingJoin:
-    """A join without an answer. `retried`: an earlier worker has ended before it answered this join."""
-
-    join: pipe.Join
-    answer: asyncio.Future[Transport]
-    retried: bool = False
-
-
-@dataclass(slots=True)
-class _Pin:
-    """The slot of a room's media. A room without handles stays pinned `until` a time of the loop's clock."""
-
-    slot: WorkerSlot
-    handles: set[bytes] = field(default_factory=set)
-    until: float = 0.0
-
-
-class WorkerSlot:
-    """The place of one worker, and the process that runs in it now."""
-
-    def __init__(self, number: int) -> None:
-        self.number = number
-        self.port = 0
-        self.up = False
-        self.child: WorkerProcess | None = None
-        #: Joins without an answer, by ticket.
-        self.pending_joins: dict[int, _PendingJoin] = {}
-        self.inspections: dict[int, asyncio.Future[Inspection]] = {}
-        #: Messages to send as soon as a worker runs.
-        self.queued: list[pipe.Join | pipe.Subscribe | pipe.Leave] = []
-        self.heartbeat: Heartbeat | None = None
-        self.heartbeat_at = 0.0
-        self.peers = 0
-        #: Packets sent a second, between the last two heartbeats.
-        self.rate = 0.0
-        self.exits = 0
-
-    def send(self, message: pipe.Join | pipe.Subscribe | pipe.Leave) -> None:
-        """Send `message` now, or when a worker runs again."""
-        if self.up and self.child is not None:
-            self.child.send(message)
-            if self.child.waiting > STUCK:
-                log.error("media worker %d does not read its messages", self.number)
-                self.kill()
-        elif len(self.queued) < QUEUED_MAX or isinstance(message, pipe.Join):
-            self.queued.append(message)
-
-    def busy(self) -> bool:
-        """Return whether the worker should accept no more media."""
-        waiting = self.child.waiting if self.up and self.child is not None else 0
-        return waiting > BUSY or len(self.queued) >= QUEUED_MAX
-
-    def forget(self, room: bytes, handle: bytes) -> None:
-        """Drop the queued messages and the joins of a connection that has left."""
-        self.queued = [m for m in self.queued if (m.room, m.handle) != (room, handle)]
-        for ticket, pending in list(self.pending_joins.items()):
-            if (pending.join.room, pending.join.handle) == (room, handle):
-                del self.pending_joins[ticket]
-                pending.answer.cancel()
-
-    def kill(self) -> None:
-        """Kill the process, whatever its state."""
-        if self.child is not None:
-            self.child.kill()
-
-
 class Workers:
     """`count` media workers, configured by `setup`.
 
@@ -172,7 +102,9 @@ class Workers:
         self.replaced = 0
         level = logging.getLevelName(logging.getLogger().getEffectiveLevel())
         self._setup = msgspec.structs.replace(setup, level=level)
-        self._pins: dict[bytes, _Pin] = {}
+        self._spread = Spread(setup.limits.room_part)
+        #: Pairs of workers with a link.
+        self._linked: set[frozenset[int]] = set()
         self._tickets = 0
         self._supervisors: list[asyncio.Task[None]] = []
         self.spare = Spare(SILENCE_MAX)
@@ -303,7 +235,7 @@ class Workers:
                 async with asyncio.timeout(LOOK):
                     await child.gone.wait()
             now = loop.time()
-            self._expire_pins(now)
+            self._spread.expire(now)
             if now - before > HELD_UP:
                 child.excuse()  # its messages wait while this process was stopped
             elif child.silence() > child.patience(self.silent):
@@ -315,13 +247,14 @@ class Workers:
     def _on_exit(self, slot: WorkerSlot, now: float) -> None:
         """Handle the end of `slot`'s process: report lost media, and queue unanswered joins again."""
         slot.up = False
-        slot.heartbeat, slot.rate = None, 0.0
+        slot.heartbeat, slot.rate, slot.share = None, 0.0, 0.0
+        self._linked = {pair for pair in self._linked if slot.number not in pair}
         for answer in slot.inspections.values():
             answer.cancel()
         slot.inspections.clear()
         unsent = {message.ticket for message in slot.queued if isinstance(message, pipe.Join)}
         waiting: set[tuple[bytes, bytes]] = set()
-        again: list[pipe.Join | pipe.Subscribe | pipe.Leave] = []
+        again: list[Message] = []
         for ticket, pending in list(slot.pending_joins.items()):
             if pending.retried and ticket not in unsent:
                 # a second worker has ended with this join: it may be the cause
@@ -334,15 +267,11 @@ class Workers:
                 pending.retried = True
                 again.append(pending.join)
         slot.queued = again + slot.queued
-        for room, pin in list(self._pins.items()):
-            if pin.slot is slot:
-                lost = sorted(h for h in pin.handles if (room, h) not in waiting)
-                pin.handles.difference_update(lost)
-                slot.peers -= len(lost)
-                if not pin.handles:
-                    pin.until = now + PIN_TIME
-                if lost:
-                    self._report_lost(room, lost)
+        losses, told = self._spread.end(slot.number, waiting, now)
+        self._tell(told)
+        for room, lost in losses:
+            slot.peers -= len(lost)
+            self._report_lost(room, lost)
 
     def _report_lost(self, room: bytes, lost: list[bytes]) -> None:
         try:
@@ -350,10 +279,32 @@ class Workers:
         except Exception as error:  # continue: other rooms need the report, and the slot a new worker
             log.error("reporting a lost worker raised %s", type(error).__name__)
 
-    def _expire_pins(self, now: float) -> None:
-        for room, pin in list(self._pins.items()):
-            if not pin.handles and now >= pin.until:
-                del self._pins[room]
+    def _tell(self, told: Told) -> None:
+        """Tell workers about members on other workers, and link them."""
+        for number, message in told:
+            if isinstance(message, pipe.Remote):
+                self._link(self.slots[number], self.slots[message.worker])
+            self.slots[number].send(message)
+
+    def _link(self, one: WorkerSlot, other: WorkerSlot) -> None:
+        """Link two workers that have no link."""
+        pair = frozenset((one.number, other.number))
+        if pair in self._linked or one.child is None or other.child is None:
+            return
+        try:
+            ends = socket_pair()
+        except OSError as error:
+            log.error("media workers can't be linked: %s", error.strerror)
+            return
+        try:
+            one.child.connect(other.number, ends[0])
+            other.child.connect(one.number, ends[1])
+            self._linked.add(pair)
+        except OSError as error:  # a worker that ends, or is stuck, and is replaced
+            log.error("media workers can't be linked: %s", error.strerror)
+        finally:
+            for sock in (*ends[0], *ends[1]):
+                sock.close()
 
     def unanswered(self) -> int:
         """Return the number of workers that are not running, or have not been heard of for `UNANSWERED` s."""
@@ -369,14 +320,13 @@ class Workers:
             if pending is None or pending.answer.done():
                 pass  # the connection has left in the meantime
             elif message.transport is not None:
+                join = pending.join
+                self._tell(self._spread.accept(join.room, join.handle, join.media.streams))
                 pending.answer.set_result(message.transport)
             else:
                 pending.answer.set_exception(MediaError(message.code, "the media worker has refused it"))
         elif isinstance(message, Heartbeat):
-            if slot.heartbeat is not None and now > slot.heartbeat_at:
-                sent = message.totals.get("forwarded", 0) - slot.heartbeat.totals.get("forwarded", 0)
-                slot.rate = max(0.0, sent / (now - slot.heartbeat_at))
-            slot.heartbeat, slot.heartbeat_at = message, now
+            slot.heard(message, now)
         elif isinstance(message, Inspection):
             answer = slot.inspections.pop(message.ticket, None)
             if answer is not None and not answer.done():
@@ -389,43 +339,34 @@ class Workers:
 
         Raises MediaError at once if the room's worker is too busy.
         """
-        pin = self._pins.get(room)
-        slot = self._least_loaded() if pin is None else pin.slot
+        slot = self.slots[self._spread.choose(room, handle, self.slots)]
         if slot.busy():
             raise MediaError("busy", "the media worker of this room is overloaded")
-        if pin is None:
-            pin = self._pins[room] = _Pin(slot)
-        slot.peers += handle not in pin.handles
-        pin.handles.add(handle)
+        slot.peers += self._spread.join(room, handle, slot.number)
         self._tickets += 1
         answer: asyncio.Future[Transport] = asyncio.get_running_loop().create_future()
         join = pipe.Join(self._tickets, room, handle, media)
-        slot.pending_joins[join.ticket] = _PendingJoin(join, answer)
+        slot.pending_joins[join.ticket] = PendingJoin(join, answer)
         slot.send(join)
         return answer
 
     def subscribe(self, room: bytes, handle: bytes, ssrcs: list[int] | None, max_layers: list[int]) -> None:
         """As `Sfu.subscribe`."""
-        pin = self._pins.get(room)
-        if pin is not None and handle in pin.handles:
-            pin.slot.send(pipe.Subscribe(room, handle, ssrcs, max_layers))
+        number = self._spread.slot_of(room, handle)
+        if number is not None:
+            self.slots[number].send(pipe.Subscribe(room, handle, ssrcs, max_layers))
 
     def leave(self, room: bytes, handle: bytes) -> None:
         """As `Sfu.leave`. The last connection to leave ends the room's pin."""
-        pin = self._pins.get(room)
-        if pin is None or handle not in pin.handles:
+        left = self._spread.leave(room, handle)
+        if left is None:
             return
-        pin.handles.discard(handle)
-        pin.slot.peers -= 1
-        pin.slot.forget(room, handle)
-        if pin.slot.up:
-            pin.slot.send(pipe.Leave(room, handle))
-        if not pin.handles:
-            del self._pins[room]
-
-    def _least_loaded(self) -> WorkerSlot:
-        """Return the slot for a new room: running, with the fewest peers, then with the lowest rate."""
-        return min(self.slots, key=lambda slot: (not slot.up, slot.peers, slot.rate, slot.number))
+        slot = self.slots[left[0]]
+        slot.peers -= 1
+        slot.forget(room, handle)
+        if slot.up:
+            slot.send(pipe.Leave(room, handle))
+        self._tell(left[1])
 
     # -- facts ---------------------------------------------------------------------------------
 

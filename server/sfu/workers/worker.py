@@ -1,6 +1,9 @@
 """A media worker: one SFU in its own process, controlled by the process that started it.
 
-    python -m snugroom.server.sfu.workers DESCRIPTOR        the other end of a `server.sfu.workers.pipe`
+    python -m snugroom.server.sfu.workers DESCRIPTOR LINKS
+
+DESCRIPTOR is the other end of a `server.sfu.workers.pipe`. LINKS is a socket over which links to other
+workers come (`server.sfu.io.worker_link`).
 
 The worker handles no WebSocket and no blob: rooms, handles and transport parameters come over the pipe, media
 over its own UDP socket. It ends when the pipe ends, and in any case with its parent. Its parent handles the
@@ -24,6 +27,7 @@ import msgspec
 from snugroom.server import logs, memory, memory_search, process
 from snugroom.server.disclosure import audit
 from snugroom.server.sfu.io.sockets import BindError
+from snugroom.server.sfu.io.worker_link import LINK, WorkerLink
 from snugroom.server.sfu.sfu import MediaError, Sfu
 from snugroom.server.sfu.workers import pipe
 from snugroom.server.sfu.workers.pipe import AuditResult, Heartbeat, Inspection, Joined, Pipe, Ready, ToWorker
@@ -47,13 +51,16 @@ class Worker:
         decoder = msgspec.msgpack.Decoder(ToWorker)
         self._pipe: Pipe[ToWorker] = Pipe(decoder, self._on_message, self.ended.set)
 
-    async def run(self, sock: socket.socket) -> None:
+    async def run(self, sock: socket.socket, links: socket.socket) -> None:
         """Serve until the pipe ends."""
         loop = asyncio.get_running_loop()
         await loop.create_unix_connection(lambda: self._pipe, sock=sock)
         # From now on, before there is an SFU: the parent also watches a worker that is kept in reserve.
         self._sending_heartbeats = loop.create_task(self._send_heartbeats())
+        links.setblocking(False)
+        loop.add_reader(links.fileno(), self._on_link, links)
         await self.ended.wait()
+        loop.remove_reader(links.fileno())
         for task in (self._starting, self._sending_heartbeats):
             if task is not None:
                 task.cancel()
@@ -99,6 +106,8 @@ class Worker:
         elif isinstance(message, pipe.Leave):
             sfu.leave(message.room, message.handle)
             self._forgetting.left(time.monotonic())
+        elif isinstance(message, pipe.Remote):
+            sfu.join_remote(message.room, message.handle, message.worker, message.number, message.streams)
         elif isinstance(message, pipe.Inspect):
             self._pipe.send(self._inspect(sfu, message))
         elif isinstance(message, pipe.LastFrame):
@@ -108,6 +117,22 @@ class Worker:
             search = asyncio.get_running_loop().create_task(self._search(sfu, message))
             self._searches.add(search)
             search.add_done_callback(self._searches.discard)
+
+    def _on_link(self, links: socket.socket) -> None:
+        """Take a link to another worker: its number, and two sockets."""
+        try:
+            data, descriptors, _, _ = socket.recv_fds(links, LINK.size, 2)
+        except OSError:
+            return
+        if not data:
+            asyncio.get_running_loop().remove_reader(links.fileno())  # the parent is gone
+            return
+        sockets = [socket.socket(fileno=descriptor) for descriptor in descriptors]
+        if self._sfu is None or len(sockets) != 2 or len(data) != LINK.size:
+            for sock in sockets:
+                sock.close()
+            return
+        self._sfu.connect_worker(LINK.unpack(data)[0], WorkerLink(*sockets))
 
     # -- messages to the parent ----------------------------------------------------------------
 
@@ -155,11 +180,11 @@ def _end_with_parent() -> None:
 
 
 def main(arguments: list[str]) -> int:
-    """Serve at the pipe of the descriptor `arguments[0]`; return the exit status.
+    """Serve at the pipe and the socket of links with these descriptors; return the exit status.
 
-    With a second argument, other processes of this user may read the memory of this one.
+    With a third argument, other processes of this user may read the memory of this one.
     """
-    process.lock_memory_away(inspectable=len(arguments) > 1)
+    process.lock_memory_away(inspectable=len(arguments) > 2)
     _end_with_parent()
     for number in pipe.PARENT_SIGNALS:
         signal.signal(number, signal.SIG_IGN)
@@ -168,8 +193,11 @@ def main(arguments: list[str]) -> int:
     memory.freeze()
 
     async def run() -> None:
-        with socket.socket(fileno=int(arguments[0])) as sock:
-            await Worker().run(sock)
+        with (
+            socket.socket(fileno=int(arguments[0])) as sock,
+            socket.socket(fileno=int(arguments[1])) as links,
+        ):
+            await Worker().run(sock, links)
 
     asyncio.run(run())
     return 0
