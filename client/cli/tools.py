@@ -81,6 +81,11 @@ def _add_benches(commands: Any) -> None:
         "--members", metavar="N,N", default="10,25,49", help="sizes of rooms, of 10, 25 and 49 (all)"
     )
     parts["meeting"].add_argument(
+        "--spread",
+        action="store_true",
+        help="instead, the CPU time of one room of 25 or 49 on two media workers, divided by that on one",
+    )
+    parts["meeting"].add_argument(
         "--quick", action="store_true", help="two small rooms in a few seconds: does it work?"
     )
     parts["microphones"].add_argument(
@@ -268,12 +273,17 @@ def _bench_room(arguments: argparse.Namespace) -> int:
 
 
 def _bench_meeting(arguments: argparse.Namespace) -> int:
-    from snugroom.client.tools.bench import meeting
+    from snugroom.client.tools.bench import meeting, one_room
 
+    if arguments.quick and arguments.spread:
+        return asyncio.run(one_room.run(arguments.json, one_room.QUICK, 1, 1.0, 1.0))
     if arguments.quick:
         return asyncio.run(meeting.run(arguments.json, meeting.QUICK, 1.0, 1.0, overload=False))
     sizes = numbers(arguments.members, 10, 49)
     kinds = [kind for kind in meeting.KINDS if kind.members in sizes]
     if not kinds or len(kinds) != len(sizes):
         return usage("--members takes 10, 25 and 49: 10,25")
+    if arguments.spread:
+        large = [kind for kind in one_room.KINDS if kind.members in sizes]
+        return asyncio.run(one_room.run(arguments.json, large or one_room.KINDS))
     return asyncio.run(meeting.run(arguments.json, kinds))

@@ -11,7 +11,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from snugroom.client.tools.bench import cameras, meeting, microphones
+from snugroom.client.tools.bench import cameras, meeting, microphones, one_room
 from snugroom.client.tools.bench.drain import SO_TIMESTAMPNS, Drain
 from snugroom.client.tools.bench.meeting_load import Step
 from snugroom.server.sfu.io import mmsg
@@ -81,6 +81,34 @@ def test_the_summary_judges_three_rooms_and_the_overload() -> None:
     assert noisy["met"] == {"us": True, "overload_audio_p99": False}
     assert not noisy["quiet"]
     assert noisy["generator_was_the_limit"]
+
+
+def test_the_cpu_on_two_workers_is_judged_by_medians_of_the_same_room() -> None:
+    runs = [
+        {"workers": workers, "members": members, "us": us}
+        for members, workers, costs in (
+            (25, 1, (10.0, 8.0, 90.0)),
+            (25, 2, (11.0, 11.5, 1.0)),
+            (49, 1, (5.0, 5.0, 5.0)),
+            (49, 2, (6.0, 6.0, 6.0)),
+        )
+        for us in costs
+    ]
+    measured = one_room.summary(runs)
+    assert measured["ratios"] == {"25": 1.1, "49": 1.2}
+    assert not measured["met"]
+    assert one_room.summary(runs[:6])["met"]
+
+
+async def test_one_room_is_measured_on_one_worker_and_on_two(capsys: pytest.CaptureFixture[str]) -> None:
+    assert await one_room.run(True, one_room.QUICK, 1, 0.6, 1.0) == 0
+    measured = json.loads(capsys.readouterr().out)
+    one, two = measured["runs"]
+    assert (one["workers"], two["workers"]) == (1, 2)
+    assert one["crossed"] == 0 < two["crossed"]
+    assert min(one["rate"], two["rate"]) > 0
+    one_room._show(measured)
+    assert "times the CPU of one" in capsys.readouterr().out
 
 
 @pytest.mark.parametrize(

@@ -55,10 +55,10 @@ class BenchServer(ServerProcess):
             assert self._folder is not None
             self._folder.cleanup()
 
-    async def settle(self) -> None:
+    async def settle(self, workers: int = 1) -> None:
         """Wait until the spare worker has started: its start would count as work of the server."""
         end = time.monotonic() + _SETTLE
-        while len(machine.children(self.pid)) < 2 and time.monotonic() < end:  # noqa: ASYNC110
+        while len(machine.children(self.pid)) <= workers and time.monotonic() < end:  # noqa: ASYNC110
             await asyncio.sleep(0.1)
         before = -1.0
         while (used := self.cpu) - before > 0.01 and time.monotonic() < end:

@@ -240,9 +240,9 @@ class Load:
         return audio, video, narrow
 
     def _drops(self) -> int:
-        sock = self._rooms[0].peers[0].socket
-        assert sock is not None
-        return machine.udp_drops().get(sock.getpeername()[1], 0)
+        peers = [peer for room in self._rooms for peer in room.peers if peer.socket is not None]
+        ports = {peer.socket.getpeername()[1] for peer in peers if peer.socket is not None}
+        return sum(machine.udp_drops().get(port, 0) for port in ports)
 
     async def _flow(self, scale: float) -> None:
         """Send, each source at its own times, and read, until it is cancelled."""
