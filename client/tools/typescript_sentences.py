@@ -27,12 +27,13 @@ _PAGE: Final = ("alarms", "session", "shell", "notes", "start", "meeting")
 #: Parts that are loaded by themselves, in all languages.
 _PARTS: Final = ("lecture", "landlord", "projector", "predictions", "removal", "waiting")
 #: Beginnings of the keys of sentences that sessions make once they are in a room, of causes that these quote,
-#: and of what a person reads after turning blur on, looking for a QR code or keys, or when a removal waits.
+#: and of what a person reads after turning blur on, looking for a QR code or keys, or when a removal waits;
+#: and of what only a host chooses when opening a room.
 _LATER_KINDS: Final = re.compile(
     r"(?:alarm|blur|cannot|clock|code|compared|dropped|file|held|invite|no_code|pending|room|scan|signing|since|status|"
     r"stream|tree|unopened|warning|watch)\.|shell\.(?:media|sizes)|"
     r"note\.(?:back|busy|came|contact|left|saved|vouched|records|removed|shows|unreadable)|"
-    r"media\.no_(?:pip|recording|share)|meet\.(?:held|keys|override)"
+    r"media\.no_(?:pip|recording|share)|meet\.(?:held|keys|override)|servers\.|prejoin\.(?:reports|sixteen)"
 )
 #: Imports that load code; those of types load none.
 _CODE: Final = re.compile(r'^(?:import|export)(?! type\b)[^;"]*?"(\.[^"]+)";', re.MULTILINE)

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import pytest
 
+from snugroom.client.session.options import Options
 from snugroom.crypto.agreed.policy import MEMBERS_MAX
 from snugroom.crypto.entry import lobby
 from tests.session import test_attacks_pieces, test_large_rooms
 from tests.session.hosts import deputised
 from tests.session.large_rooms import Lobby, crowded, small_pieces
 from tests.session.world import World
-from tests.web.mixed import mixed_world, played, scenarios
+from tests.web.mixed import MIXES, mixed_world, played, scenarios
 from tests.web.ts_session import SessionProcess
 
 # Python's hosts have the lower limits: a page's host keeps a small room's tree in the Welcome
@@ -71,6 +72,18 @@ def test_a_page_host_lets_somebody_into_a_large_room(sessions: SessionProcess) -
     w.until(lambda: cem.session.inside and cem.code == bo.code, 60)
     assert len(cem.roster) == 122
     assert seen.sizes("Bo", lobby.Piece) == seen.sizes("Cem", lobby.Piece) == [65_536]
+    sessions.call("closeAll", -1)
+
+
+@pytest.mark.parametrize("sixteen", [True, False])
+def test_what_a_page_host_chose_for_microphones_is_in_the_policy(
+    sessions: SessionProcess, sixteen: bool
+) -> None:
+    w = mixed_world(sessions, MIXES["host"])(2462)
+    ada = w.host("Ada", options=Options(sixteen=sixteen))
+    bo = w.guest(w.link_of(ada), "Bo")
+    w.until(lambda: w.agreed([ada, bo]))
+    assert bo.room.membership.policy.sixteen is sixteen
     sessions.call("closeAll", -1)
 
 

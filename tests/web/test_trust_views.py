@@ -216,3 +216,5 @@ class TestReports:
         assert not await box.is_checked()
         await box.check()
         assert await page.evaluate("window.model.reports.value") is True
+        await page.get_by_label("16 microphones at a time").check()
+        assert await page.evaluate("window.model.sixteen.value") is True

@@ -144,6 +144,7 @@ def from_options(options: Options) -> dict[str, Any]:
         "showIdentity": options.show_identity,
         "reports": options.reports,
         "mirror": options.mirror,
+        "sixteen": options.sixteen,
         "keep": options.keep,
         "evidence": options.evidence is not None,
         "evidenceNames": options.evidence_names,

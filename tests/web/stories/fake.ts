@@ -57,6 +57,7 @@ const empty: Values = {
   servers: "",
   mirror: false,
   reports: false,
+  sixteen: false,
   linkTrouble: null,
   kept: [],
   nameTrouble: null,

@@ -317,6 +317,8 @@ export interface Model {
   readonly mirror: Signal<boolean>;
   /** Whether a new meeting keeps signatures, so that its messages can be reported. */
   readonly reports: Signal<boolean>;
+  /** Whether the server forwards 16 microphones only in a new meeting, once it is large. */
+  readonly sixteen: Signal<boolean>;
   /** The error in the link that was opened or pasted; null: none. */
   readonly linkTrouble: ReadonlySignal<Sentence | null>;
   /** Meetings that the person can come back to, the last one first; null: the browser keeps nothing. */

@@ -64,6 +64,7 @@ export class Store implements Model {
   readonly servers = this.#preJoin.servers;
   readonly mirror = this.#preJoin.mirror;
   readonly reports = this.#preJoin.reports;
+  readonly sixteen = this.#preJoin.sixteen;
   readonly linkTrouble = this.#preJoin.linkTrouble;
   readonly kept;
   readonly nameTrouble = this.#preJoin.nameTrouble;
@@ -119,7 +120,6 @@ export class Store implements Model {
   readonly tree = signal<readonly TreeView[]>([]);
   readonly call;
   readonly can;
-
   readonly do: Commands;
 
   constructor(at: Where, around: Around) {

@@ -19,6 +19,8 @@ export interface Options {
   readonly reports: boolean;
   /** Host: the meeting's heartbeats go through a second server as well. */
   readonly mirror: boolean;
+  /** Host: in a large room, the server forwards 16 microphones only, and can tell who speaks. */
+  readonly sixteen: boolean;
   /** Tell the shell what to keep, so that the member can come back after its page has ended. */
   readonly keep: boolean;
   /** Save evidence without a request when the server drops us, and whether to include names. */
@@ -35,6 +37,7 @@ export const OPTIONS: Options = {
   showIdentity: false,
   reports: false,
   mirror: false,
+  sixteen: false,
   keep: false,
   evidence: false,
   evidenceNames: false,

@@ -653,6 +653,8 @@ export default {
   "start.identity": "Identität und Kontakte",
   "prejoin.reports": "Nachrichten können gemeldet werden",
   "prejoin.reports_hint": "Alle erfahren, dass sich später beweisen lässt, was sie schreiben. Im Treffen lässt es sich nicht mehr ändern.",
+  "prejoin.sixteen": "16 Mikrofone gleichzeitig",
+  "prejoin.sixteen_hint": "Sind mehr als 25 dabei, braucht jeder weniger Bandbreite. Der Server kann dann erkennen, wer spricht, aber nicht, was gesagt wird. Alle erfahren davon.",
   "prejoin.identity": "Der Leitung meine Identität zeigen",
   "prejoin.identity_hint": "Die Leitung erfährt den Schlüssel, an dem sie dich in späteren Treffen erkennt. Der Server nicht.",
   "code_art.label": "Codebild: {petals} Blätter, {weave}, Marke auf {mark} Uhr",

@@ -653,6 +653,8 @@ export default {
   "start.identity": "身份和联系人",
   "prejoin.reports": "成员可以举报消息",
   "prejoin.reports_hint": "每个人都会被告知：写下的话以后可以向别人证明。会议中不能再改。",
+  "prejoin.sixteen": "同时只传 16 个麦克风",
+  "prejoin.sixteen_hint": "超过 25 人时，每个人需要的带宽更少。服务器那时能看出谁在说话，但仍然不知道说了什么。每个人都会被告知。",
   "prejoin.identity": "向主持人出示我的身份",
   "prejoin.identity_hint": "主持人会得到一把密钥，以后的会议里能凭它认出你。服务器得不到。",
   "code_art.label": "图案：{petals} 片花瓣，{weave}，标记在 {mark} 点钟方向",

@@ -653,6 +653,8 @@ export default {
   "start.identity": "身分和聯絡人",
   "prejoin.reports": "成員可以檢舉訊息",
   "prejoin.reports_hint": "每個人都會被告知：寫下的話以後可以向別人證明。會議中不能再改。",
+  "prejoin.sixteen": "同時只傳 16 個麥克風",
+  "prejoin.sixteen_hint": "超過 25 人時，每個人需要的頻寬更少。伺服器那時能看出誰在說話，但仍然不知道說了什麼。每個人都會被告知。",
   "prejoin.identity": "向主持人出示我的身分",
   "prejoin.identity_hint": "主持人會得到一把金鑰，以後的會議裡能憑它認出你。伺服器得不到。",
   "code_art.label": "圖案：{petals} 片花瓣，{weave}，標記在 {mark} 點鐘方向",

@@ -18,6 +18,7 @@ export interface HostWish {
   readonly title: string;
   readonly admission: "ask" | "all";
   readonly reports: boolean;
+  readonly sixteen: boolean;
   /** What the person has to open a room with, where not anyone may. */
   readonly password: string | null;
   readonly tokens: readonly Token[];

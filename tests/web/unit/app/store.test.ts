@@ -169,19 +169,19 @@ describe("the store", () => {
     await turn();
     assert.deepEqual([workers.length, store.permissionForm.trouble.value?.key], [0, "unopened.no_password"]);
     store.permissionForm.password.value = "correct hors";
+    store.sixteen.value = true;
     store.do.enter();
     await turn();
     const [wish] = worker().said;
     assert.ok(wish?.type === "host");
-    assert.deepEqual([wish.password, wish.tokens], ["correct hors", []]);
+    assert.deepEqual([wish.password, wish.tokens, wish.sixteen, wish.reports], ["correct hors", [], true, false]);
     worker().tell({ type: "done", ask: 0 });
     worker().tell({ type: "inside", ownLeaf: 0, origin: ORIGIN, title: "", locked: false, servers: [], mirrored: false, reports: false });
     worker().events({ type: "Ended", reason: "unopened", text: sentence("unopened.password") });
     assert.deepEqual(
-      [store.place.value, store.opening.value, store.ended.value, store.permissionForm.trouble.value?.key],
-      ["prejoin", false, null, "unopened.password"],
+      [store.place.value, store.opening.value, store.ended.value, store.permissionForm.trouble.value?.key, wish.password],
+      ["prejoin", false, null, "unopened.password", store.permissionForm.password.value],
     );
-    assert.equal(store.permissionForm.password.value, "correct hors");
     store.do.enter();
     await turn();
     assert.equal(workers.length, 2, "another try");

@@ -7,8 +7,7 @@ import { hostOf } from "./about";
 import { Check } from "./check";
 import { DeviceChoices, OwnLevel, OwnPicture, Troubles } from "./devices";
 import { Heading } from "./heading";
-import { addresses } from "../addresses";
-import { ServersField } from "./servers";
+import { useLater } from "./room/load";
 
 /** The view before the room: preview and level, name, and the button to enter. */
 export function PreJoin({ model }: { readonly model: Model }) {
@@ -118,6 +117,7 @@ interface FieldsProps {
 }
 
 function HostFields({ model, id }: FieldsProps) {
+  const later = useLater();
   return (
     <>
       <div class="field">
@@ -158,9 +158,7 @@ function HostFields({ model, id }: FieldsProps) {
           </label>
         ))}
       </fieldset>
-      <Check on={model.reports} words={word("prejoin.reports")} note={word("prejoin.reports_hint")} />
-      <ServersField model={model} text={model.servers} label={word("servers.title")} />
-      {addresses(model.servers.value).length > 0 && <Check on={model.mirror} words={word("servers.mirror")} note={word("servers.mirror_hint")} />}
+      {later === null ? null : <later.HostOptions model={model} />}
     </>
   );
 }

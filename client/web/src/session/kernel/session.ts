@@ -10,7 +10,7 @@ import { SnugCryptoError } from "../../crypto/errors";
 import { canonicalOrigin, HostKeys, HostSeed, Invite } from "../../crypto/entry/invite";
 import type { MemberRecoveryData } from "../../crypto/entry/memberRecovery";
 import type { HostRecoveryData } from "../../crypto/entry/recovery";
-import { MIRROR, Mode, type Policy, REPORTS } from "../../crypto/agreed/roomState";
+import { MIRROR, Mode, type Policy, REPORTS, SIXTEEN } from "../../crypto/agreed/roomState";
 import type { ServerMessage } from "../../wire/messages";
 import { CommandError, type Sentence, sentence } from "../../words/sentence";
 import { build as buildFeatures } from "../features/build";
@@ -97,7 +97,7 @@ export class Session {
     const link = seed.invite(origin, secret, index, servers.map(canonicalOrigin));
     const session = new Session(me, link, options, rng, now, true);
     const mode = admission === "all" ? Mode.WAVE_IN : Mode.ASK;
-    const flags = (options.reports ? REPORTS : 0) | (options.mirror ? MIRROR : 0);
+    const flags = (options.reports ? REPORTS : 0) | (options.mirror ? MIRROR : 0) | (options.sixteen ? SIXTEEN : 0);
     const founded = await foundMeeting({ me, seed, link, title, mode, flags, now, rng });
     const keys = new HostKeys([seed]);
     const room = await session.#makeRoom(founded, keys, now);

@@ -9,6 +9,7 @@ export { Bubble } from "./bubble";
 export { Chat } from "./chat";
 export { Code } from "./code";
 export { Compares } from "./compares";
+export { HostOptions } from "../hostOptions";
 export { IdentityDialog } from "./identity";
 export { Lecture } from "./lecture";
 export { MoreDialogs } from "./moreDialogs";
