@@ -108,7 +108,7 @@ async def test_one_room_is_measured_on_one_worker_and_on_two(capsys: pytest.Capt
     assert one["crossed"] == 0 < two["crossed"]
     assert min(one["rate"], two["rate"]) > 0
     one_room._show(measured)
-    assert "times the CPU of one" in capsys.readouterr().out
+    assert "divided by that on one" in capsys.readouterr().out
 
 
 @pytest.mark.parametrize(
