@@ -15,6 +15,7 @@ from snugroom.client.session.catalogue.sentence import in_language, sentence
 _BENCHES: Final = {
     "forward": "CPU time of the server's forwarding, as a ratio to bare system calls",
     "join": "time from the knock to the first opened frame",
+    "crowd": "time until many guests are in, and the CPU time of all members",
     "page": "size of the meeting page, and time to its first paint and its first video, in Chromium",
     "move": "time until everybody hears everybody again, after their server has ended the meeting",
     "room": "CPU time of the whole server per forwarded packet, and its highest rate",
@@ -77,6 +78,7 @@ def _add_benches(commands: Any) -> None:
         metavar="MS",
         help="to the server and back, for host and guests: 0 to 2000 (0)",
     )
+    parts["crowd"].add_argument("--guests", type=int, default=100, metavar="100", help="2 to 250")
     parts["meeting"].add_argument(
         "--members", metavar="N,N", default="10,25,49", help="sizes of rooms, of 10, 25 and 49 (all)"
     )
@@ -231,6 +233,12 @@ def _bench(arguments: argparse.Namespace) -> int:
             if not sizes or not 1 <= arguments.rounds <= 100:
                 return usage("--members takes numbers from 2 to 100: 3,10; --rounds 1 to 100")
             return asyncio.run(move.run(arguments.json, sizes, arguments.rounds))
+        case "crowd":
+            from snugroom.client.tools.bench import entrances
+
+            if not 2 <= arguments.guests <= 250:
+                return usage("--guests takes 2 to 250")
+            return asyncio.run(entrances.run(arguments.json, arguments.guests))
         case "room":
             return _bench_room(arguments)
         case "meeting":

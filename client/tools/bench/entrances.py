@@ -1,0 +1,203 @@
+"""`snug bench crowd`: many guests at once: how soon they are in, and the CPU time of all members.
+
+All are real members without media: the host in this process, all guests in another one, the server in a
+third. In the first meeting guests knock within ten seconds, and the host admits all. In the full room each
+member's idle CPU time is measured, and what one more guest costs all of them. In the second meeting all
+guests wait until the host admits all of them at once.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import time
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Any, Final, Literal
+
+from rich.console import Console
+from rich.table import Table
+
+from snugroom.client.connection import Connection
+from snugroom.client.session import Session
+from snugroom.client.session import events as ev
+from snugroom.client.tools.bench.guests import GuestsProcess
+from snugroom.client.tools.bench.house import BenchServer
+from snugroom.client.tools.bench.reporting import reported
+from snugroom.client.tools.demo.process import ServerError
+from snugroom.crypto.entry.invite import canonical_origin
+
+Admission = Literal["ask", "all"]
+
+GUESTS: Final = 100
+#: Seconds in which all knock.
+SPAN: Final = 10.0
+#: Goals, for a hundred guests: seconds after the last knock, or after "admit all"; CPU seconds of all members
+#: for all entrances, and for one; ms of CPU time a second of an idle member.
+GOALS: Final = {
+    "after_last_knock_s": 2.0,
+    "entrances_cpu_s": 25.0,
+    "after_admit_all_s": 2.0,
+    "one_entrance_cpu_s": 1.0,
+    "idle_ms_per_s": 8.0,
+}
+#: Seconds for all to come in, and in which what a change causes has happened.
+_LIMIT: Final = 180.0
+_SETTLE: Final = 3.0
+IDLE: Final = 10.0
+_WHOLE_TIME: Final = 900.0
+
+_ROWS: Final = (
+    ("after_last_knock_s", "all are in after the last knock", "s"),
+    ("entrances_cpu_s", "CPU time of all members until then", "s"),
+    ("after_admit_all_s", 'all who wait are in after "admit all"', "s"),
+    ("one_entrance_cpu_s", "CPU time of all members for one more guest", "s"),
+    ("idle_ms_per_s", "CPU time of an idle member a second", "ms"),
+    ("server_cpu_s", "CPU time of the server until all are in", "s"),
+)
+
+
+class _Host:
+    """The host, in this process. `knocks`: those that it was asked about."""
+
+    def __init__(self, url: str, admission: Admission) -> None:
+        self.link: str | None = None
+        self.knocks = 0
+        self.changed = asyncio.Event()
+        session = Session.host(
+            origin=canonical_origin(url), name="Host", admission=admission, now=time.time()
+        )
+        self.connection = Connection(session, make_engine=lambda *_: None, on_event=self._event)
+
+    def _event(self, event: ev.Event) -> None:
+        if isinstance(event, ev.InviteMade):
+            self.link = event.link
+        elif isinstance(event, ev.Knocked):
+            self.knocks += 1
+        self.changed.set()
+
+    async def asked(self, count: int) -> None:
+        """Wait until so many have knocked."""
+        while self.knocks < count:
+            self.changed.clear()
+            await self.changed.wait()
+
+
+@asynccontextmanager
+async def _hosted(guests: int, admission: Admission) -> AsyncIterator[tuple[BenchServer, _Host, str]]:
+    """A server with a meeting: the server, the host, and the link. TimeoutError, ServerError."""
+    settings: dict[str, object] = {"max_members": guests + 2, "connections_per_client": 4 * guests + 16}
+    async with BenchServer(settings=settings) as server:
+        await server.settle()
+        host = _Host(server.url, admission)
+        running = asyncio.get_running_loop().create_task(host.connection.run())
+        try:
+            async with asyncio.timeout(_LIMIT):
+                while host.link is None:
+                    host.changed.clear()
+                    await host.changed.wait()
+            yield server, host, host.link
+        finally:
+            with contextlib.suppress(ValueError):
+                host.connection.feed(ev.Leave())
+            running.cancel()
+            await asyncio.gather(running, return_exceptions=True)
+
+
+async def _paced(guests: int, span: float, idle: float) -> dict[str, float]:
+    """Measure guests that knock within `span` seconds, and are admitted at once; then the full room."""
+    async with (
+        _hosted(guests, "all") as (server, _, link),
+        GuestsProcess(link, "Guest", guests, span, _LIMIT) as them,
+        GuestsProcess(link, "Late", 1, 0.0, _LIMIT) as one,
+    ):
+
+        def cpu() -> float:
+            return them.cpu + time.process_time()
+
+        began, served = cpu(), server.cpu
+        them.start()
+        _, last_knock = await them.knocked()
+        inside, last = await them.inside()
+        entrances, served = cpu() - began, server.cpu - served
+        await asyncio.sleep(_SETTLE)
+        before, since = them.cpu, time.monotonic()
+        await asyncio.sleep(idle)
+        rate = (them.cpu - before) / (time.monotonic() - since)
+        began, since, starting = cpu(), time.monotonic(), one.cpu
+        one.start()
+        await one.knocked()
+        joined, _ = await one.inside()
+        await asyncio.sleep(_SETTLE)
+        added = cpu() - began - rate * (time.monotonic() - since) + one.cpu - starting
+        if not joined:
+            raise ServerError("The guest who came into the full room was not let in.")
+        return {
+            "admitted": inside,
+            "after_last_knock_s": last - last_knock,
+            "entrances_cpu_s": entrances,
+            "server_cpu_s": served,
+            "one_entrance_cpu_s": added,
+            "idle_ms_per_s": 1_000 * rate / guests,
+        }
+
+
+async def _waiting(guests: int, span: float) -> dict[str, float]:
+    """Measure guests that wait until the host admits all."""
+    async with (
+        _hosted(guests, "ask") as (_, host, link),
+        GuestsProcess(link, "Guest", guests, span, _LIMIT) as them,
+    ):
+        them.start()
+        await them.knocked()
+        async with asyncio.timeout(_LIMIT):
+            await host.asked(guests)
+        began = time.monotonic()
+        host.connection.feed(ev.AdmitAll())
+        inside, last = await them.inside()
+        return {"admitted_together": inside, "after_admit_all_s": last - began}
+
+
+async def measure(guests: int = GUESTS, span: float = SPAN, idle: float = IDLE) -> dict[str, Any]:
+    """Measure both meetings. ServerError, TimeoutError, OSError."""
+    measured = {**await _paced(guests, span, idle), **await _waiting(guests, span)}
+    return summary(guests, span, measured)
+
+
+def summary(guests: int, span: float, measured: dict[str, float]) -> dict[str, Any]:
+    """Return the output. The goals are for a hundred guests; they are met only if all are in."""
+    all_in = measured["admitted"] == measured["admitted_together"] == guests
+    return {
+        "bench": "crowd",
+        "guests": guests,
+        "span_s": span,
+        **{name: round(value, 3) for name, value in measured.items()},
+        "goal": GOALS,
+        "met": all_in and all(measured[name] <= goal for name, goal in GOALS.items()),
+    }
+
+
+async def run(json_output: bool, guests: int = GUESTS, span: float = SPAN, idle: float = IDLE) -> int:
+    """Measure, and print a table or one JSON object. Exit status: 0, or 1 if the measurement failed."""
+    return await reported(measure(guests, span, idle), _WHOLE_TIME, json_output, _show)
+
+
+def _show(measured: dict[str, Any]) -> None:
+    guests = measured["guests"]
+    table = Table(
+        "",
+        "measured",
+        "goal (100 guests)",
+        title=f"{guests} guests, who knock within {measured['span_s']:.0f} s",
+    )
+    table.columns[1].justify = table.columns[2].justify = "right"
+    for name, what, unit in _ROWS:
+        goal = f"{GOALS[name]:g} {unit}" if name in GOALS else ""
+        table.add_row(what, f"{measured[name]:.2f} {unit}", goal)
+    console = Console()
+    console.print(table)
+    console.print(
+        f"admitted: {measured['admitted']:.0f} of {guests} one after the other, "
+        f"{measured['admitted_together']:.0f} of {guests} together"
+    )
+    console.print(f"goals: {'met' if measured['met'] else 'NOT met'}")

@@ -1,0 +1,166 @@
+"""Guests of `snug bench crowd`, all in one process: members without media, which knock one after the other.
+
+    python -m snugroom.client.tools.bench.guests LINK NAME COUNT SPAN LIMIT
+
+Prints JSON lines: `ready`; after a line of input COUNT guests (NAME 1, NAME 2, ...) knock, evenly over SPAN
+seconds; `knocked` when all of them have, and `inside` when all are in, or those that are after LIMIT more
+seconds. Each has the number of guests, and `at`, the moment of the last one on the machine's monotonic clock.
+All leave when input ends.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import json
+import sys
+import time
+from collections.abc import Callable
+from typing import Final, Self
+
+from snugroom.client.connection import Connection
+from snugroom.client.session import Session
+from snugroom.client.session import events as ev
+from snugroom.client.tools.bench import machine
+from snugroom.installed import environment
+
+_OUT: Final = 20.0
+_START: Final = 60.0
+
+
+class _Guest:
+    """One guest, and the moments at which it knocked and came in; None: not yet."""
+
+    def __init__(self, link: str, name: str, changed: asyncio.Event) -> None:
+        self.knocked: float | None = None
+        self.inside: float | None = None
+        self._changed = changed
+        self.connection = Connection(
+            Session.join(link, name=name, now=time.time()),
+            make_engine=lambda *_: None,
+            on_event=self._event,
+        )
+
+    def _event(self, event: ev.Event) -> None:
+        if isinstance(event, ev.Status) and event.kind == "knocking" and self.knocked is None:
+            self.knocked = time.monotonic()
+            self._changed.set()
+        elif isinstance(event, ev.Roster) and self.inside is None:
+            self.inside = time.monotonic()
+            self._changed.set()
+
+
+async def run(link: str, name: str, count: int, span: float, limit: float) -> int:
+    """Knock, report, wait, and leave; return the exit status, 0."""
+    loop = asyncio.get_running_loop()
+    changed = asyncio.Event()
+    print(json.dumps({"event": "ready"}), flush=True)
+    await loop.run_in_executor(None, sys.stdin.readline)
+    guests: list[_Guest] = []
+    running: list[asyncio.Task[ev.Ended | None]] = []
+    began = time.monotonic()
+    for number in range(count):
+        await asyncio.sleep(began + span * number / max(1, count - 1) - time.monotonic())
+        guests.append(_Guest(link, f"{name} {number + 1}", changed))
+        running.append(loop.create_task(guests[-1].connection.run()))
+    await _reported(guests, "knocked", lambda guest: guest.knocked, changed, limit)
+    await _reported(guests, "inside", lambda guest: guest.inside, changed, limit)
+    await loop.run_in_executor(None, sys.stdin.read)
+    for guest in guests:
+        if guest.connection.session.ended is None:
+            guest.connection.feed(ev.Leave())
+    _, late = await asyncio.wait(running, timeout=_OUT)
+    for task in late:
+        task.cancel()
+    await asyncio.gather(*running, return_exceptions=True)
+    return 0
+
+
+async def _reported(
+    guests: list[_Guest],
+    event: str,
+    moment: Callable[[_Guest], float | None],
+    changed: asyncio.Event,
+    limit: float,
+) -> None:
+    """Wait until all guests have such a moment, for `limit` seconds at most, and print the last one."""
+    with contextlib.suppress(TimeoutError):
+        async with asyncio.timeout(limit):
+            while any(moment(guest) is None for guest in guests):
+                changed.clear()
+                await changed.wait()
+    moments = [at for guest in guests if (at := moment(guest)) is not None]
+    print(json.dumps({"event": event, "count": len(moments), "at": max(moments, default=0.0)}), flush=True)
+
+
+class GuestsProcess:
+    """Such a process, inside ``async with``. Its methods raise TimeoutError and OSError."""
+
+    def __init__(self, link: str, name: str, count: int, span: float, limit: float) -> None:
+        self._arguments = (link, name, str(count), str(span), str(limit))
+        self._limit = span + 2 * limit
+        self._process: asyncio.subprocess.Process | None = None
+
+    async def __aenter__(self) -> Self:
+        self._process = await asyncio.create_subprocess_exec(
+            sys.executable,
+            "-m",
+            "snugroom.client.tools.bench.guests",
+            *self._arguments,
+            stdin=asyncio.subprocess.PIPE,
+            stdout=asyncio.subprocess.PIPE,
+            env=environment(),
+        )
+        try:
+            await self._told("ready", _START)
+        except BaseException:
+            await self.__aexit__()
+            raise
+        return self
+
+    async def _told(self, event: str, seconds: float) -> tuple[int, float]:
+        assert self._process is not None
+        assert self._process.stdout is not None
+        async with asyncio.timeout(seconds):
+            line = await self._process.stdout.readline()
+        told = json.loads(line or b"{}")
+        if told.get("event") != event:
+            raise OSError("The process of the guests has ended.")
+        return told.get("count", 0), told.get("at", 0.0)
+
+    @property
+    def cpu(self) -> float:
+        """Seconds of CPU time that the process has used."""
+        assert self._process is not None
+        return machine.cpu_seconds(self._process.pid)
+
+    def start(self) -> None:
+        """Let the guests knock."""
+        assert self._process is not None
+        assert self._process.stdin is not None
+        self._process.stdin.write(b"\n")
+
+    async def knocked(self) -> tuple[int, float]:
+        """Return how many knocked, and when the last one did (seconds of `time.monotonic`)."""
+        return await self._told("knocked", self._limit)
+
+    async def inside(self) -> tuple[int, float]:
+        """Return how many are in, and when the last one came in."""
+        return await self._told("inside", self._limit)
+
+    async def __aexit__(self, *_: object) -> None:
+        process = self._process
+        assert process is not None
+        assert process.stdin is not None
+        process.stdin.close()
+        try:
+            async with asyncio.timeout(2 * _OUT):
+                await process.wait()
+        except TimeoutError:
+            process.kill()
+            await process.wait()
+
+
+if __name__ == "__main__":
+    _link, _name, _count, _span, _limit = sys.argv[1:]
+    sys.exit(asyncio.run(run(_link, _name, int(_count), float(_span), float(_limit))))
