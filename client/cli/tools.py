@@ -234,11 +234,7 @@ def _bench(arguments: argparse.Namespace) -> int:
                 return usage("--members takes numbers from 2 to 100: 3,10; --rounds 1 to 100")
             return asyncio.run(move.run(arguments.json, sizes, arguments.rounds))
         case "crowd":
-            from snugroom.client.tools.bench import entrances
-
-            if not 2 <= arguments.guests <= 250:
-                return usage("--guests takes 2 to 250")
-            return asyncio.run(entrances.run(arguments.json, arguments.guests))
+            return _bench_crowd(arguments)
         case "room":
             return _bench_room(arguments)
         case "meeting":
@@ -251,14 +247,7 @@ def _bench(arguments: argparse.Namespace) -> int:
                 return usage("--members takes numbers from 17 to 200: 25,100")
             return asyncio.run(microphones.run(arguments.json, sizes))
         case "hostile":
-            from snugroom.client.tools.bench import hostile, storms
-
-            names = [name for name in (arguments.storms or "").split(",") if name]
-            if not set(names) <= set(storms.STORMS):
-                return usage(f"--storms takes names of {', '.join(storms.STORMS)}")
-            if not 2 <= arguments.seconds <= 600:
-                return usage("--seconds takes 2 to 600")
-            return asyncio.run(hostile.run(arguments.json, names, arguments.seconds))
+            return _bench_hostile(arguments)
     from snugroom.client.tools.bench import join
 
     rooms = numbers(arguments.rooms, 1, 100)
@@ -267,6 +256,25 @@ def _bench(arguments: argparse.Namespace) -> int:
     if not 0 <= arguments.round_trip <= 2_000:
         return usage("--round-trip takes 0 to 2000")
     return asyncio.run(join.run(arguments.json, rooms=rooms, round_trip=arguments.round_trip / 1_000))
+
+
+def _bench_crowd(arguments: argparse.Namespace) -> int:
+    from snugroom.client.tools.bench import entrances
+
+    if not 2 <= arguments.guests <= 250:
+        return usage("--guests takes 2 to 250")
+    return asyncio.run(entrances.run(arguments.json, arguments.guests))
+
+
+def _bench_hostile(arguments: argparse.Namespace) -> int:
+    from snugroom.client.tools.bench import hostile, storms
+
+    names = [name for name in (arguments.storms or "").split(",") if name]
+    if not set(names) <= set(storms.STORMS):
+        return usage(f"--storms takes names of {', '.join(storms.STORMS)}")
+    if not 2 <= arguments.seconds <= 600:
+        return usage("--seconds takes 2 to 600")
+    return asyncio.run(hostile.run(arguments.json, names, arguments.seconds))
 
 
 def _bench_room(arguments: argparse.Namespace) -> int:

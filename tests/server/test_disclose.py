@@ -22,6 +22,7 @@ from snugroom.server.hostile.server import HostileServer
 from snugroom.server.rooms.memory import Ledger
 from snugroom.server.sfu.io.turn import TurnServer
 from snugroom.server.sfu.io.worker_link import WorkerLink, socket_pair
+from snugroom.server.sfu.sfu import Sfu
 from snugroom.server.wire import signed
 from snugroom.server.wire.messages import (
     Broadcast,
@@ -142,6 +143,29 @@ def known_of(
     }
 
 
+#: What the server was shown or sent, and does not keep.
+NOWHERE: list[bytes | str] = [
+    bytes(DOOR.verify_key), room_pass(0), room_pass(1), blob("too late"),
+]  # fmt: skip
+
+
+async def _exchanged(one: Peer, two: Peer) -> list[bytes]:
+    """Send two packets from one to the other, and return them."""
+    packets = [rtp(1111, 7, b"sealed audio", kind="audio"), rtp(1112, 9, b"sealed video" * 50)]
+    for packet in packets:
+        one.send_rtp(packet)
+    await two.until(lambda: len(two.rtp) == 2)
+    return packets
+
+
+def _joined_elsewhere(sfu: Sfu) -> tuple[socket.socket, ...]:
+    """Let a third member join, as if it were on another worker; return that worker's end of the link."""
+    ours, theirs = socket_pair()
+    sfu.connect_worker(1, WorkerLink(*ours))
+    sfu.join_remote(NUMBER, b"far away", 1, 1, [Stream(3333, "audio")])
+    return theirs
+
+
 @asynccontextmanager
 async def meeting() -> AsyncIterator[Meeting]:
     """Two members with media, one of them with a commit that waits; one in a lobby, one at the door."""
@@ -157,7 +181,7 @@ async def meeting() -> AsyncIterator[Meeting]:
     layered = [*one.media.streams, Stream(1113, "video", [1114])]
     one.media = msgspec.structs.replace(one.media, streams=layered)
     knocks: socket.socket | None = None
-    other_worker: list[socket.socket] = []
+    other_worker: tuple[socket.socket, ...] = ()
     try:
         async with visiting(url, server) as place:
             headers = {"User-Agent": AGENT}
@@ -178,30 +202,17 @@ async def meeting() -> AsyncIterator[Meeting]:
             await ada.until(Relayed)
             await _with_media(ada, one)
             await _with_media(bob, two)
-            # as if a third member were on another worker
-            ours, theirs = socket_pair()
-            server._sfu.connect_worker(1, WorkerLink(*ours))
-            other_worker += theirs
-            server._sfu.join_remote(NUMBER, b"far away", 1, 1, [Stream(3333, "audio")])
+            other_worker = _joined_elsewhere(server._sfu)
             knocks = await dial("127.0.0.1", server._sfu.port)
             await eventually(lambda: server.signaling.media.totals()["tcp_connections"] == 1)
-            packets = [rtp(1111, 7, b"sealed audio", kind="audio"), rtp(1112, 9, b"sealed video" * 50)]
-            for packet in packets:
-                one.send_rtp(packet)
-            await two.until(lambda: len(two.rtp) == 2)
+            packets = await _exchanged(one, two)
             await ada.say(Broadcast(blob("list of frames", 576), 1111))
             await bob.until(Broadcasted)
             hub = server.signaling.hub
             await ada.say(commit(2, "waits"))  # she won the last slot, he lost it: hers waits
             await eventually(lambda: any(room.held_bytes for room in hub.rooms()))
             known = known_of((ada, bob), (ada, bob, lobby, door), (one, two), packets)
-            nowhere: list[bytes | str] = [
-                bytes(DOOR.verify_key),
-                room_pass(0),
-                room_pass(1),
-                blob("too late"),
-            ]
-            yield Meeting(place, clock, known, nowhere, before)
+            yield Meeting(place, clock, known, NOWHERE, before)
     finally:
         one.close()
         two.close()

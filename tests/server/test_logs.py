@@ -109,6 +109,11 @@ def test_nothing_of_ours_logs_an_argument_but_codes() -> None:
         '"media worker %d can\'t open its port: %s", slot.number, error.strerror',
         '"the spare media worker %s: another one starts", silent or child.fault()',
         '"the spare media worker did not answer: another one starts"',
+        '"media workers can\'t be linked: %s", error.strerror',
+        # texts of our own about a record's form, an error's code, and an exception's type
+        '"a link between workers ends: %s", error',
+        '"a member of another worker is refused: %s", error.code',
+        '"a record of another worker raised %s", type(error).__name__',
         '"forgetting failed"',
         '"a request to the bus failed: %s", type(error).__name__',
         '"dropping a connection: %s", getattr(effect.last, "code", "moved_to")',
