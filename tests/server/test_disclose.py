@@ -143,7 +143,7 @@ def known_of(
     }
 
 
-#: What the server was shown or sent, and does not keep.
+#: The server was shown or sent these, and does not keep them.
 NOWHERE: list[bytes | str] = [
     bytes(DOOR.verify_key), room_pass(0), room_pass(1), blob("too late"),
 ]  # fmt: skip

@@ -1,4 +1,4 @@
-/** What a host can choose for everybody when opening a room. It is loaded with the views of the room (`room/later.ts`). */
+/** The choices of a host for everybody when opening a room. They are loaded with the views of the room (`room/later.ts`). */
 import { word } from "../../words/index";
 import { addresses } from "../addresses";
 import type { Model } from "../model";
