@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import math
 import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -44,7 +45,10 @@ GOALS: Final = {
 #: Seconds for all to come in, and in which what a change causes has happened.
 _LIMIT: Final = 180.0
 _SETTLE: Final = 3.0
-IDLE: Final = 10.0
+#: Joins keep members busy after them: those are idle when they use less than this part of a core for so long.
+_CALM: Final = 0.85
+_CALM_TIME: Final = 2.0
+IDLE: Final = 20.0
 _WHOLE_TIME: Final = 900.0
 
 _ROWS: Final = (
@@ -120,7 +124,7 @@ async def _paced(guests: int, span: float, idle: float) -> dict[str, float]:
         _, last_knock = await them.knocked()
         inside, last = await them.inside()
         entrances, served = cpu() - began, server.cpu - served
-        await asyncio.sleep(_SETTLE)
+        await _calm(them)
         before, since = them.cpu, time.monotonic()
         await asyncio.sleep(idle)
         rate = (them.cpu - before) / (time.monotonic() - since)
@@ -140,6 +144,16 @@ async def _paced(guests: int, span: float, idle: float) -> dict[str, float]:
             "one_entrance_cpu_s": added,
             "idle_ms_per_s": 1_000 * rate / guests,
         }
+
+
+async def _calm(them: GuestsProcess) -> None:
+    """Wait until the guests have done what the joins left to do. TimeoutError."""
+    async with asyncio.timeout(_LIMIT):
+        used = math.inf
+        while used > _CALM * _CALM_TIME:
+            before = them.cpu
+            await asyncio.sleep(_CALM_TIME)
+            used = them.cpu - before
 
 
 async def _waiting(guests: int, span: float) -> dict[str, float]:
