@@ -12,7 +12,7 @@ import asyncio
 import contextlib
 import math
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from typing import Any, Final, Literal
 
@@ -67,7 +67,7 @@ class _Host:
     def __init__(self, url: str, admission: Admission) -> None:
         self.link: str | None = None
         self.knocks = 0
-        self.changed = asyncio.Event()
+        self._changed = asyncio.Event()
         session = Session.host(
             origin=canonical_origin(url), name="Host", admission=admission, now=time.time()
         )
@@ -78,13 +78,14 @@ class _Host:
             self.link = event.link
         elif isinstance(event, ev.Knocked):
             self.knocks += 1
-        self.changed.set()
+        self._changed.set()
 
-    async def asked(self, count: int) -> None:
-        """Wait until so many have knocked."""
-        while self.knocks < count:
-            self.changed.clear()
-            await self.changed.wait()
+    async def until(self, condition: Callable[[], bool]) -> None:
+        """Wait for events that make it true. TimeoutError."""
+        async with asyncio.timeout(_LIMIT):
+            while not condition():
+                self._changed.clear()
+                await self._changed.wait()
 
 
 @asynccontextmanager
@@ -96,10 +97,8 @@ async def _hosted(guests: int, admission: Admission) -> AsyncIterator[tuple[Benc
         host = _Host(server.url, admission)
         running = asyncio.get_running_loop().create_task(host.connection.run())
         try:
-            async with asyncio.timeout(_LIMIT):
-                while host.link is None:
-                    host.changed.clear()
-                    await host.changed.wait()
+            await host.until(lambda: host.link is not None)
+            assert host.link is not None
             yield server, host, host.link
         finally:
             with contextlib.suppress(ValueError):
@@ -164,8 +163,7 @@ async def _waiting(guests: int, span: float) -> dict[str, float]:
     ):
         them.start()
         await them.knocked()
-        async with asyncio.timeout(_LIMIT):
-            await host.asked(guests)
+        await host.until(lambda: host.knocks >= guests)
         began = time.monotonic()
         host.connection.feed(ev.AdmitAll())
         inside, last = await them.inside()
