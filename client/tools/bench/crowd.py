@@ -25,7 +25,7 @@ _NICE: Final = 19
 #: Members that knock at the same time: hosts admit several with one commit.
 _AT_ONCE: Final = 12
 _OUT: Final = 20.0
-_START: Final = 60.0
+START: Final = 60.0
 
 
 class _Member:
@@ -72,43 +72,43 @@ async def run(link: str, count: int, seconds: float) -> int:
     return 0
 
 
-class CrowdProcess:
-    """Runs such a process inside ``async with``; `inside` is the number of members. TimeoutError, OSError.
+class MembersProcess:
+    """A process of members, inside ``async with``: it reports on its output, and ends when its input ends.
 
-    `nice` is its niceness, 0 to 19: a busy machine may leave the lowest priority no CPU time for minutes.
+    `program`: the module's name, and its arguments. Methods raise TimeoutError and OSError.
     """
 
-    def __init__(self, link: str, count: int, seconds: float, *, nice: int = _NICE) -> None:
-        self.inside = 0
+    def __init__(self, *program: str) -> None:
         #: The process's exit status, set on exit.
         self.ended: int | None = None
-        self._link = link
-        self._count = count
-        self._seconds = seconds
-        self._nice = nice
+        self._program = program
         self._process: asyncio.subprocess.Process | None = None
 
     async def __aenter__(self) -> Self:
-        if not self._count:
-            return self
-        arguments = (self._link, str(self._count), str(self._seconds), str(self._nice))
-        self._process = process = await asyncio.create_subprocess_exec(
+        self._process = await asyncio.create_subprocess_exec(
             sys.executable,
             "-m",
-            "snugroom.client.tools.bench.crowd",
-            *arguments,
+            *self._program,
             stdin=asyncio.subprocess.PIPE,
             stdout=asyncio.subprocess.PIPE,
             env=environment(),
         )
-        assert process.stdout is not None
         try:
-            async with asyncio.timeout(self._seconds + _START):
-                self.inside = int(await process.stdout.readline() or b"0")
+            await self._started()
         except BaseException:
             await self.__aexit__()
             raise
         return self
+
+    async def _started(self) -> None:
+        """Wait for its first report."""
+
+    async def _line(self, seconds: float) -> bytes:
+        """Return its next report, empty if it has ended."""
+        assert self._process is not None
+        assert self._process.stdout is not None
+        async with asyncio.timeout(seconds):
+            return await self._process.stdout.readline()
 
     async def __aexit__(self, *_: object) -> None:
         process = self._process
@@ -122,6 +122,25 @@ class CrowdProcess:
         except TimeoutError:
             process.kill()
             self.ended = await process.wait()
+
+
+class CrowdProcess(MembersProcess):
+    """Runs this module; `inside` is the number of members. Without any, no process is started.
+
+    `nice` is its niceness, 0 to 19: a busy machine may leave the lowest priority no CPU time for minutes.
+    """
+
+    def __init__(self, link: str, count: int, seconds: float, *, nice: int = _NICE) -> None:
+        super().__init__("snugroom.client.tools.bench.crowd", link, str(count), str(seconds), str(nice))
+        self.inside = 0
+        self._count = count
+        self._seconds = seconds
+
+    async def __aenter__(self) -> Self:
+        return await super().__aenter__() if self._count else self
+
+    async def _started(self) -> None:
+        self.inside = int(await self._line(self._seconds + START) or b"0")
 
 
 if __name__ == "__main__":

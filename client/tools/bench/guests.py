@@ -16,16 +16,15 @@ import json
 import sys
 import time
 from collections.abc import Callable
-from typing import Final, Self
+from typing import Final
 
 from snugroom.client.connection import Connection
 from snugroom.client.session import Session
 from snugroom.client.session import events as ev
 from snugroom.client.tools.bench import machine
-from snugroom.installed import environment
+from snugroom.client.tools.bench.crowd import START, MembersProcess
 
 _OUT: Final = 20.0
-_START: Final = 60.0
 
 
 class _Guest:
@@ -93,37 +92,18 @@ async def _reported(
     print(json.dumps({"event": event, "count": len(moments), "at": max(moments, default=0.0)}), flush=True)
 
 
-class GuestsProcess:
-    """Such a process, inside ``async with``. Its methods raise TimeoutError and OSError."""
+class GuestsProcess(MembersProcess):
+    """Runs this module."""
 
     def __init__(self, link: str, name: str, count: int, span: float, limit: float) -> None:
-        self._arguments = (link, name, str(count), str(span), str(limit))
+        super().__init__("snugroom.client.tools.bench.guests", link, name, str(count), str(span), str(limit))
         self._limit = span + 2 * limit
-        self._process: asyncio.subprocess.Process | None = None
 
-    async def __aenter__(self) -> Self:
-        self._process = await asyncio.create_subprocess_exec(
-            sys.executable,
-            "-m",
-            "snugroom.client.tools.bench.guests",
-            *self._arguments,
-            stdin=asyncio.subprocess.PIPE,
-            stdout=asyncio.subprocess.PIPE,
-            env=environment(),
-        )
-        try:
-            await self._told("ready", _START)
-        except BaseException:
-            await self.__aexit__()
-            raise
-        return self
+    async def _started(self) -> None:
+        await self._told("ready", START)
 
     async def _told(self, event: str, seconds: float) -> tuple[int, float]:
-        assert self._process is not None
-        assert self._process.stdout is not None
-        async with asyncio.timeout(seconds):
-            line = await self._process.stdout.readline()
-        told = json.loads(line or b"{}")
+        told = json.loads(await self._line(seconds) or b"{}")
         if told.get("event") != event:
             raise OSError("The process of the guests has ended.")
         return told.get("count", 0), told.get("at", 0.0)
@@ -147,18 +127,6 @@ class GuestsProcess:
     async def inside(self) -> tuple[int, float]:
         """Return how many are in, and when the last one came in."""
         return await self._told("inside", self._limit)
-
-    async def __aexit__(self, *_: object) -> None:
-        process = self._process
-        assert process is not None
-        assert process.stdin is not None
-        process.stdin.close()
-        try:
-            async with asyncio.timeout(2 * _OUT):
-                await process.wait()
-        except TimeoutError:
-            process.kill()
-            await process.wait()
 
 
 if __name__ == "__main__":
