@@ -23,7 +23,7 @@ from snugroom.server.rooms.permission import Permission, voucher
 from snugroom.server.tls import key_problem
 from snugroom.server.wire import limits, signed
 
-#: What a voucher's text begins with.
+#: The beginning of a voucher's text.
 PREFIX: Final = "snug-voucher-"
 PASSWORD_MIN: Final = 12
 COUNT_MAX: Final = 10_000

@@ -55,9 +55,17 @@ class IceClient:
     """One association. `connected` and `lost` never return to false.
 
     `local`: this client's ufrag and password. `nominate`: every check nominates its pair, from the first on.
+    `hello`: a ClientHello that all checks carry until the first answer: the handshake begins with them.
     """
 
-    def __init__(self, local: tuple[str, str], rng: Callable[[int], bytes], *, nominate: bool = True) -> None:
+    def __init__(
+        self,
+        local: tuple[str, str],
+        rng: Callable[[int], bytes],
+        *,
+        nominate: bool = True,
+        hello: bytes = b"",
+    ) -> None:
         self._local_ufrag, password = local
         self._password = password.encode()
         self._rng = rng
@@ -72,6 +80,7 @@ class IceClient:
         self._interval = CHECK_INTERVAL
         self._answered = 0.0
         self._nominate = nominate
+        self._hello = hello if len(hello) <= stun.CLIENT_HELLO_MAX else b""
         self.connected = False
         self.lost = False
 
@@ -152,6 +161,11 @@ class IceClient:
         self._next_check = now + (CONSENT_RETRY if self.connected else self._interval)
         self._interval = min(2 * self._interval, CHECK_INTERVAL_MAX)
         request = stun.request(
-            transaction, username, password, tie_breaker=self._tie_breaker, nominate=self._nominate
+            transaction,
+            username,
+            password,
+            tie_breaker=self._tie_breaker,
+            nominate=self._nominate,
+            hello=b"" if self.connected else self._hello,
         )
         return [Send(request)]

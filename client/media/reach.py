@@ -91,6 +91,7 @@ class Reach:
         #: Waits are this many times as long.
         self.slowness = 1.0
         self._remote = ("", "")
+        self._hello = b""
         self._candidates: list[Candidate] = []
         self._attempts: dict[int, _Attempt] = {}
         self._numbers = 0
@@ -131,9 +132,13 @@ class Reach:
         udp: bool = True,
         tcp: bool,
         now: float,
+        hello: bytes = b"",
     ) -> list[ReachEffect]:
-        """Begin to check the server at these addresses, with its credentials, over `udp` and `tcp`."""
-        self._remote = (ufrag, password)
+        """Begin to check the server at these addresses, with its credentials, over `udp` and `tcp`.
+
+        `hello`: the ClientHello for the first path, see `IceClient`.
+        """
+        self._remote, self._hello = (ufrag, password), hello
         self._candidates = [Candidate(address, port) for address in addresses if udp]
         if tcp:
             self._candidates += [Candidate(address, port, tcp=True) for address in addresses]
@@ -233,7 +238,12 @@ class Reach:
         for candidate in candidates:
             number, self._numbers = self._numbers, self._numbers + 1
             # a single path is nominated at once
-            agent = IceClient(self._local, self._rng, nominate=len(self._candidates) == 1)
+            agent = IceClient(
+                self._local,
+                self._rng,
+                nominate=len(self._candidates) == 1,
+                hello=self._hello if self._chosen is None else b"",
+            )
             self._attempts[number] = _Attempt(candidate, agent)
             if candidate not in self.tried:
                 self.tried.append(candidate)

@@ -25,6 +25,8 @@ from snugroom.server.wire.rtcp import is_rtcp
 
 _TICK: Final = 0.025
 _TICK_IDLE: Final = 0.25
+#: Datagrams of the server's first flight that are kept until its answer to a check has come.
+_HELD_MAX: Final = 4
 
 
 class TransportError(Exception):
@@ -105,13 +107,14 @@ class MediaTransport:
         self._certificate = Certificate.generate()
         self._ice = reach.Reach((self._ufrag, self._password), rng)
         self._dtls: DtlsAssociation | None = None
+        self._hello: list[bytes] = []  # while no flight of the server has come
+        self._held: list[bytes] = []
         self._wires: dict[int, Wire] = {}
         self._chosen: Wire | None = None
         self._address: str | None = None  # ours, on the chosen path
         self._begun = False
         self._ready: asyncio.Future[None] | None = None
         self._ticker: asyncio.Task[None] | None = None
-        self._fingerprint = b""
         self._closed = False
 
     def parameters(self) -> tuple[str, str, bytes]:
@@ -149,13 +152,15 @@ class MediaTransport:
             addresses = list({self._tunnel.target(address): address for address in addresses}.values())
         loop = asyncio.get_running_loop()
         self._begun = True
-        self._fingerprint = transport.fingerprint
         self._ready = loop.create_future()
+        self._dtls = DtlsAssociation(self._certificate, transport.fingerprint)
+        self._hello = self._dtls.start()
         ufrag, password, port = transport.ufrag, transport.password, transport.port
         try:
             udp, tcp = self._tunnel is None, transport.tcp
+            hello, now = b"".join(self._hello), loop.time()
             self._perform(
-                self._ice.start(ufrag, password, addresses, port, udp=udp, tcp=tcp, now=loop.time())
+                self._ice.start(ufrag, password, addresses, port, udp=udp, tcp=tcp, now=now, hello=hello)
             )
             self._ticker = loop.create_task(self._tick())
             async with asyncio.timeout(timeout):
@@ -248,8 +253,10 @@ class MediaTransport:
         if 128 <= first <= 191:
             self._media(data)
         elif 20 <= first <= 63:
-            if self._dtls is not None:
-                self._dtls_step(lambda dtls: dtls.receive(data))
+            if self._chosen is not None:
+                self._shake_hands(data)
+            elif len(self._held) < _HELD_MAX:
+                self._held.append(data)
         elif first <= 3:
             self._perform(self._ice.receive(number, data, asyncio.get_running_loop().time()))
 
@@ -284,10 +291,14 @@ class MediaTransport:
                     if not first:
                         self.on_moved(self._address != before)
                     else:
-                        self._dtls = DtlsAssociation(self._certificate, self._fingerprint)
-                        self._dtls_step(DtlsAssociation.start)
+                        for data in self._held:
+                            self._shake_hands(data)
                 case reach.Unreachable():
                     self._fail("the media server has stopped answering")
+
+    def _shake_hands(self, datagram: bytes) -> None:
+        self._hello = []
+        self._dtls_step(lambda dtls: dtls.receive(datagram))
 
     def _dtls_step(self, step: Callable[[DtlsAssociation], list[bytes]]) -> None:
         dtls = self._dtls
@@ -333,5 +344,9 @@ class MediaTransport:
             # DTLS needs its tick before its timer expires; ICE's shortest interval is 50 ms
             await asyncio.sleep(_TICK_IDLE if self.connected and self._ice.steady else _TICK)
             self._perform(self._ice.tick(loop.time()))
+            if self._chosen is not None:
+                hello, self._hello = self._hello, []
+                for datagram in hello:  # no flight has come, perhaps because this path had no hello
+                    self._send(datagram)
             if self._dtls is not None and not self._closed and self._dtls.timeout() == 0:
                 self._dtls_step(DtlsAssociation.tick)

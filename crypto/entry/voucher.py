@@ -20,7 +20,7 @@ from snugroom.crypto.entry.permission import Token, key_hash
 from snugroom.crypto.errors import AuthenticationError, MalformedError
 from snugroom.crypto.kdf import Rng
 
-#: What a voucher's text begins with.
+#: The beginning of a voucher's text.
 PREFIX: Final = "snug-voucher-"
 _VOUCHER_SIZE: Final = 68
 #: Bytes of a voucher that the server gets: week, id and MAC.

@@ -109,6 +109,7 @@ ATTRIBUTES: Final[dict[str, dict[str, str]]] = {
         "keys": "srtp_sessions",
         **every("withheld _left _flights", LIMITS),
         "_connection": "srtp_sessions = tls",
+        "_first": "srtp_sessions = packet",
     },
     "snugroom.server.sfu.io.srtp.Keys": {
         "profile": MACHINERY,

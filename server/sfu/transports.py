@@ -150,6 +150,7 @@ class Transports:
             self._ask(link, now)  # before the answer: the client answers before it begins a handshake
         self._send_unproven(link, answer.reply, source, now)
         self._activate(link, now)
+        self._on_hello(link, request.attributes.get(stun.CLIENT_HELLO, b""), source, now)
 
     def _on_answer(self, datagram: bytes, source: Address, now: float) -> None:
         link = self.by_address.get(source)
@@ -218,15 +219,29 @@ class Transports:
     def on_dtls(self, link: Link, datagram: bytes, source: Address, now: float) -> None:
         """Continue the peer's handshake, or begin one at its ClientHello.
 
-        Nothing happens before the peer's address is proven: a flight is several times a ClientHello.
+        Datagrams that come before the address is proven are kept: a flight is larger than a ClientHello.
         """
         link.ice.credit(source, len(datagram))
-        if link.address is None:
-            if len(link.held) < _HELD_MAX:
-                link.held.append(datagram)
-            else:
-                self._counts["garbage"] += 1
+        if link.address is not None:
+            self._shake_hands(link, datagram, link.address, now)
+        elif len(link.held) < _HELD_MAX:
+            link.held.append(datagram)
+        else:
+            self._counts["garbage"] += 1
+
+    def _on_hello(self, link: Link, hello: bytes, source: Address, now: float) -> None:
+        """Begin the handshake with the ClientHello of a check, unless there is one already.
+
+        If the address is not proven yet, the first flight goes there within what came from there. Nothing
+        happens at a check that is too small for it: the client repeats its ClientHello after the checks.
+        """
+        if link.dtls is not None or source != link.ice.selected or not dtls.is_client_hello(hello):
             return
+        if link.address is not None or link.ice.spend(source, dtls.FIRST_FLIGHT, now):
+            self._shake_hands(link, dtls.first_record(hello), source, now)
+
+    def _shake_hands(self, link: Link, datagram: bytes, address: Address, now: float) -> None:
+        """Give this datagram to the peer's association, and send what that answers to `address`."""
         association = link.dtls
         if association is None:
             if not dtls.is_client_hello(datagram) or link.tries >= self._limits.handshake_tries:
@@ -237,8 +252,12 @@ class Transports:
             association = dtls.DtlsServer(self._context, fingerprint, self._limits.handshake_bytes)
             link.dtls, link.deadline = association, now + self._limits.handshake_time
             self.handshaking[link] = None
-        for answer in association.receive(datagram):
-            self._egress.send(answer, link.address)
+        answers = association.receive(datagram)
+        if link.address is None and sum(map(len, answers)) > dtls.FIRST_FLIGHT:
+            self._counts["withheld"] += 1  # its timer sends it again, when the address is proven
+            answers = []
+        for answer in answers:
+            self._egress.send(answer, address)
         self._settle(link, association, now)
 
     def _settle(self, link: Link, association: dtls.DtlsServer, now: float) -> None:

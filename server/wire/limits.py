@@ -50,7 +50,7 @@ HANDLE_SIZE: Final = 8
 UFRAG_MAX: Final = 32
 PASSWORD_MAX: Final = 64
 FINGERPRINT_SIZE: Final = 32
-#: What reopens a room (docs/reference/protocol.md section 3, Opening a room).
+#: The secret that reopens a room (docs/reference/protocol.md section 3, Opening a room).
 PERMIT_SIZE: Final = 40
 #: Number of anonymous tokens for one voucher: the same for all, so that a number tells nobody apart.
 VOUCHER_TOKENS: Final = 8

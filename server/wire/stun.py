@@ -31,6 +31,11 @@ USE_CANDIDATE: Final = 0x0025
 FINGERPRINT: Final = 0x8028
 ICE_CONTROLLED: Final = 0x8029
 ICE_CONTROLLING: Final = 0x802A
+#: Snug's own, not registered, optional for the receiver: the ClientHello of the handshake that follows.
+CLIENT_HELLO: Final = 0xD715
+#: Maximum and minimum length of its value. Zeros fill it up: the answer may have three times a check's size.
+CLIENT_HELLO_MAX: Final = 768
+CLIENT_HELLO_MIN: Final = 256
 
 _FINGERPRINT_XOR: Final = 0x5354554E
 #: The exact lengths of the attributes that are read, besides USERNAME.
@@ -121,7 +126,7 @@ def _parse(datagram: bytes, expected: int) -> Message:
             if name == MESSAGE_INTEGRITY:
                 covered = datagram[:2] + struct.pack("!H", position + 24 - HEADER) + datagram[4:position]
                 found[name] = value
-            elif name == USERNAME or name in _LENGTHS:
+            elif name in (USERNAME, CLIENT_HELLO) or name in _LENGTHS:
                 found.setdefault(name, value)  # the first of duplicates counts (RFC 8489 14)
             elif name == XOR_MAPPED_ADDRESS and (length, value[1:2]) not in _ADDRESS_FORMS:
                 raise StunError("attribute")
@@ -162,13 +167,19 @@ def request(
     tie_breaker: int,
     nominate: bool = False,
     controlling: bool = True,
+    hello: bytes = b"",
 ) -> bytes:
-    """Encode a check (RFC 8445 7.2.2). Only the controlling agent may `nominate`."""
+    """Encode a check (RFC 8445 7.2.2). Only the controlling agent may `nominate`.
+
+    `hello`: a ClientHello of at most `CLIENT_HELLO_MAX` bytes, or none.
+    """
     role = ICE_CONTROLLING if controlling else ICE_CONTROLLED
     body = _attribute(USERNAME, username) + _attribute(PRIORITY, struct.pack("!L", _PRIORITY))
     body += _attribute(role, struct.pack("!Q", tie_breaker))
     if nominate:
         body += _attribute(USE_CANDIDATE, b"")
+    if hello:
+        body += _attribute(CLIENT_HELLO, hello.ljust(CLIENT_HELLO_MIN, b"\0"))
     return _message(BINDING_REQUEST, transaction, body, password)
 
 

@@ -1,4 +1,4 @@
-"""What really happened in a meeting: who did what to whom. Only the harness knows it; programs guess."""
+"""The true story of a meeting: who did what to whom. Only the harness knows it; programs guess."""
 
 from __future__ import annotations
 

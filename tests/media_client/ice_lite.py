@@ -5,25 +5,33 @@ from __future__ import annotations
 import asyncio
 import socket
 from collections.abc import Callable
+from functools import partial
 
 from aioice import stun
 
 from snugroom.client.media.dtls import Certificate, DtlsAssociation, DtlsError
 from snugroom.client.media.srtp import SrtpError
+from snugroom.server.wire import stun as stun_of_ours
 from snugroom.server.wire.messages import Transport
 from snugroom.server.wire.rtcp import is_rtcp
 
 
 class IceLiteServer:
-    """`on_media(packet, rtcp)` gets what the peer sends; `send` sends. The knobs are faults."""
+    """`on_media(packet, rtcp)` gets what the peer sends; `send` sends. The knobs are faults.
 
-    def __init__(self, peer: tuple[str, str, bytes], *, deaf: bool = False, drop_first: int = 0) -> None:
+    `early`: it takes the ClientHello from a check, and the flight comes "after" the answer or "before" it.
+    """
+
+    def __init__(
+        self, peer: tuple[str, str, bytes], *, deaf: bool = False, drop_first: int = 0, early: str = ""
+    ) -> None:
         self.peer_ufrag, self.peer_password, self.peer_fingerprint = peer
         self.certificate = Certificate.generate()
         self.ufrag, self.password = "srvu", "p" * 24
         self.on_media: Callable[[bytes, bool], None] = lambda packet, rtcp: None
         self.deaf = deaf
         self.drop_first = drop_first
+        self.early = early
         self.datagrams: list[bytes] = []
         self.errors: list[str] = []
         self.checks = 0
@@ -101,7 +109,12 @@ class IceLiteServer:
         response = stun.Message(stun.Method.BINDING, stun.Class.RESPONSE, request.transaction_id)
         response.attributes["XOR-MAPPED-ADDRESS"] = address
         response.add_message_integrity(self.password.encode())
-        self.raw(bytes(response))
+        replies = [partial(self.raw, bytes(response))]
+        hello = stun_of_ours.parse_request(data).attributes.get(stun_of_ours.CLIENT_HELLO)
+        if self.early and hello is not None and self.dtls is None:
+            replies.append(partial(self._dtls, hello.rstrip(b"\0")))
+        for reply in replies if self.early != "before" else reversed(replies):
+            reply()
 
     def _dtls(self, data: bytes) -> None:
         if self.dtls is None:

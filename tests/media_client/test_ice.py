@@ -15,6 +15,7 @@ from snugroom.client.media.ice import (
     IceClient,
     Send,
 )
+from snugroom.server.wire import stun as wire
 
 
 def answer(request: Send, password: str, *, right: bool = True) -> bytes:
@@ -63,6 +64,25 @@ def test_consent_is_asked_for_and_runs_out() -> None:
             lost_at = now
     assert lost_at == pytest.approx(CONSENT_INTERVAL + 0.1 + CONSENT_TIMEOUT, abs=0.3)
     assert agent.tick(now + 1) == []
+
+
+def test_a_hello_is_in_all_checks_until_the_first_answer() -> None:
+    agent = IceClient(MINE, os.urandom, hello=b"a ClientHello")
+    found = []
+    request = check(agent.start("theirs", "p" * 22, SERVER, 0.0))
+    found.append(request)
+    found.append(check(agent.tick(0.06)))
+    agent.receive(answer(request, "p" * 22), 0.07)
+    found.append(check(agent.tick(CONSENT_INTERVAL + 0.07)))
+    values = [wire.parse_request(each.data).attributes.get(wire.CLIENT_HELLO) for each in found]
+    filled = b"a ClientHello".ljust(wire.CLIENT_HELLO_MIN, b"\0")
+    assert values == [filled, filled, None]
+    large = IceClient(MINE, os.urandom, hello=bytes(wire.CLIENT_HELLO_MAX + 1))
+    first = wire.parse_request(check(large.start("theirs", "p" * 22, SERVER, 0.0)).data)
+    assert wire.CLIENT_HELLO not in first.attributes
+    largest = IceClient((10 * "m", "p"), os.urandom, hello=b"h" * wire.CLIENT_HELLO_MAX)
+    sent = wire.parse_request(check(largest.start("theirs", "p" * 22, SERVER, 0.0)).data)
+    assert len(sent.attributes[wire.CLIENT_HELLO]) == wire.CLIENT_HELLO_MAX
 
 
 def of_the_server(username: str = "mine:theirs", password: str = MINE[1]) -> bytes:

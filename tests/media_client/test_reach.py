@@ -20,6 +20,8 @@ from snugroom.client.media.reach import (
     Unreachable,
     unreached,
 )
+from snugroom.server.wire.stun import CLIENT_HELLO
+from snugroom.server.wire.stun import parse_request as wire_request
 
 PASSWORD = "p" * 24
 STEP = 0.025
@@ -57,11 +59,16 @@ class Network:
         self.opened: list[tuple[float, Candidate]] = []
         self.chosen: list[tuple[float, int, bool]] = []
         self.sent: list[tuple[float, int, bool]] = []
+        #: The sockets whose checks carried the ClientHello.
+        self.hellos: set[int] = set()
         self.lost_at: float | None = None
         self._replies: list[tuple[float, int, bytes]] = []
         self.reach = Reach(("mine", "m" * 24), os.urandom)
         self.reach.slowness = slowness
-        self._do(self.reach.start("theirs", PASSWORD, addresses, 4000, udp=udp, tcp=tcp, now=0.0))
+        start = self.reach.start(
+            "theirs", PASSWORD, addresses, 4000, udp=udp, tcp=tcp, now=0.0, hello=b"hello"
+        )
+        self._do(start)
 
     @property
     def candidate(self) -> Candidate | None:
@@ -121,6 +128,8 @@ class Network:
             return
         request = stun.parse_message(data)
         self.sent.append((self.now, number, "USE-CANDIDATE" in request.attributes))
+        if CLIENT_HELLO in wire_request(data).attributes:
+            self.hellos.add(number)
         if self.passes(number, self.open[number]):
             reply = stun.Message(stun.Method.BINDING, stun.Class.RESPONSE, request.transaction_id)
             reply.attributes["XOR-MAPPED-ADDRESS"] = ("127.0.0.1", 9)
@@ -138,6 +147,17 @@ def test_udp_comes_first_and_is_enough() -> None:
     assert [(number, first) for _, number, first in net.chosen] == [(0, True)]
     assert net.reach.steady
     assert net.lost_at is None
+
+
+def test_the_hello_goes_by_all_first_paths_and_by_no_later_one() -> None:
+    net = Network(BOTH, passes=lambda _number, candidate: candidate.tcp)
+    net.run(2.5)
+    assert net.candidates() == [V4, V6, TCP4, TCP6]
+    assert net.hellos == {0, 1, 2, 3}
+    net.cut()
+    net.run(5)
+    assert max(number for _, number, _ in net.sent) > 3
+    assert net.hellos == {0, 1, 2, 3}
 
 
 def test_tcp_is_tried_where_udp_does_not_answer_in_a_moment() -> None:

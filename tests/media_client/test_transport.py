@@ -7,8 +7,9 @@ from collections.abc import AsyncIterator
 
 import pytest
 
-from snugroom.client.media.dtls import Certificate
+from snugroom.client.media.dtls import Certificate, DtlsAssociation
 from snugroom.client.media.transport import MediaTransport, TransportError
+from snugroom.server.sfu.io.dtls import is_client_hello
 from snugroom.server.wire import rtp
 from snugroom.server.wire.rtcp import key_frame_request
 from snugroom.server.wire.rtp import RtpPacket
@@ -106,6 +107,68 @@ async def test_lost_checks_and_flights_are_repeated(client: MediaTransport) -> N
         await client.connect(server.transport())
         assert dropped
         assert client.connected
+    finally:
+        server.close()
+
+
+@pytest.fixture
+def ticks(monkeypatch: pytest.MonkeyPatch) -> list[DtlsAssociation]:
+    """One for each look of a transport at the timer of its handshake, which never repeats anything."""
+    looked: list[DtlsAssociation] = []
+
+    def timeout(dtls: DtlsAssociation) -> None:
+        looked.append(dtls)
+
+    monkeypatch.setattr(DtlsAssociation, "timeout", timeout)
+    return looked
+
+
+def hellos(server: IceLiteServer) -> int:
+    return sum(is_client_hello(datagram) for datagram in server.datagrams)
+
+
+@pytest.mark.parametrize("early", ["after", "before"])
+async def test_the_handshake_begins_with_the_first_check(
+    client: MediaTransport, early: str, ticks: list[DtlsAssociation]
+) -> None:
+    server = IceLiteServer(client.parameters(), early=early)
+    try:
+        await client.connect(server.transport())
+        await until(lambda: server.dtls is not None and server.dtls.srtp is not None)
+        before = len(ticks)
+        await until(lambda: len(ticks) > before + 1)
+        assert hellos(server) == 0
+        assert not server.errors
+    finally:
+        server.close()
+
+
+@pytest.mark.usefixtures("ticks")
+async def test_a_server_that_takes_no_hello_from_a_check_gets_it_afterwards(client: MediaTransport) -> None:
+    server = IceLiteServer(client.parameters())
+    try:
+        await client.connect(server.transport())
+        assert hellos(server) == 1
+    finally:
+        server.close()
+
+
+async def test_a_flight_without_an_answer_to_a_check_is_not_answered(client: MediaTransport) -> None:
+    """Nothing but checks goes to an address that has not answered one (RFC 7675 5.1)."""
+    server = IceLiteServer(client.parameters(), early="before")
+    flights: list[bytes] = []
+
+    def raw(datagram: bytes) -> None:
+        if datagram[0] >= 20:  # no answer to a check
+            flights.append(datagram)
+            server.socket.sendto(datagram, server.peer_address)  # type: ignore[arg-type]  # set by the check
+
+    server.raw = raw  # type: ignore[method-assign]  # a fault, put in on purpose
+    try:
+        with pytest.raises(TransportError, match="does not answer"):
+            await client.connect(server.transport(), timeout=0.4)
+        assert flights
+        assert not [d for d in server.datagrams if d[0] >= 20]
     finally:
         server.close()
 

@@ -102,8 +102,12 @@ async def test_a_short_run_of_storms_from_many_addresses(
 ) -> None:
     plan = [("many_rooms", 16), ("hoards", 16), ("nonsense", 16), ("squatters", 256), ("idlers", 0)]
     monkeypatch.setattr(hostile, "PLAN", plan)
-    assert await hostile.run(True, (), 3.0) == 0
-    measured = json.loads(capsys.readouterr().out)
+    for seconds in (3.0, 12.0):  # a busy machine needs longer for a storm to begin
+        status = await hostile.run(True, (), seconds)
+        measured = json.loads(capsys.readouterr().out)
+        if not measured["failed"]:
+            break
+    assert status == 0
     assert [(storm["name"], storm["clients"]) for storm in measured["storms"]] == plan
     for storm in measured["storms"]:
         assert storm["storm"]["tried"] > 0

@@ -1,4 +1,4 @@
-"""What the SFU keeps of packets: a second of each stream, however fast it is, and of its arrivals."""
+"""The packets that the SFU keeps: a second of each stream, however fast it is, and of its arrivals."""
 
 from __future__ import annotations
 

@@ -52,7 +52,7 @@ class End:
                 self.effects.append(effect)
 
     def hear(self, thing: bytes | Effect[str], now: float) -> None:
-        """What the other core has sent."""
+        """The packets that the other core has sent."""
         bridges = self.core.bridges
         if isinstance(thing, SendRtp):
             thing = thing.packet

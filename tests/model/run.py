@@ -63,7 +63,7 @@ class Check:
 
 @dataclass(frozen=True)
 class Result:
-    """What Spin has found. `violated` is a property, "a cycle", or empty."""
+    """The errors that Spin has found. `violated` is a property, "a cycle", or empty."""
 
     violated: str
     states: int

@@ -143,9 +143,8 @@ def test_no_file_descriptors(row: Row) -> None:
     with meeting() as held:
         pid = held.server.pid
         before = resource.prlimit(pid, resource.RLIMIT_NOFILE)
-        resource.prlimit(
-            pid, resource.RLIMIT_NOFILE, (max(map(int, os.listdir(f"/proc/{pid}/fd"))) + 1, before[1])
-        )
+        # all numbers below this one are its standard streams', whatever it closes; what is open stays so
+        resource.prlimit(pid, resource.RLIMIT_NOFILE, (3, before[1]))
         with running("join", held.link, "--name", "Cem", "--no-audio", "--no-video", "--json") as cem:
             assert cem.status() == 3, "nobody answers a newcomer"
         held.talk()

@@ -50,7 +50,7 @@ class PostedMessage:
 
 
 class _Allowance:
-    """What may be spent now: `rate` more each second, at most `burst`."""
+    """The budget now: `rate` more each second, at most `burst`."""
 
     def __init__(self, rate: float, burst: float) -> None:
         self._rate, self._burst = rate, burst

@@ -42,7 +42,7 @@ class Comeback:
 
     @property
     def data(self) -> MemberRecoveryData:
-        """What the device keeps meanwhile."""
+        """The data that the device keeps meanwhile."""
         return replace(self.kept, rejoin_keys=tuple(self.keys.all()), requests=self.keys.request_count)
 
 

@@ -22,7 +22,7 @@ _SHOWN: Final = 120
 
 @dataclass(frozen=True)
 class Outcome:
-    """What an input means for the connections. `inputs`: those for the session's parts, in order."""
+    """The effects of an input on the connections. `inputs`: those for the session's parts, in order."""
 
     inputs: Sequence[ev.Input] = ()
     effects: Sequence[ev.Effect] = ()

@@ -50,7 +50,7 @@ LINES: Final = (
     "Plum cake, I have a recipe that nobody knows.",
     "Then let us read the code out, and goodbye!",
 )
-#: What the host writes when the server is already dead.
+#: The host's message when the server is already dead.
 CUT_OFF: Final = "And now I am cut off in the middle of a sen-"
 #: From this many participants on, width and height of the video are halved: all run on one machine.
 MANY: Final = 5

@@ -27,7 +27,7 @@ from snugroom.crypto.errors import SnugCryptoError
 NAMES: Final = ("Ada", "Bo", "Cem")
 TITLE: Final = "A lecture"
 _VICTIM: Final = NAMES[1]
-#: What the host says when everybody is there.
+#: The host's words when everybody is there.
 _HELLO: Final = "Good morning. Can everybody hear me?"
 #: Robots that the projector can let in, one after the other, and all robots at a time.
 _GUESTS_MAX: Final = 12

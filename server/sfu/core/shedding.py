@@ -138,13 +138,13 @@ class _Unit(Generic[P]):
 
     @property
     def cost_now(self) -> float:
-        """What they would cost now: packets are still counted, but the receivers of layers are gone."""
+        """Their cost now: packets are still counted, but the receivers of layers are gone."""
         return max(self.cost, sum(map(_cost, self.tracks)))
 
 
 @dataclass(slots=True)
 class _Group(Generic[P]):
-    """What was given up at one time."""
+    """The streams given up at one time."""
 
     units: list[_Unit[P]]
     since: float

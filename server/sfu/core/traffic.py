@@ -17,7 +17,7 @@ from typing import Final
 from snugroom.server.rate import TokenBucket
 from snugroom.server.sfu.limits import MediaLimits
 
-#: What may come or go at once, in seconds of the rate.
+#: The burst that may come or go at once, in seconds of the rate.
 PUBLISH_BURST: Final = 2.0
 SEND_BURST: Final = 1.0
 #: The part of each budget that only sound may use.

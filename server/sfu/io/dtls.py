@@ -28,6 +28,8 @@ _RECORD_HEADER: Final = 13
 _EXPORTER: Final = b"EXTRACTOR-dtls_srtp"
 #: Flights of one association: two, and those that are sent again. OpenSSL's timer alone asks for three more.
 FLIGHTS_MAX: Final = 8
+#: Bytes of the server's first flight, at most, for clients that offer X25519 or P-256.
+FIRST_FLIGHT: Final = 768
 #: Reads after one datagram, which cannot hold more records of application data.
 _READS_MAX: Final = 256
 
@@ -107,6 +109,11 @@ def is_client_hello(datagram: bytes) -> bool:
     )
 
 
+def first_record(data: bytes) -> bytes:
+    """Return the first record of `data`, which may have zeros behind it."""
+    return data[: _RECORD_HEADER + int.from_bytes(data[11:13], "big")]
+
+
 def datagrams(flight: bytes, mtu: int = DTLS_MTU) -> list[bytes]:
     """Split records, as OpenSSL wrote them one after another, into datagrams that end where a record ends."""
     out: list[bytes] = []
@@ -136,6 +143,7 @@ class DtlsServer:
         self.withheld = 0
         self._left = bytes_max
         self._flights = FLIGHTS_MAX
+        self._first: list[bytes] = []
         self._connection = SSL.Connection(context, None)
         self._connection.set_app_data(fingerprint)
         self._connection.set_ciphertext_mtu(DTLS_MTU)
@@ -159,7 +167,7 @@ class DtlsServer:
         except SSL.Error:
             # OpenSSL's verdict; its alert, if any, goes out below.
             self.state = State.FAILED if self.state is State.HANDSHAKE else State.CLOSED
-        return self._flight()
+        return self._flight(is_client_hello(datagram))
 
     def _shake_hands(self) -> None:
         try:
@@ -208,8 +216,13 @@ class DtlsServer:
             return []
         return self._outgoing()
 
-    def _flight(self) -> list[bytes]:
+    def _flight(self, repeat: bool = False) -> list[bytes]:
+        """Return what is to be sent. `repeat`: if that is nothing, the first flight (RFC 6347 4.2.4)."""
         outgoing = self._outgoing()
+        if self.state is not State.HANDSHAKE:
+            self._first = []
+        elif repeat:
+            self._first = outgoing = outgoing or self._first
         if not outgoing or self._flights:
             self._flights -= bool(outgoing)
             return outgoing
