@@ -92,7 +92,8 @@ class MediaEngine:
         self._large = False
         self._link: Link | None = None
         self._pending: Link | None = None
-        self._connecting = 0
+        self._attempt: Link | None = None
+        self._server = b""
         self._ticker: asyncio.Task[None] | None = None
         self._outgoing: Outgoing | None = None
         self._disk = Disk(recorder) if recorder is not None else None
@@ -139,7 +140,11 @@ class MediaEngine:
     @property
     def renewing(self) -> bool:
         """Whether another link is about to replace this one."""
-        return self._pending is not None or self._connecting > 0
+        return self._pending is not None or self._attempt is not None
+
+    def leads_to(self, transport: Transport) -> bool:
+        """Whether the link, or the one that connects now, leads to the server with this certificate."""
+        return transport.fingerprint == self._server
 
     def parameters(self) -> tuple[str, str, bytes]:
         """Return (ufrag, password, fingerprint) for the next `connect`; new after each connect."""
@@ -152,27 +157,45 @@ class MediaEngine:
     async def connect(self, transport: Transport, timeout: float = 10.0) -> None:  # noqa: ASYNC109 - a link's own limit
         """Connect the link of the last `parameters()`, and replace the previous link.
 
-        TransportError on failure (the previous link, if any, stays); EngineError without `parameters()`
-        before.
+        A link that is connecting still is given up. TransportError on failure (the previous link, if any,
+        stays), but not for one that was given up; EngineError without `parameters()` before.
         """
         link, self._pending = self._pending, None
         if link is None or self._closed:
             raise EngineError("parameters() come before connect()")
+        lost: list[str] = []
         link.on_rtp = self._on_rtp
         link.on_rtcp = self._on_rtcp
-        link.on_lost = lambda reason: self._lost(link, reason)
+        link.on_lost = lost.append
         link.on_moved = lambda address_changed: self._moved(link, address_changed)
-        self._connecting += 1
+        given_up, self._attempt, self._server = self._attempt, link, transport.fingerprint
+        if given_up is not None:
+            await given_up.close()
         try:
             await link.connect(transport, timeout)
+        except TransportError:
+            if self._attempt is link:
+                raise
+            return
         finally:
-            self._connecting -= 1
+            current = self._attempt is link
+            if current:
+                self._attempt = None
         if self._is_closed():
             await link.close()
             raise TransportError("the engine was closed meanwhile")
+        if not current:
+            return
+        link.on_lost = lambda reason: self._lost(link, reason)
         before, self._link = self._link, link
         if before is not None:
             await before.close()
+        self._start()
+        if lost:  # after the handshake, and before we had noted that it is complete
+            self._lost(link, lost[0])
+
+    def _start(self) -> None:
+        """Start to send on the first link, and with a key frame on each other one."""
         if self._ticker is None:
             self._ticker = asyncio.get_running_loop().create_task(self._tick())
             if self._source is not None and self._streams:
@@ -242,10 +265,10 @@ class MediaEngine:
             await asyncio.gather(self._ticker, return_exceptions=True)
         if self._outgoing is not None:
             await self._outgoing.close()
-        for link in (self._link, self._pending):
+        for link in (self._link, self._pending, self._attempt):
             if link is not None:
                 await link.close()
-        self._link = self._pending = None
+        self._link = self._pending = self._attempt = None
         await self._incoming.close()
         if self._disk is not None:
             self.recordings = await self._disk.close()

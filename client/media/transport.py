@@ -183,8 +183,10 @@ class MediaTransport:
         self._protect(packet, rtcp=True)
 
     async def close(self) -> None:
-        """Send close_notify and close the sockets. Closing twice is harmless."""
+        """Send close_notify and close the sockets. A waiting `connect` fails. Closing twice is harmless."""
         self._shut()
+        if self._ready is not None and not self._ready.done():
+            self._ready.set_exception(TransportError("the connection was closed here"))
         if self._ticker is not None and self._ticker is not asyncio.current_task():
             self._ticker.cancel()
             await asyncio.gather(self._ticker, return_exceptions=True)
