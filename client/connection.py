@@ -407,10 +407,7 @@ class Connection:
 
     async def _connect_media(self, engine: MediaEngine, transport: messages.Transport) -> None:
         if not engine.waiting:
-            # a second answer to the same parameters: the first is in use, perhaps at a server that we left
-            if not engine.leads_to(transport):
-                self._publish()
-            return
+            return  # a second answer to the same parameters: the first one is in use
         try:
             await engine.connect(transport, self._slowness * _MEDIA_TIME)
             if self._media_told and engine.connected and self.session.ended is None:

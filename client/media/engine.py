@@ -93,7 +93,6 @@ class MediaEngine:
         self._link: Link | None = None
         self._pending: Link | None = None
         self._attempt: Link | None = None
-        self._server = b""
         self._ticker: asyncio.Task[None] | None = None
         self._outgoing: Outgoing | None = None
         self._disk = Disk(recorder) if recorder is not None else None
@@ -142,10 +141,6 @@ class MediaEngine:
         """Whether another link is about to replace this one."""
         return self._pending is not None or self._attempt is not None
 
-    def leads_to(self, transport: Transport) -> bool:
-        """Whether the link, or the one that connects now, leads to the server with this certificate."""
-        return transport.fingerprint == self._server
-
     def parameters(self) -> tuple[str, str, bytes]:
         """Return (ufrag, password, fingerprint) for the next `connect`; new after each connect."""
         if self._closed:
@@ -168,7 +163,7 @@ class MediaEngine:
         link.on_rtcp = self._on_rtcp
         link.on_lost = lost.append
         link.on_moved = lambda address_changed: self._moved(link, address_changed)
-        given_up, self._attempt, self._server = self._attempt, link, transport.fingerprint
+        given_up, self._attempt = self._attempt, link
         if given_up is not None:
             await given_up.close()
         try:
