@@ -84,7 +84,11 @@ async def test_a_later_link_ends_the_attempt_before_it() -> None:
         engine.parameters()
         third = asyncio.create_task(engine.connect(NOWHERE))
         await asyncio.sleep(0)
-        links[2].let.set_result(None)
+
+        async def complete() -> None:
+            links[2].let.set_result(None)
+
+        links[2].close = complete  # type: ignore[method-assign]  # its handshake has ended just before
         engine.parameters()
         fourth = asyncio.create_task(engine.connect(NOWHERE))
         await third
