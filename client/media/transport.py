@@ -293,7 +293,8 @@ class MediaTransport:
                     if not first:
                         self.on_moved(self._address != before)
                     else:
-                        for data in self._held:
+                        held, self._held = self._held, []
+                        for data in held:
                             self._shake_hands(data)
                 case reach.Unreachable():
                     self._fail("the media server has stopped answering")

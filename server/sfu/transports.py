@@ -237,7 +237,7 @@ class Transports:
         """
         if link.dtls is not None or source != link.ice.selected or not dtls.is_client_hello(hello):
             return
-        if link.address is not None or link.ice.spend(source, dtls.FIRST_FLIGHT, now):
+        if link.ice.spend(source, dtls.FIRST_FLIGHT, now):
             self._shake_hands(link, dtls.first_record(hello), source, now)
 
     def _shake_hands(self, link: Link, datagram: bytes, address: Address, now: float) -> None:
@@ -253,7 +253,7 @@ class Transports:
             link.dtls, link.deadline = association, now + self._limits.handshake_time
             self.handshaking[link] = None
         answers = association.receive(datagram)
-        if link.address is None and sum(map(len, answers)) > dtls.FIRST_FLIGHT:
+        if address != link.address and sum(map(len, answers)) > dtls.FIRST_FLIGHT:
             self._counts["withheld"] += 1  # its timer sends it again, when the address is proven
             answers = []
         for answer in answers:

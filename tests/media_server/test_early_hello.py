@@ -5,8 +5,10 @@ from __future__ import annotations
 import os
 from collections.abc import Callable
 
+import pytest
 from OpenSSL import SSL
 
+from snugroom.server.sfu.io import dtls
 from snugroom.server.sfu.io.dtls import (
     FIRST_FLIGHT,
     FLIGHTS_MAX,
@@ -101,15 +103,21 @@ async def test_a_forged_address_gets_one_flight_within_what_came_from_there(rig:
     assert sum(map(len, eve.raw)) <= FACTOR * sent.size
 
 
+def small_check(peer: Peer, *, nominate: bool = False) -> bytes:
+    """A check with a short ClientHello that nothing fills up."""
+    assert peer.transport is not None
+    peer.context.set_cipher_list(b"ECDHE-ECDSA-AES128-GCM-SHA256")
+    body = stun._attribute(stun.USERNAME, f"{peer.transport.ufrag}:{peer.ufrag}".encode())
+    body += stun._attribute(stun.ICE_CONTROLLING, bytes(8))
+    body += stun._attribute(stun.USE_CANDIDATE, b"") if nominate else b""
+    body += stun._attribute(stun.CLIENT_HELLO, hello(peer))
+    return stun._message(stun.BINDING_REQUEST, bytes(12), body, peer.transport.password.encode())
+
+
 async def test_a_check_that_is_too_small_for_a_flight_gets_none(rig: Rig) -> None:
     ada, sent = newcomer(rig)
     ada.proves = False
-    ada.context.set_cipher_list(b"ECDHE-ECDSA-AES128-GCM-SHA256")
-    first = hello(ada)
-    name, password = f"{ada.transport.ufrag}:{ada.ufrag}".encode(), ada.transport.password.encode()  # type: ignore[union-attr]
-    small = stun._attribute(stun.CLIENT_HELLO, first)
-    body = stun._attribute(stun.USERNAME, name) + stun._attribute(stun.ICE_CONTROLLING, bytes(8)) + small
-    ada.send(stun._message(stun.BINDING_REQUEST, bytes(12), body, password))
+    ada.send(small_check(ada))
     await ada.until(lambda: bool(ada.stun))
     assert rig.sfu._links[ROOM, rig.handle(ada)].dtls is None
     assert flights(ada) == 0
@@ -117,6 +125,38 @@ async def test_a_check_that_is_too_small_for_a_flight_gets_none(rig: Rig) -> Non
     ada.hello()
     await ada.until(lambda: ada.send_session is not None)
     assert sent.hellos == 1
+
+
+async def test_a_flight_that_is_larger_than_announced_waits_for_the_proof(
+    rig: Rig, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(dtls, "FIRST_FLIGHT", 300)
+    ada, _ = newcomer(rig)
+    ada.proves = False
+    first = hello(ada)
+    ada.send(check(ada, first))
+    await until(lambda: rig.totals("withheld") == 1)
+    assert flights(ada) == 0
+    ada.proves = True
+    ada.send(first)
+    await ada.until(lambda: ada.send_session is not None)
+    assert flights(ada) == 1
+
+
+async def test_a_proven_address_lets_no_other_one_have_a_flight(rig: Rig) -> None:
+    ada, _ = newcomer(rig)
+    victim = Peer()
+    rig.peers.append(victim)
+    for name in ("ufrag", "password", "transport", "media"):
+        setattr(victim, name, getattr(ada, name))
+    victim.proves = False
+    ada.send(check(ada, b""))
+    link = rig.sfu._links[ROOM, rig.handle(ada)]
+    await until(lambda: link.address is not None)
+    victim.send(small_check(victim, nominate=True))
+    await victim.until(lambda: bool(victim.stun))
+    assert link.dtls is None
+    assert flights(victim) == 0
 
 
 async def test_only_the_selected_address_begins_and_only_once(rig: Rig) -> None:
