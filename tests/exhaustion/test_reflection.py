@@ -86,10 +86,8 @@ async def test_media_follows_no_forged_check(victim: Victim) -> None:
             assert victim.hit > 0
             assert sent > 30 * victim.forged  # what the victim would have got
             # she has really moved: another socket, the same keys
-            for name in ("ufrag", "password", "ssl", "send_session", "receive_session", "media"):
-                setattr(moved, name, getattr(eve, name))
+            moved.take_over(eve)
             began = time.monotonic()
-            moved.transport = eve.transport
             moved.send(moved.request())
             while not moved.rtp:
                 party.send()

@@ -108,6 +108,11 @@ class Peer:
             asyncio.get_running_loop().remove_reader(self.socket.fileno())
         self.socket.close()
 
+    def take_over(self, other: Peer) -> None:
+        """Be that client at this address: its credentials, and its keys if there are any."""
+        for name in ("ufrag", "password", "transport", "ssl", "send_session", "receive_session", "media"):
+            setattr(self, name, getattr(other, name))
+
     # -- sending -----------------------------------------------------------------------------
 
     @property

@@ -147,8 +147,7 @@ async def test_a_proven_address_lets_no_other_one_have_a_flight(rig: Rig) -> Non
     ada, _ = newcomer(rig)
     victim = Peer()
     rig.peers.append(victim)
-    for name in ("ufrag", "password", "transport", "media"):
-        setattr(victim, name, getattr(ada, name))
+    victim.take_over(ada)
     victim.proves = False
     ada.send(check(ada, b""))
     link = rig.sfu._links[ROOM, rig.handle(ada)]
@@ -163,8 +162,7 @@ async def test_only_the_selected_address_begins_and_only_once(rig: Rig) -> None:
     ada, _ = newcomer(rig)
     other = Peer()
     rig.peers.append(other)
-    for name in ("ufrag", "password", "transport", "media"):
-        setattr(other, name, getattr(ada, name))
+    other.take_over(ada)
     ada.send(check(ada, b""))
     await ada.until(lambda: bool(ada.stun))
     other.send(check(other, hello(other), nominate=False))

@@ -48,8 +48,7 @@ async def test_a_peer_moves_to_another_address(rig: Rig) -> None:
     moved = Peer()
     rig.peers.append(moved)
     # bob's network gives him another port: same credentials, same DTLS
-    for name in ("ufrag", "password", "ssl", "send_session", "receive_session", "media"):
-        setattr(moved, name, getattr(bob, name))
+    moved.take_over(bob)
     assert bob.transport is not None
     await moved.check(bob.transport)
     ada.send_rtp(rtp(1, 1))
