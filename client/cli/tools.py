@@ -78,6 +78,9 @@ def _add_benches(commands: Any) -> None:
         metavar="MS",
         help="to the server and back, for host and guests: 0 to 2000 (0)",
     )
+    parts["page"].add_argument(
+        "--videos", type=int, metavar="N", help="instead, the CPU time of a page that shows N videos: 1 to 25"
+    )
     parts["crowd"].add_argument("--guests", type=int, default=100, metavar="100", help="2 to 250")
     parts["meeting"].add_argument(
         "--members", metavar="N,N", default="10,25,49", help="sizes of rooms, of 10, 25 and 49 (all)"
@@ -209,9 +212,7 @@ def _bench(arguments: argparse.Namespace) -> int:
 
             return forward.run(arguments.json)
         case "page":
-            from snugroom.client.tools.bench import page
-
-            return asyncio.run(page.run(arguments.json))
+            return _bench_page(arguments)
         case "soak":
             from snugroom.client.tools.bench import soak
 
@@ -256,6 +257,16 @@ def _bench(arguments: argparse.Namespace) -> int:
     if not 0 <= arguments.round_trip <= 2_000:
         return usage("--round-trip takes 0 to 2000")
     return asyncio.run(join.run(arguments.json, rooms=rooms, round_trip=arguments.round_trip / 1_000))
+
+
+def _bench_page(arguments: argparse.Namespace) -> int:
+    from snugroom.client.tools.bench import page, videos
+
+    if arguments.videos is None:
+        return asyncio.run(page.run(arguments.json))
+    if not 1 <= arguments.videos <= videos.MOST:
+        return usage(f"--videos takes 1 to {videos.MOST}")
+    return asyncio.run(videos.run(arguments.json, arguments.videos))
 
 
 def _bench_crowd(arguments: argparse.Namespace) -> int:

@@ -53,7 +53,8 @@ class MediaLimits(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_on
     How much
         video_cache: packets kept for retransmission, per video stream, at most; a power of two.
         audio_cache: the same per audio stream.
-        cache_time: packets are kept for this many seconds, up to a quarter of a second more.
+        cache_time: packets are kept for this many seconds, up to a quarter of a second more; video for less
+            where all receivers of a room are near: for three round trips to the slowest.
         video_bitrate: bits per second that one video stream may send, and as much at once; packets beyond it
             are dropped.
         audio_bitrate: the same for an audio stream.

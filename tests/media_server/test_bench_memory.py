@@ -16,13 +16,17 @@ async def test_rooms_are_filled_and_read(
 ) -> None:
     monkeypatch.setattr(memory, "_FLOW", 0.3)
     monkeypatch.setattr(memory, "_SETTLE", 0.1)
-    assert await memory.run(True, subscribers=4, rooms=2) == 0
+    assert await memory.run(True, subscribers=4, rooms=2, senders=2, sending=1) == 0
     measured = json.loads(capsys.readouterr().out)
     assert [point["peers"] for point in measured["points"]] == [2, 7, 12]
     assert all(point["packets"] > 0 for point in measured["points"])
-    assert all(0 < point["own"] < point["resident"] for point in measured["points"])
+    assert [point["peers"] for point in measured["sending"]] == [2, 4]
+    both = measured["points"] + measured["sending"]
+    assert all(0 < point["own"] < point["resident"] for point in both)
     memory._show(measured)
-    assert "a subscriber" in capsys.readouterr().out
+    shown = capsys.readouterr().out
+    assert "a subscriber" in shown
+    assert "a member that sends" in shown
 
 
 async def test_rooms_in_which_nothing_comes_are_not_measured(
@@ -36,11 +40,15 @@ async def test_rooms_in_which_nothing_comes_are_not_measured(
 
 def test_the_servers_base_memory_is_not_counted() -> None:
     points = [{"peers": n, "resident": 70_000_000 + 130_000 * n, "own": 9 * n} for n in (2, 52, 102)]
-    measured = memory.summary(49, points)
+    sending = [{"peers": n, "resident": 60_000_000 + 390_000 * n, "own": 9 * n} for n in (2, 12, 22)]
+    measured = memory.summary(49, points, sending)
     assert measured["bytes_a_subscriber"] == 130_000
+    assert measured["bytes_a_sender"] == 390_000
     assert measured["met"]
+    more = [{"peers": n, "resident": 1_000 + 410_000 * n, "own": 9 * n} for n in (2, 12, 22)]
+    assert not memory.summary(49, points, more)["met"]
     points = [{"peers": n, "resident": 1_000 + 250_000 * n, "own": 9 * n} for n in (2, 52, 102)]
-    assert not memory.summary(49, points)["met"]
+    assert not memory.summary(49, points, sending)["met"]
 
 
 def test_openssl_gives_its_buffers_back_between_datagrams() -> None:

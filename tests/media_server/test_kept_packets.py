@@ -2,6 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from types import MappingProxyType
+
+import pytest
+
 from snugroom.server.sfu.core.tracks import PROBE_PACKETS, Track
 from snugroom.server.sfu.core.twcc_arrivals import Arrivals
 from snugroom.server.sfu.limits import MediaLimits
@@ -12,14 +17,29 @@ from tests.media_server.forwarding import AUDIO, VIDEO, Core, meeting, nacked, r
 SHIELDED = Stream(0xADB, "video", rtx=[0xAFB])
 
 
-def flow(core: Core, rate: int, begin: float, seconds: float, *, first: int, stream: Stream = VIDEO) -> int:
-    """Send `rate` packets a second, with the core's ticks between them; return the next number."""
+def flow(
+    core: Core,
+    rate: int,
+    begin: float,
+    seconds: float,
+    *,
+    first: int,
+    stream: Stream = VIDEO,
+    round_trips: Mapping[str, float] = MappingProxyType({}),
+) -> int:
+    """Send `rate` packets a second, with the core's ticks between them; return the next number.
+
+    `round_trips`: receivers that report, and how long a packet and its report take.
+    """
     number = first
     for step in range(round(50 * seconds)):
         now = begin + step / 50
         while (number - first) / rate <= now - begin:
             core.send(number & 0xFFFF, now, stream=stream)
             number += 1
+        for name, seconds_there_and_back in round_trips.items():
+            estimate = core.subscriptions.peers[name].budget.estimate
+            estimate.feedback([(now - seconds_there_and_back, 1_000, now)], now)
         core.tick(now)
     return number
 
@@ -50,6 +70,35 @@ def test_packets_are_resent_for_a_second_and_not_later() -> None:
     recent, old = number - 140, number - 220
     assert resent(core.hear("bo", rtcp.Nack(VIDEO.ssrc, (recent,)), now=4.0)) == [("bo", recent)]
     assert not resent(core.hear("bo", rtcp.Nack(VIDEO.ssrc, (old,)), now=4.0))
+
+
+@pytest.mark.parametrize(
+    ("round_trips", "seconds"),
+    [
+        ({"bo": 0.02, "eve": 0.02}, 0.25),
+        ({"bo": 0.02, "eve": 0.15}, 0.45),
+        ({"bo": 0.02, "eve": 0.9}, 1.0),
+        ({"bo": 0.02}, 1.0),  # one that says nothing may be far away
+    ],
+)
+def test_near_receivers_need_less(round_trips: dict[str, float], seconds: float) -> None:
+    core = meeting("bo", "eve")
+    number = flow(core, 150, 1.0, 3.0, first=1, round_trips=round_trips)
+    kept = [packet for packet in track_of(core).cache if packet is not None]
+    # dropped four times a second, by what there was at those moments
+    assert 150 * seconds <= len(kept) <= 150 * (seconds + 0.5)
+    wanted = number - round(0.9 * seconds * 150)
+    assert resent(core.hear("eve", rtcp.Nack(VIDEO.ssrc, (wanted,)), now=4.0)) == [("eve", wanted)]
+
+
+def test_a_receiver_without_video_and_sound_are_no_reason() -> None:
+    core = meeting("bo", "eve")
+    core.subscriptions.subscribe("eve", [AUDIO.ssrc], 1.0)
+    for step in range(150):
+        core.send(step, 1.0 + step / 50, stream=AUDIO)
+        flow(core, 150, 1.0 + step / 50, 1 / 50, first=1 + 3 * step, round_trips={"bo": 0.02})
+    assert sum(packet is not None for packet in track_of(core).cache) <= 150 * 0.55
+    assert sum(packet is not None for packet in track_of(core, AUDIO).cache) >= 50
 
 
 def test_a_fast_stream_keeps_no_more_than_its_cache() -> None:

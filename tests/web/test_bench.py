@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from snugroom.client.tools.bench import page as bench
+from snugroom.client.tools.bench import videos
 from snugroom.client.tools.bench.transfer import Answer
 from snugroom.client.web import node
 from snugroom.server import page
@@ -92,3 +93,37 @@ async def test_without_a_browser_it_says_what_to_install(
     monkeypatch.setenv("PATH", str(tmp_path))
     assert await bench.run(False, loads=1, guests=1) == 1
     assert "there is no Chromium on the path: install it" in capsys.readouterr().err
+
+
+async def test_a_page_with_videos_is_measured(
+    bundle: page.Bundle, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert await videos.run(True, 2, (160, 120), seconds=1.0, warm=0.5) == 0
+    measured = json.loads(capsys.readouterr().out)
+    assert (measured["videos"], measured["width"]) == (2, 160)
+    for name in ("with_camera", "watching"):
+        phase = measured[name]
+        assert 0 < phase["worker_share"] < phase["browser_share"]
+        assert 0 < phase["least_frames_per_s"] <= phase["frames_per_s"]
+        assert phase["delay_p99_ms"] >= 0
+    videos._show(measured)
+    assert "A page with 2 videos of 160x120" in capsys.readouterr().out
+
+
+PHASE = {
+    "browser_share": 0.9,
+    "worker_share": 0.1,
+    "frames_per_s": 15.0,
+    "least_frames_per_s": 12.0,
+    "delay_p99_ms": 100.0,
+}
+
+
+@pytest.mark.parametrize("worse", [{"least_frames_per_s": 11.9}, {"delay_p99_ms": 100.1}])
+@pytest.mark.parametrize("phase", ["with_camera", "watching"])
+def test_usable_is_every_video_and_a_free_main_thread_in_both_phases(
+    phase: str, worse: dict[str, float]
+) -> None:
+    phases = {"with_camera": PHASE, "watching": PHASE}
+    assert videos.summary(25, videos.SMALL, phases)["usable"]
+    assert not videos.summary(25, videos.SMALL, {**phases, phase: PHASE | worse})["usable"]

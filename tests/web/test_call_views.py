@@ -326,3 +326,11 @@ class TestQuality:
         await page.keyboard.press("Escape")
         await page.keyboard.press(",")
         assert await page.get_by_role("switch", name="Data saver").is_checked()
+
+    async def test_many_videos_are_a_choice_of_the_settings(self, book: Book, page: Page) -> None:
+        await book.show(page, "room-people-3")
+        await page.keyboard.press(",")
+        many = page.get_by_role("switch", name="Up to 25 videos at once")
+        assert not await many.is_checked()
+        await many.check()
+        assert await page.evaluate("model.call.manyVideos.value")

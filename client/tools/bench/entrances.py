@@ -19,12 +19,15 @@ from typing import Any, Final, Literal
 from rich.console import Console
 from rich.table import Table
 
-from snugroom.client.connection import Connection
+from snugroom.client.connection import Connection, SessionCrypto
+from snugroom.client.media.engine import MediaEngine
 from snugroom.client.session import Session
 from snugroom.client.session import events as ev
 from snugroom.client.tools.bench.guests import GuestsProcess
 from snugroom.client.tools.bench.house import BenchServer
 from snugroom.client.tools.bench.reporting import reported
+from snugroom.client.tools.crowd.card import EncodedCard
+from snugroom.client.tools.crowd.member import sending
 from snugroom.client.tools.demo.process import ServerError
 from snugroom.crypto.entry.invite import canonical_origin
 
@@ -61,17 +64,18 @@ _ROWS: Final = (
 )
 
 
-class _Host:
-    """The host, in this process. `knocks`: those that it was asked about."""
+class Host:
+    """The host, in this process. `knocks`: those that it was asked about. `card`: what it sends, or None."""
 
-    def __init__(self, url: str, admission: Admission) -> None:
+    def __init__(self, url: str, admission: Admission, card: EncodedCard | None = None) -> None:
         self.link: str | None = None
         self.knocks = 0
         self._changed = asyncio.Event()
         session = Session.host(
             origin=canonical_origin(url), name="Host", admission=admission, now=time.time()
         )
-        self.connection = Connection(session, make_engine=lambda *_: None, on_event=self._event)
+        self.connection = Connection(session, make_engine=self._engine, on_event=self._event)
+        self._card = card
 
     def _event(self, event: ev.Event) -> None:
         if isinstance(event, ev.InviteMade):
@@ -79,6 +83,12 @@ class _Host:
         elif isinstance(event, ev.Knocked):
             self.knocks += 1
         self._changed.set()
+
+    def _engine(self, _: Session, crypto: SessionCrypto) -> MediaEngine | None:
+        if self._card is None:
+            return None
+        asyncio.get_running_loop().call_soon(self.connection.feed, ev.SetState(True, True))
+        return sending(self._card, self.connection, crypto, lambda _: None)
 
     async def until(self, condition: Callable[[], bool]) -> None:
         """Wait for events that make it true. TimeoutError."""
@@ -89,12 +99,14 @@ class _Host:
 
 
 @asynccontextmanager
-async def _hosted(guests: int, admission: Admission) -> AsyncIterator[tuple[BenchServer, _Host, str]]:
+async def hosted(
+    guests: int, admission: Admission, card: EncodedCard | None = None
+) -> AsyncIterator[tuple[BenchServer, Host, str]]:
     """A server with a meeting: the server, the host, and the link. TimeoutError, ServerError."""
     settings: dict[str, object] = {"max_members": guests + 2, "connections_per_client": 4 * guests + 16}
     async with BenchServer(settings=settings) as server:
         await server.settle()
-        host = _Host(server.url, admission)
+        host = Host(server.url, admission, card)
         running = asyncio.get_running_loop().create_task(host.connection.run())
         try:
             await host.until(lambda: host.link is not None)
@@ -110,7 +122,7 @@ async def _hosted(guests: int, admission: Admission) -> AsyncIterator[tuple[Benc
 async def _paced(guests: int, span: float, idle: float) -> dict[str, float]:
     """Measure guests that knock within `span` seconds, and are admitted at once; then the full room."""
     async with (
-        _hosted(guests, "all") as (server, _, link),
+        hosted(guests, "all") as (server, _, link),
         GuestsProcess(link, "Guest", guests, span, _LIMIT) as them,
         GuestsProcess(link, "Late", 1, 0.0, _LIMIT) as one,
     ):
@@ -158,7 +170,7 @@ async def _calm(them: GuestsProcess) -> None:
 async def _waiting(guests: int, span: float) -> dict[str, float]:
     """Measure guests that wait until the host admits all."""
     async with (
-        _hosted(guests, "ask") as (_, host, link),
+        hosted(guests, "ask") as (_, host, link),
         GuestsProcess(link, "Guest", guests, span, _LIMIT) as them,
     ):
         them.start()

@@ -105,46 +105,47 @@ def _chromium() -> str:
 
 
 @asynccontextmanager
-async def _browser(*flags: str) -> AsyncIterator[Browser]:
+async def browser(*flags: str) -> AsyncIterator[Browser]:
+    """Chromium with test devices. BenchError if it is not there, or fails."""
     from playwright.async_api import Error, async_playwright
 
     try:
         async with async_playwright() as playwright:
-            browser = await playwright.chromium.launch(
+            chromium = await playwright.chromium.launch(
                 executable_path=_chromium(), headless=True, args=[*_FLAGS, *flags]
             )
             try:
-                yield browser
+                yield chromium
             finally:
-                await browser.close()
+                await chromium.close()
     except Error as error:
         raise BenchError(f"Chromium: {error.message.splitlines()[0]}") from error
 
 
 @asynccontextmanager
-async def _new(browser: Browser) -> AsyncIterator[Page]:
-    """A page in a profile with an empty cache."""
-    context = await browser.new_context(permissions=["camera", "microphone"], locale="en-GB")
+async def tab_of(chromium: Browser, **options: Any) -> AsyncIterator[Page]:
+    """A page in a profile with an empty cache. `options`: others of Playwright's `new_context`."""
+    context = await chromium.new_context(permissions=["camera", "microphone"], locale="en-GB", **options)
     try:
         yield await context.new_page()
     finally:
         await context.close()
 
 
-async def _painted(browser: Browser, url: str) -> tuple[float, float]:
+async def _painted(chromium: Browser, url: str) -> tuple[float, float]:
     """Return the ms from the navigation to the first contentful paint, and to a view with a heading."""
-    async with _new(browser) as tab:
+    async with tab_of(chromium) as tab:
         await tab.add_init_script(_WATCH)
         await tab.goto(url)
-        return await _value(tab, _PAINT), await _value(tab, "benchMarks.view ?? null")
+        return await value(tab, _PAINT), await value(tab, "benchMarks.view ?? null")
 
 
-async def _value(tab: Page, expression: str) -> float:
+async def value(tab: Page, expression: str, seconds: float = _ONE_TIME) -> float:
     """Return the value once it is not null. Polls, because the page's policy forbids a script that waits."""
-    async with asyncio.timeout(_ONE_TIME):
-        while (value := await tab.evaluate(expression)) is None:  # noqa: ASYNC110 - the browser has the state
+    async with asyncio.timeout(seconds):
+        while (found := await tab.evaluate(expression)) is None:  # noqa: ASYNC110 - the browser has the state
             await asyncio.sleep(0.02)
-    number: float = value
+    number: float = found
     return number
 
 
@@ -181,15 +182,15 @@ class Visit:
         return [each for each in self.answers if each.began <= self.origin + self.marks[mark]]
 
 
-async def _guest(browser: Browser, link: str, name: str) -> Visit:
+async def _guest(chromium: Browser, link: str, name: str) -> Visit:
     """Follow a link until the first video."""
-    async with _new(browser) as tab:
+    async with tab_of(chromium) as tab:
         transfers = Transfers(tab.context)
         await tab.add_init_script(_WATCH)
         await tab.goto(link)
         await tab.get_by_label("Your name").fill(name)
         await tab.get_by_role("button", name="Knock").click()
-        await _value(tab, "benchMarks.picture ?? null")
+        await value(tab, "benchMarks.picture ?? null")
         marks: dict[str, float] = await tab.evaluate("benchMarks")
         origin: float = await tab.evaluate("performance.timeOrigin")
         answers = await transfers.until(origin + marks["inside"])
@@ -226,26 +227,26 @@ async def _over_https() -> Visit:
         assert address.port is not None
         proxy.target = (address.hostname, address.port)
         trusting = f"--ignore-certificate-errors-spki-list={proxy.key_hash}"
-        async with _browser(trusting) as browser, _hosted(proxy.origin, server.url) as host:
+        async with browser(trusting) as chromium, _hosted(proxy.origin, server.url) as host:
             assert host.invite is not None
-            return await _guest(browser, host.invite, "Guest")
+            return await _guest(chromium, host.invite, "Guest")
 
 
 async def _measure(loads: int, number_of_guests: int) -> dict[str, Any]:
     bundle = page.load()
     secure = await _over_https()
-    async with ServerProcess() as server, _plain() as plain, _browser() as browser:
+    async with ServerProcess() as server, _plain() as plain, browser() as chromium:
         origin = canonical_origin(server.url)
         async with _hosted(origin, server.url) as host:
             assert host.invite is not None
             paints: dict[str, list[tuple[float, float]]] = {"page": [], "plain": []}
-            await _painted(browser, plain)  # not counted: the browser's own first load
+            await _painted(chromium, plain)  # not counted: the browser's own first load
             for _ in range(loads):
-                paints["plain"].append(await _painted(browser, plain))
-                paints["page"].append(await _painted(browser, server.url))
+                paints["plain"].append(await _painted(chromium, plain))
+                paints["page"].append(await _painted(chromium, server.url))
             guests = []
             for number in range(1, number_of_guests + 1):
-                guests.append(await _guest(browser, host.invite, f"Guest {number}"))
+                guests.append(await _guest(chromium, host.invite, f"Guest {number}"))
                 await until(lambda: len(host.members) == 1, _ONE_TIME)
     _, marks = await join.measure(HEADLESS_GUESTS)
     return summary(bundle, paints, guests, secure, join.summary(marks))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter
+from collections.abc import Callable
 from typing import Final
 
 from snugroom.client.connection import Clock, Connection, SessionCrypto
@@ -19,6 +20,23 @@ from snugroom.server.wire.messages import ServerMessage
 
 #: Why a participant ended that was asked to go to a server that the link does not name.
 ELSEWHERE: Final = "elsewhere"
+
+
+def sending(
+    card: EncodedCard, connection: Connection, crypto: SessionCrypto, on_failed: Callable[[str], None]
+) -> MediaEngine:
+    """Return the engine of a member that sends the card, and decodes nothing of what it receives."""
+    return MediaEngine(
+        crypto=crypto,
+        source=card.source(),
+        decode=False,
+        link=connection.make_link,
+        sound_encoder=card.sound_encoder,
+        video_encoder=card.video_encoder,
+        on_lost=connection.media_lost,
+        on_moved=connection.media_moved,
+        on_failed=on_failed,
+    )
 
 
 class Member:
@@ -130,17 +148,7 @@ class Member:
         asyncio.get_running_loop().call_soon(self._show, ev.SetState(sends, sends))
         if self._card is None:
             return None
-        return MediaEngine(
-            crypto=crypto,
-            source=self._card.source(),
-            decode=False,
-            link=self.connection.make_link,
-            sound_encoder=self._card.sound_encoder,
-            video_encoder=self._card.video_encoder,
-            on_lost=self.connection.media_lost,
-            on_moved=self.connection.media_moved,
-            on_failed=lambda _: self.alarms.update(["media_failed"]),
-        )
+        return sending(self._card, self.connection, crypto, lambda _: self.alarms.update(["media_failed"]))
 
     def _show(self, state: ev.SetState) -> None:
         if self.connection.session.ended is None:

@@ -7,12 +7,16 @@ from typing import Final, Generic
 from snugroom.server.sfu.core.effects import Effect, P
 from snugroom.server.sfu.core.layer_allocator import VideoDemand
 from snugroom.server.sfu.core.pacing import Pacing
-from snugroom.server.sfu.core.peers import Peer
+from snugroom.server.sfu.core.peers import Peer, Room
 from snugroom.server.sfu.core.subscriptions import Subscriptions
 from snugroom.server.sfu.core.tracks import PROBE_PACKETS, Subscription, Track
 
 #: Seconds between two checks of the available layers and of each receiver's share.
 _ALLOCATION_INTERVAL: Final = 0.25
+#: A receiver asks again for a packet that is missing about once a round trip. Video is kept for this many
+#: round trips to the slowest receiver of the room, and for at least so many seconds.
+_KEPT_ROUND_TRIPS: Final = 3
+_KEPT_MIN: Final = 0.25
 #: Seconds after a stopped video resumes during which its receiver's loss reports are ignored: packets that
 #: were not sent look like loss.
 _RESUME_GRACE: Final = 5.0
@@ -45,11 +49,10 @@ class BandwidthAllocation(Generic[P]):
     def _allocate(self, now: float) -> list[Effect[P]]:
         """Measure rates, share out each receiver's bandwidth, and select layers."""
         passed, self._allocated_at = now - self._allocated_at, now
-        if 0 < passed < 1e6:  # otherwise it is the first call
-            for track in self._subscriptions.tracks():
-                track.measure_rate(now, passed)
-                track.expire(now, self._subscriptions.cache_time)
         rooms = self._subscriptions.rooms.values()
+        if 0 < passed < 1e6:  # otherwise it is the first call
+            for home in rooms:
+                self._measure(home, now, passed)
         self._subscriptions.traffic.tick(
             (
                 (home.traffic, max((known.budget.rate for known in home.peers.values()), default=0.0))
@@ -73,6 +76,16 @@ class BandwidthAllocation(Generic[P]):
                     ):
                         effects += self._subscriptions.request_key_frame(track, now)
         return effects
+
+    def _measure(self, home: Room[P], now: float, passed: float) -> None:
+        """Measure the rates of a room's streams, and drop the packets that nobody can ask for any more."""
+        most = kept = self._subscriptions.cache_time
+        round_trip = None if home.bridges else home.longest_round_trip(now)
+        if round_trip is not None:
+            kept = min(most, max(_KEPT_MIN, _KEPT_ROUND_TRIPS * round_trip))
+        for track in home.tracks.values():
+            track.measure_rate(now, passed)
+            track.expire(now, kept if track.kind == "video" else most)
 
     def _allocate_bandwidth(self, peer: P, known: Peer[P], now: float) -> list[Effect[P]]:
         """Divide the bandwidth of one receiver among the streams that it wants."""

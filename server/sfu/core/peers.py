@@ -97,3 +97,16 @@ class Room(Generic[P]):
         self.rtx_ssrcs: dict[int, int] = {}
         self.retired_ssrcs: dict[int, int] = {}
         self.forbidden_ssrcs: dict[int, None] = {}
+
+    def longest_round_trip(self, now: float) -> float | None:
+        """Return the seconds to the slowest receiver of video and back.
+
+        None if that is unknown for one of them, or packets to one of them wait here before they are sent.
+        """
+        longest = 0.0
+        for known in self.peers.values():
+            if known.bridge is None and known.videos:
+                if known.pacer is not None or not known.budget.estimate.reported(now):
+                    return None
+                longest = max(longest, known.budget.estimate.rtt)
+        return longest

@@ -115,7 +115,7 @@ type PermissionValues = { [K in keyof PermissionForm]: PermissionForm[K]["value"
 const NO_PERMISSION: PermissionValues = { wanted: null, password: "", voucher: "", trouble: null, exchanging: false };
 
 type CallValues = { [K in keyof Call]: Call[K]["value"] };
-const PLAIN_CALL: CallValues = { volumes: new Map(), mutedHint: true, pushToTalk: false, dataSaver: false, quality: [], speaksMuted: false, blur: false, blurred: "note" };
+const PLAIN_CALL: CallValues = { volumes: new Map(), mutedHint: true, pushToTalk: false, dataSaver: false, manyVideos: false, quality: [], speaksMuted: false, blur: false, blurred: "note" };
 
 type IdentityState = { [K in "own" | "contacts" | "show" | "busy" | "trouble"]: Identity[K]["value"] };
 const NO_IDENTITY: IdentityState = { own: null, contacts: [], show: false, busy: false, trouble: null };

@@ -30,6 +30,7 @@ export class OwnCall implements Call {
   readonly mutedHint;
   readonly pushToTalk;
   readonly dataSaver;
+  readonly manyVideos;
   readonly blur;
   readonly blurred;
   readonly quality: ReadonlySignal<readonly Quality[]> = computed(() => {
@@ -53,6 +54,7 @@ export class OwnCall implements Call {
     this.mutedHint = choices.of("mutedHint", true);
     this.pushToTalk = choices.of("pushToTalk", false);
     this.dataSaver = choices.of("dataSaver", false);
+    this.manyVideos = choices.of("manyVideos", false);
     this.blur = choices.of("blur", false);
     this.blurred = media.blurred;
     // at once: before the first camera is asked for

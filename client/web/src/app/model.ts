@@ -232,6 +232,8 @@ export interface Call {
   readonly blurred: ReadonlySignal<Blurred>;
   /** Ask for smaller video than the tiles have room for. */
   readonly dataSaver: Signal<boolean>;
+  /** Show up to 25 other members at once, and not 9. */
+  readonly manyVideos: Signal<boolean>;
   /** Of each tile, once a second. */
   readonly quality: ReadonlySignal<readonly Quality[]>;
   /** The person speaks, and the microphone is off. */

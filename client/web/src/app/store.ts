@@ -188,8 +188,8 @@ export class Store implements Model {
     });
     this.amHost = computed(() => this.people.value.some(({ self, host }) => self && host));
     const { people, pinned, onlySpeaker } = this;
-    const { dataSaver } = this.call;
-    const visible = new Visible({ people, remote: media.remote, pinned, onlySpeaker, spoke: this.#spoke, dataSaver });
+    const { dataSaver, manyVideos } = this.call;
+    const visible = new Visible({ people, remote: media.remote, pinned, onlySpeaker, spoke: this.#spoke, dataSaver, manyVideos });
     ({ shown: this.shown, page: this.page, pages: this.pages } = this.#visible = visible);
     this.tiles = computed((): readonly Tile[] =>
       tilesOf(

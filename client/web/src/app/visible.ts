@@ -10,8 +10,9 @@ import type { Command } from "../session/events";
 import type { RemoteStream } from "./mediaSide";
 import type { Person, Places } from "./model";
 
-/** Maximum number of other members shown at once; with more there are pages. */
+/** Maximum number of other members shown at once, and where the person chose many; with more there are pages. */
 export const PAGE = 9;
+export const LARGE_PAGE = 25;
 /** Heights of video in device pixels above which the next larger layer is useful. */
 const STEPS = [150, 300];
 /** A layer is given up only below this fraction of its step, because windows are resized back and forth. */
@@ -25,11 +26,14 @@ export function maxLayerFor(height: number, before: number | undefined): number 
   return before !== undefined && before > top && height > (STEPS[before - 1] ?? 0) * STAY ? before : top;
 }
 
-/** Return the leaves of the other members on a page; null if there is only one page. `page` counts from 0. */
-export function onPage(others: readonly number[], page: number): ReadonlySet<number> | null {
-  if (others.length <= PAGE) return null;
+/**
+ * Return the leaves of the other members on a page; null if there is only one page. `page` counts from 0, `most` is the
+ * number of members on each.
+ */
+export function onPage(others: readonly number[], page: number, most = PAGE): ReadonlySet<number> | null {
+  if (others.length <= most) return null;
   const sorted = [...others].sort((a, b) => a - b);
-  return new Set(sorted.slice(page * PAGE, (page + 1) * PAGE));
+  return new Set(sorted.slice(page * most, (page + 1) * most));
 }
 
 /** Return the SSRCs to subscribe to for the cameras of these leaves: their cameras, all audio, all shared screens. */
@@ -66,6 +70,8 @@ export interface Seen {
   readonly spoke: ReadonlySignal<number | null>;
   /** The person saves data: each video is asked for one size smaller. */
   readonly dataSaver: ReadonlySignal<boolean>;
+  /** The person chose pages of `LARGE_PAGE` members. */
+  readonly manyVideos: ReadonlySignal<boolean>;
 }
 
 /** Pages and sizes of one meeting. */
@@ -87,14 +93,15 @@ export class Visible {
 
   constructor(seen: Seen) {
     const others = computed(() => seen.people.value.filter(({ self }) => !self).map(({ leaf }) => leaf));
-    this.pages = computed(() => Math.max(1, Math.ceil(others.value.length / PAGE)));
+    const most = computed(() => (seen.manyVideos.value ? LARGE_PAGE : PAGE));
+    this.pages = computed(() => Math.max(1, Math.ceil(others.value.length / most.value)));
     this.page = computed(() => Math.min(this.#wished.value, this.pages.value - 1));
     const pinned = computed(() => {
       const leaf = /^(\d+) camera$/.exec(seen.pinned.value ?? "")?.[1];
       return leaf === undefined ? null : Number(leaf);
     });
     this.shown = computed(() => {
-      const page = seen.onlySpeaker.value ? null : onPage(others.value, this.page.value);
+      const page = seen.onlySpeaker.value ? null : onPage(others.value, this.page.value, most.value);
       return page === null || pinned.value === null ? page : new Set([...page, pinned.value]);
     });
     this.asked = computed(() => {

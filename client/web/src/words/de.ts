@@ -776,6 +776,8 @@ export default {
   "meet.why_uplink": "Deine Leitung schafft nicht mehr.",
   "meet.saver": "Daten sparen",
   "meet.saver_text": "Von allen ein kleineres Bild anfordern. Der Ton bleibt, wie er ist.",
+  "meet.many_videos": "Bis zu 25 Videos zugleich",
+  "meet.many_videos_text": "Sie sind kleiner und machen diesem Gerät mehr Arbeit. Sonst hat eine Seite 9.",
   "meet.you": "{name} (du)",
   "meet.stage": "Leute und Bildschirme",
   "meet.screen_of": "Bildschirm von {name}",

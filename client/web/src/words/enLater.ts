@@ -422,6 +422,8 @@ export default {
   "meet.why_uplink": "Your connection carries no more.",
   "meet.saver": "Data saver",
   "meet.saver_text": "Ask for a smaller video of everybody. Sound stays as it is.",
+  "meet.many_videos": "Up to 25 videos at once",
+  "meet.many_videos_text": "They are smaller, and more work for this device. Otherwise a page has 9.",
   "meet.pin": "Show large",
   "meet.unpin": "No longer show large",
   "meet.pip": "Pop out",

@@ -776,6 +776,8 @@ export default {
   "meet.why_uplink": "你的网络带不动更多。",
   "meet.saver": "省流量",
   "meet.saver_text": "请求每个人较小的画面，声音不变。",
+  "meet.many_videos": "同时显示最多 25 个画面",
+  "meet.many_videos_text": "画面会变小，也更耗这台设备的性能。否则每页 9 个。",
   "meet.you": "{name}（你）",
   "meet.stage": "成员与屏幕",
   "meet.screen_of": "{name}的屏幕",

@@ -776,6 +776,8 @@ export default {
   "meet.why_uplink": "你的網路帶不動更多。",
   "meet.saver": "省流量",
   "meet.saver_text": "要求每個人較小的畫面，聲音不變。",
+  "meet.many_videos": "同時顯示最多 25 個畫面",
+  "meet.many_videos_text": "畫面會變小，也更耗這台裝置的效能。否則每頁 9 個。",
   "meet.you": "{name}（你）",
   "meet.stage": "成員與螢幕",
   "meet.screen_of": "{name}的螢幕",

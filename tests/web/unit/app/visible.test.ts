@@ -4,7 +4,7 @@ import { test } from "node:test";
 import { signal } from "@preact/signals";
 import type { RemoteStream } from "../../../../client/web/src/app/mediaSide";
 import type { Person } from "../../../../client/web/src/app/model";
-import { camerasOf, onPage, PAGE, sparing, maxLayerFor, Visible } from "../../../../client/web/src/app/visible";
+import { camerasOf, LARGE_PAGE, onPage, PAGE, sparing, maxLayerFor, Visible } from "../../../../client/web/src/app/visible";
 
 const of = (ssrc: number, leaf: number, stream: number): RemoteStream => ({
   ssrc, leaf, stream, media: {} as MediaStream, weak: false,
@@ -20,7 +20,7 @@ function room(others: number) {
   const seen = {
     people: signal<readonly Person[]>(people(others)), remote: signal<readonly RemoteStream[]>(streams(...leaves(others))),
     pinned: signal<string | null>(null), onlySpeaker: signal(false), spoke: signal<number | null>(null),
-    dataSaver: signal(false),
+    dataSaver: signal(false), manyVideos: signal(false),
   };
   return { seen, visible: new Visible(seen) };
 }
@@ -55,6 +55,19 @@ test("in a room of a hundred, a page subscribes to nine cameras in the room's or
   assert.equal(visible.page.value, 10, "before the first comes the last");
   visible.turn(11);
   assert.equal(visible.page.value, 0, "and after the last the first");
+});
+
+test("whoever chose many videos sees, and asks for, twenty-five at once", () => {
+  const { seen, visible } = room(60);
+  visible.turn(6);
+  seen.manyVideos.value = true;
+  assert.deepEqual([visible.pages.value, visible.page.value], [3, 2], "a page that is no more is the last one");
+  assert.deepEqual(cameras(visible.request.value.ssrcs), leaves(60).slice(50));
+  visible.turn(0);
+  assert.deepEqual(cameras(visible.request.value.ssrcs), leaves(25));
+  assert.equal(visible.request.value.ssrcs?.filter((ssrc) => ssrc % 10 === 0).length, 60, "and all sound");
+  seen.people.value = people(LARGE_PAGE);
+  assert.deepEqual([visible.pages.value, visible.shown.value], [1, null]);
 });
 
 test("whoever speaks changes nothing that the server is told", () => {

@@ -85,6 +85,14 @@ export function Settings() {
         />
         <DataSaver />
         <Switch
+          on={call.manyVideos.value}
+          words={word("meet.many_videos")}
+          note={word("meet.many_videos_text")}
+          turn={(on) => {
+            call.manyVideos.value = on;
+          }}
+        />
+        <Switch
           on={keys.value}
           words={word("meet.keys")}
           note={word("meet.keys_text")}
