@@ -119,6 +119,14 @@ async def see_focus(page: Page, words: str) -> None:
     await see(page, f"{_FOCUSED} === {json.dumps(words)}")
 
 
+async def submit(page: Page, button: str) -> None:
+    """Press a form's button by the keyboard, once it is enabled.
+
+    A click on one of these does not end now and then in Chromium under load: Playwright then waits for 30 s.
+    """
+    await page.press(f"{button}:enabled", "Enter")
+
+
 class Book:
     """The stories, open in Chromium. Their pictures are `small` where only a test looks at them."""
 

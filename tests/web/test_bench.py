@@ -115,11 +115,11 @@ PHASE = {
     "worker_share": 0.1,
     "frames_per_s": 15.0,
     "least_frames_per_s": 12.0,
-    "delay_p99_ms": 100.0,
+    "delay_p99_ms": 200.0,
 }
 
 
-@pytest.mark.parametrize("worse", [{"least_frames_per_s": 11.9}, {"delay_p99_ms": 100.1}])
+@pytest.mark.parametrize("worse", [{"least_frames_per_s": 11.9}, {"delay_p99_ms": 200.1}])
 @pytest.mark.parametrize("phase", ["with_camera", "watching"])
 def test_usable_is_every_video_and_a_free_main_thread_in_both_phases(
     phase: str, worse: dict[str, float]

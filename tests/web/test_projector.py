@@ -21,7 +21,7 @@ from snugroom.client.tools.demo.projector import DEEDS
 from snugroom.client.tools.demo.troupe import NAMES, TITLE
 from snugroom.server import page as pages
 from tests.web.browsers import ChromiumTab, chromium
-from tests.web.storybook import see
+from tests.web.storybook import see, submit
 from tests.web.test_axe import violations
 from tests.web.test_window_views import PROJECTORS, largest
 
@@ -104,20 +104,22 @@ async def test_the_story_from_the_first_step_to_the_last(stage: Stage, tmp_path:
     # somebody of the audience comes in, and is in no memory of the server
     await step(page, "Find my name")
     await page.get_by_role("textbox").fill(NAME)
-    await page.click("[data-find]")
+    await submit(page, "[data-find]")
     await page.wait_for_selector(".found[data-found=absent]", timeout=PATIENCE)
     assert await largest(page) == "Not found"
     assert NAME in await page.inner_text(".side")
     assert "The same search found the room's number" in await page.inner_text(".found")
     await see(member, f"document.body.innerText.includes('{NAME}')")
+    # the button's colour changes slowly
+    await see(page, "!document.getAnimations().some((one) => one instanceof CSSTransition)")
     assert await violations(page) == []
     await page.screenshot(path=tmp_path / "find.png")
     # and what the server does know is found, by its own window
     await window.get_by_role("textbox", name="Find my name").fill("127.0.0.1")
-    await window.click("[data-find]")
+    await submit(window, "[data-find]")
     await window.wait_for_selector(".found[data-found=found]", timeout=PATIENCE)
     await window.get_by_role("textbox", name="Find my name").fill(MEMBER)
-    await window.click("[data-find]")
+    await submit(window, "[data-find]")
     await window.wait_for_selector(".found[data-found=absent]", timeout=PATIENCE)
 
     # the tree, and how it changes
@@ -184,7 +186,7 @@ async def test_a_word_is_in_the_memory_of_one_server(stage: Stage, tmp_path: Pat
     await page.click("[data-beside]")
     await page.wait_for_selector("[data-side=ordinary] .found", timeout=PATIENCE)
     await page.get_by_role("textbox").fill(WORD)
-    await page.click("[data-word]", no_wait_after=True)  # a form: Playwright would wait for a navigation
+    await submit(page, "[data-word]")
     await page.wait_for_selector("[data-side=snug] [data-found=absent]", timeout=PATIENCE)
     await page.wait_for_selector("[data-side=ordinary] [data-found=found]", timeout=PATIENCE)
     assert "a number that this server has made up" in await page.inner_text("[data-side=ordinary]")

@@ -8,7 +8,7 @@ import pytest
 from playwright.async_api import Page
 
 from snugroom.client.session.catalogue.sentence import LANGUAGES, table
-from tests.web.storybook import WIDE, Book, asked, see_focus, settled
+from tests.web.storybook import WIDE, Book, asked, see_focus, settled, submit
 from tests.web.test_axe import violations
 from tests.web.test_window_views import LETTERS, PROJECTORS, box, largest
 from tests.web.test_words_fit import SMALL, cut
@@ -193,7 +193,7 @@ async def test_a_recording_offers_what_it_has(book: Book) -> None:
         await book.show(page, "projector-played")
         assert "a recording" in await page.inner_text(".scene-number")
         assert await page.get_by_role("textbox").get_attribute("readonly") is not None
-        await page.click("[data-word]", no_wait_after=True)  # a form: Playwright would wait for a navigation
+        await submit(page, "[data-word]")
         assert await asked(page) == [["word", "Knusperfrosch"]]
         await book.show(page, "projector-played-acts")
         enabled = page.locator("[data-act]:enabled")

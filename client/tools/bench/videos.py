@@ -43,9 +43,9 @@ SECONDS: Final = 10.0
 #: Seconds of video before each measurement.
 WARM: Final = 5.0
 #: Usable: the least share of the sent frames that each video shows, and the most ms for which a task on the
-#: page's main thread waits (99th percentile).
+#: page's main thread waits (99th percentile; Web Vitals call a response within 200 ms good).
 SHOWN_MIN: Final = 0.8
-DELAY_MAX: Final = 100.0
+DELAY_MAX: Final = 200.0
 _LIMIT: Final = 90.0
 _WHOLE_TIME: Final = 300.0
 _WINDOW: Final = {"width": 1600, "height": 900}
