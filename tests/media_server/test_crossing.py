@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from snugroom.server.sfu.core import SendRtcp, SendRtp
+from snugroom.server.sfu.core import Effect, Forget, SendRtcp, SendRtp
 from snugroom.server.sfu.core.effects import SendRates, SendWants, Want
 from snugroom.server.sfu.limits import MediaError, MediaLimits
 from snugroom.server.wire import rtcp
@@ -308,6 +308,17 @@ def test_a_stream_that_comes_back_continues_above_its_last_number() -> None:
     both.send(both.left, "ada", VIDEO, 100)
     both.send(both.left, "ada", VIDEO, 101)
     assert numbers(both.right.got["bo"]) == [100, 101]
+
+
+def test_a_stream_is_forgotten_for_a_workers_own_members() -> None:
+    both = room("bo", limits=MediaLimits(retired_ssrcs=1))
+    forgotten: list[Effect[str]] = []
+    for ssrc in (10, 11):
+        stream = Stream(ssrc, "audio")
+        both.left.core.subscriptions.join(ROOM, "ada", [stream], both.now)
+        both.send(both.left, "ada", stream, 1)
+        forgotten += both.left.core.subscriptions.join(ROOM, "ada", [], both.now)
+    assert forgotten == [Forget(who, 10) for who in ("ada", "cy")]
 
 
 def test_members_elsewhere_do_not_count_against_a_workers_limit() -> None:

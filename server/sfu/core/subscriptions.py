@@ -462,10 +462,10 @@ class Subscriptions(Generic[P]):
         for peer, known in home.peers.items():
             known.unrewritten_ssrcs.discard(oldest)
             known.stream_rewriters.pop(oldest, None)
-            effects.append(Forget(peer, oldest))
             if rtx is not None:
                 known.rtx_sequences.pop(rtx, None)
-                effects.append(Forget(peer, rtx))
+            if known.bridge is None:  # a member on another worker has no SRTP session here
+                effects += [Forget(peer, ssrc) for ssrc in (oldest, rtx) if ssrc is not None]
         if rtx is not None:
             home.forbidden_ssrcs[rtx] = None
         return effects
