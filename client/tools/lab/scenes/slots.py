@@ -38,6 +38,8 @@ async def partition(stage: Stage) -> Outcome:
     await asyncio.sleep(1.0)
     before = counts(stage)
     await stage.told(_FRESH_KINDS, _FRESH + 10)
+    # a busy machine notices the silence first, which is a calm line
+    await stage.told([kind for kind in _FRESH_KINDS if kind != "silent"], _FRESH)
     across = gained(stage, before, "Ada", "Cem") + gained(stage, before, "Cem", "Ada")
     return Outcome(across == 0, "The halves no longer heard each other, and all were told.")
 
