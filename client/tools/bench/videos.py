@@ -33,7 +33,7 @@ from snugroom.client.tools.demo.meeting import until
 if TYPE_CHECKING:
     from playwright.async_api import Page
 
-#: The most videos that a page shows at once, and from which on the person has to choose that.
+#: The most videos that a page shows at once, and the most that it shows if the person has not chosen many.
 MOST: Final = 25
 PAGE: Final = 9
 #: Width and height of the videos that are sent. Members whose tiles are small receive a small layer.
