@@ -7,12 +7,13 @@ from types import MappingProxyType
 
 import pytest
 
+from snugroom.server.sfu.core.pacer import Pacer
 from snugroom.server.sfu.core.tracks import PROBE_PACKETS, Track
 from snugroom.server.sfu.core.twcc_arrivals import Arrivals
 from snugroom.server.sfu.limits import MediaLimits
 from snugroom.server.wire import rtcp, twcc
 from snugroom.server.wire.messages import Stream
-from tests.media_server.forwarding import AUDIO, VIDEO, Core, meeting, nacked, resent
+from tests.media_server.forwarding import AUDIO, ROOM, VIDEO, Core, meeting, nacked, resent
 
 SHIELDED = Stream(0xADB, "video", rtx=[0xAFB])
 
@@ -89,6 +90,21 @@ def test_near_receivers_need_less(round_trips: dict[str, float], seconds: float)
     assert 150 * seconds <= len(kept) <= 150 * (seconds + 0.5)
     wanted = number - round(0.9 * seconds * 150)
     assert resent(core.hear("eve", rtcp.Nack(VIDEO.ssrc, (wanted,)), now=4.0)) == [("eve", wanted)]
+
+
+def test_a_room_on_several_workers_keeps_the_whole_second() -> None:
+    core = meeting("bo")
+    core.bridges.join(ROOM, "bridge", "eve", [], 0.0)
+    flow(core, 150, 1.0, 3.0, first=1, round_trips={"bo": 0.02})
+    assert sum(packet is not None for packet in track_of(core).cache) >= 150
+
+
+def test_a_receiver_whose_packets_wait_here_has_the_whole_second() -> None:
+    core = meeting("bo", "eve")
+    core.subscriptions.peers["bo"].pacer = Pacer()
+    flow(core, 150, 1.0, 3.0, first=1, round_trips={"bo": 0.02, "eve": 0.02})
+    assert core.subscriptions.peers["bo"].pacer is not None
+    assert sum(packet is not None for packet in track_of(core).cache) >= 150
 
 
 def test_a_receiver_without_video_and_sound_are_no_reason() -> None:
