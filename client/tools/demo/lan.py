@@ -16,6 +16,7 @@ import logging
 import re
 import secrets
 import socket
+import time
 from collections import Counter
 from collections.abc import Awaitable, Callable
 from functools import cache, partial
@@ -106,17 +107,27 @@ def _words() -> dict[str, dict[str, str]]:
 
 
 class Phones:
-    """The listener, from `start` to `close`. `per_address`: phones that may share an address."""
+    """The listener, from `start` to `close`.
+
+    `per_address`: phones that may share an address; `clock` tells seconds, from any beginning.
+    """
 
     def __init__(
-        self, votes: Votes, address: str, port: int = 0, *, per_address: int = PHONES_PER_ADDRESS
+        self,
+        votes: Votes,
+        address: str,
+        port: int = 0,
+        *,
+        per_address: int = PHONES_PER_ADDRESS,
+        clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._votes = votes
         self._where = (address, port)
         self._per_address = per_address
         self._code = "".join(secrets.choice(_LETTERS) for _ in range(_CODE_SIZE))
         self._host = ""
-        self._rates = Rates(per_address, 0.0)
+        self._clock = clock
+        self._rates = Rates(per_address, clock())
         self._runner: web.AppRunner | None = None
         self._socket: socket.socket | None = None
         self._accepting: asyncio.Task[None] | None = None
@@ -139,7 +150,6 @@ class Phones:
         app = web.Application(client_max_size=_REQUEST_MAX, middlewares=[self._guard])
         app.add_subapp(f"/{self._code}/", own)
         app.on_response_prepare.append(_unnamed)
-        self._rates = Rates(self._per_address, asyncio.get_running_loop().time())
         listening = socket.create_server(self._where, backlog=_BACKLOG)
         listening.setblocking(False)
         self._socket = listening
@@ -193,7 +203,7 @@ class Phones:
     async def _guard(
         self, request: web.Request, handler: Callable[[web.Request], Awaitable[web.StreamResponse]]
     ) -> web.StreamResponse:
-        if not self._rates.allows(str(request.remote), asyncio.get_running_loop().time()):
+        if not self._rates.allows(str(request.remote), self._clock()):
             raise web.HTTPTooManyRequests(headers=_NO_STORE)
         # a name of somebody else's that resolves to this address is another origin
         if request.headers.getall(hdrs.HOST, []) != [self._host]:
