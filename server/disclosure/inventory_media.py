@@ -13,8 +13,8 @@ ATTRIBUTES: Final[dict[str, dict[str, str]]] = {
         **every("_advertised _bind _also _beside", SETTINGS + " = setting"),
         **every("_tcp _turn _turn_time port _limits", SETTINGS),
         **every(
-            "_wall _clock _now _lag _late _spent _busy _ticked _length _socket _reader _loop _next_sweep"
-            " _next_heartbeat",
+            "_wall _clock _now _lag _late _spent _busy _ticked _length _socket _reader _ticker _loop"
+            " _next_sweep _next_heartbeat",
             MACHINERY,
         ),
         "_core": "sealed_media.packets",
@@ -25,6 +25,9 @@ ATTRIBUTES: Final[dict[str, dict[str, str]]] = {
         "_by_address": "?people[].media_addresses = address",
         **every("_arrived _siblings", "media"),
         "_counts": "media = label",
+    },
+    "snugroom.server.sfu.io.ticker.Ticker": {
+        **every("_loop _interval _tick _came _resting", MACHINERY),
         "_timer": MACHINERY + " = http",
     },
     "snugroom.server.sfu.transports.Transports": {
@@ -150,9 +153,8 @@ ATTRIBUTES: Final[dict[str, dict[str, str]]] = {
     },
     "snugroom.server.sfu.io.reader.Reader": every("_loop _descriptors _read _last _streak _next", MACHINERY),
     "snugroom.server.sfu.io.multi_transport.MultiTransport": {
-        **every("_udp _packet_ios _only_udp _tcp", "datagram_buffers"),
-        "_sockets": MACHINERY,
-        "_now": MACHINERY,
+        **every("_udp _by_descriptor _packet_ios _only_udp _tcp", "datagram_buffers"),
+        **every("_sockets _now lag", MACHINERY),
         "_split_fanouts": "rooms[].streams",
         "twcc_sequence": COUNT,
     },

@@ -110,7 +110,7 @@ class MediaLimits(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_on
     The machine
         drain: datagrams per turn of the event loop.
         batched: many datagrams per system call, where the kernel supports it.
-        tick: between checks of the timers.
+        tick: between checks of the timers; a tenth of a second while nothing comes and nothing waits.
         lag_max: packets that wait longer than this for the server make it drop streams: the largest layers
             first, then videos, audio last. Below a quarter of it the streams come back.
 

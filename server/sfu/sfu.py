@@ -26,6 +26,7 @@ from snugroom.server.sfu.io.packet_io import BatchPacketIo, PlainPacketIo
 from snugroom.server.sfu.io.reader import Read, Reader
 from snugroom.server.sfu.io.sockets import bind_addresses, open_sockets
 from snugroom.server.sfu.io.tcp import Tcp
+from snugroom.server.sfu.io.ticker import Ticker
 from snugroom.server.sfu.io.turn import TurnServer, with_credentials
 from snugroom.server.sfu.io.worker_link import WorkerLink
 from snugroom.server.sfu.limits import DATAGRAM_MAX, OWN_SSRC, MediaError, MediaLimits
@@ -105,7 +106,7 @@ class Sfu:
         self._length = srtp.new_length()
         self._socket: socket.socket | None = None
         self._reader: Reader | None = None
-        self._timer: asyncio.TimerHandle | None = None
+        self._ticker: Ticker | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
         self._next_sweep = self._next_heartbeat = float("-inf")
 
@@ -137,7 +138,7 @@ class Sfu:
         self._socket = sockets.udp[0]
         self._reader = Reader(self._loop, sockets.udp, self._readable)
         self._reader.start()
-        self._timer = self._loop.call_later(limits.tick, self._tick)
+        self._ticker = Ticker(self._loop, limits.tick, self._tick)
 
     def close(self) -> None:
         """Close all sessions and sockets, and say goodbye to the peers. Another call does nothing."""
@@ -146,8 +147,8 @@ class Sfu:
             return
         for room, handle in list(self._links):
             self.leave(room, handle)
-        if self._timer is not None:
-            self._timer.cancel()
+        if self._ticker is not None:
+            self._ticker.stop()
         if self._reader is not None:
             self._reader.stop()
         multi_transport.close()
@@ -280,19 +281,20 @@ class Sfu:
 
     # -- datagrams -------------------------------------------------------------------------
 
-    def _readable(self) -> Read:
-        """Drain the socket, up to `drain` datagrams, and send the resulting packets."""
+    def _readable(self, descriptor: int | None = None) -> Read:
+        """Drain the socket with this descriptor, or all, up to `drain` datagrams each; send what results."""
         egress = self._egress
-        packet_io = egress.packet_io
+        multi_transport = egress.multi_transport
         count, lag = 0, 0.0
-        if packet_io is not None:
-            began = self._now = packet_io.now = self._clock()
+        if multi_transport is not None and self._ticker is not None:
+            self._ticker.came()
+            began = self._now = multi_transport.now = self._clock()
             egress.stamp = rtp.abs_send_time(self._now)
             limit = self._limits.drain
-            if packet_io.lag > self._limits.lag_max / 2:  # decisions come sooner while the server is late
+            if multi_transport.lag > self._limits.lag_max / 2:  # decisions come sooner while it is late
                 limit = max(1, limit // _LATE_DRAIN)
-            count = packet_io.drain(limit, self._handle)
-            lag = packet_io.lag
+            count = multi_transport.drain(limit, self._handle, None if self._siblings.links else descriptor)
+            lag = multi_transport.lag
             if self._siblings.links:
                 count += self._drain_links()
                 lag = max(lag, self._siblings.lag)
@@ -322,6 +324,8 @@ class Sfu:
     def _handle_now(self, data: Any, view: memoryview, size: int, source: Address) -> None:
         """Handle a frame from TCP, for which the clock has not been read yet."""
         self._now = self._clock()
+        if self._ticker is not None:
+            self._ticker.came()
         self._handle(data, view, size, source)
 
     def _handle(self, data: Any, view: memoryview, size: int, source: Address) -> None:
@@ -438,9 +442,8 @@ class Sfu:
 
     # -- timers ----------------------------------------------------------------------------
 
-    def _tick(self) -> None:
-        assert self._loop is not None
-        self._timer = self._loop.call_later(self._limits.tick, self._tick)
+    def _tick(self) -> bool:
+        """Check the timers; return whether something waits for the next time."""
         now = self._clock()
         try:
             self._now = now
@@ -464,9 +467,11 @@ class Sfu:
             if sweeps:
                 self._egress.wipe()
                 self._siblings.wipe()
-        except Exception as error:  # the next tick must still come
+        except Exception as error:
             self._counts["errors"] += 1
             log.error("a tick raised %s", type(error).__name__)
+        busy = self._core.waits or self._transports.waits
+        return busy or bool(self._arrived or self._siblings.links)
 
     def _measure_lag(self, now: float) -> None:
         """Report the shortest lag since the last tick, and how busy the server is; a longer lag is known."""

@@ -308,6 +308,11 @@ class Transports:
                     self._egress.send(datagram, link.address)
             self._settle(link, association, now)
 
+    @property
+    def waits(self) -> bool:
+        """Whether a handshake or the proof of an address is under way."""
+        return bool(self.unproven or self.handshaking)
+
     def sweep(self, now: float) -> None:
         """Renew consent, and stop sending to peers without it for `idle` seconds (RFC 7675)."""
         if self._egress.multi_transport is not None:

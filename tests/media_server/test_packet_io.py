@@ -15,7 +15,9 @@ from pylibsrtp import Policy, Session
 
 from snugroom.server.sfu.core.fanout import Fanout
 from snugroom.server.sfu.io import mmsg, srtp
+from snugroom.server.sfu.io.multi_transport import MultiTransport
 from snugroom.server.sfu.io.packet_io import BatchPacketIo, PacketIo, PlainPacketIo, make_packet_io
+from snugroom.server.sfu.io.sockets import open_sockets
 from tests.media_server.peer import rtp
 
 PROFILES = [srtp.AEAD_AES_128_GCM, srtp.AES_CM_128_HMAC_SHA1_80]
@@ -209,6 +211,39 @@ def test_the_lag_is_the_age_of_the_oldest_datagram_if_more_wait(
             sender._socket.sendto(b"datagram", sock.getsockname())
         assert packet_io.drain(16, lambda *_: None) == 16
         assert packet_io.lag == 0.0
+    sender.close()
+
+
+@KINDS
+def test_of_two_sockets_only_the_readable_one_is_read_unless_one_held_more(
+    kind: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sockets = open_sockets(["127.0.0.1"], 0, 1 << 16, tcp=False).udp
+    sockets += open_sockets(["::ffff:127.0.0.1"], 0, 1 << 16, tcp=False).udp
+    transports = MultiTransport(sockets, 0 if kind == "plain" else 16)
+    sender = Sink(PROFILES[0])
+
+    def come(to: int, times: int = 1) -> None:
+        for _ in range(times):
+            sender._socket.sendto(b"datagram", ("127.0.0.1", sockets[to].getsockname()[1]))
+
+    def drain(which: int | None) -> int:
+        descriptor = None if which is None else sockets[which].fileno()
+        return transports.drain(16, lambda *_: None, descriptor)
+
+    come(0, 2)
+    come(1, 3)
+    assert [drain(1), drain(1), drain(0)] == [3, 0, 2]
+    come(0)
+    come(1)
+    assert drain(None) == 2
+    monkeypatch.setattr("snugroom.server.sfu.io.packet_io._lag", lambda came: 0.5)
+    come(0, 17)
+    come(1)
+    assert (drain(0), transports.lag) == (16, 0.5)
+    # the other socket is not said to be quick while this one is late
+    assert (drain(1), transports.lag) == (2, 0.0)
+    transports.close()
     sender.close()
 
 

@@ -50,6 +50,11 @@ async def test_rooms_are_spread_and_each_stays_where_it_is() -> None:
             peer.close()
 
 
+async def test_a_worker_has_one_thread() -> None:
+    async with pool(1) as made:
+        assert len(os.listdir(f"/proc/{pid(made.slots[0])}/task")) == 1
+
+
 async def test_answers_keep_their_order_and_refusals_come_too() -> None:
     async with pool(2, limits=MediaLimits(peers=1)) as made:
         peer = Peer()

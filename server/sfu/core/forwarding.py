@@ -348,6 +348,11 @@ class Forwarding(Generic[P]):
         effects += self._allocation.tick(now) + self._reports.tick(now)
         return effects + self.bridges.tick(now)
 
+    @property
+    def waits(self) -> bool:
+        """Whether a packet, or a request to a publisher, is due sooner than allocations and reports."""
+        return bool(self._repairing or self._pacing.busy)
+
     def _nack_missing(self, track: Track[P], now: float) -> list[Effect[P]]:
         delays = self._limits.nack_delays
         due_numbers: list[int] = []

@@ -32,12 +32,16 @@ class MultiTransport:
 
     def __init__(self, udp: Sequence[socket.socket], batch: int) -> None:
         self._udp = [make_packet_io(sock, batch) for sock in udp]
+        self._by_descriptor: dict[int | None, PacketIo] = dict(
+            zip((sock.fileno() for sock in udp), self._udp, strict=True)
+        )
         self._sockets = {_V6 if sock.family == socket.AF_INET6 else _V4: sock for sock in udp}
         self._packet_ios = dict(zip(self._sockets, self._udp, strict=True))
         self._only_udp = self._udp[0] if len(self._udp) == 1 else None
         self._tcp: Tcp | None = None
         self._split_fanouts: dict[int, tuple[Fanout[Any], list[tuple[int, Fanout[Any]]]]] = {}
         self._now = 0.0
+        self.lag = 0.0
         #: Shared by all transports, so that a receiver's count continues when it changes the transport.
         self.twcc_sequence = TwccSequence()
         for packet_io in self._udp:
@@ -69,12 +73,17 @@ class MultiTransport:
     def octets(self) -> int:
         return sum(packet_io.octets for packet_io in self._packet_ios.values())
 
-    def drain(self, limit: int, handle: DatagramHandler) -> int:
-        return sum(packet_io.drain(limit, handle) for packet_io in self._udp)
+    def drain(self, limit: int, handle: DatagramHandler, descriptor: int | None = None) -> int:
+        """Drain the UDP socket with this `descriptor`; or all, if there is none, or if a socket held more.
 
-    @property
-    def lag(self) -> float:
-        return max(packet_io.lag for packet_io in self._udp)
+        `lag` is then that of all sockets.
+        """
+        own = self._only_udp or (None if self.lag > 0.0 else self._by_descriptor.get(descriptor))
+        count, self.lag = 0, 0.0
+        for packet_io in self._udp if own is None else (own,):
+            count += packet_io.drain(limit, handle)
+            self.lag = max(self.lag, packet_io.lag)
+        return count
 
     @property
     def now(self) -> float:

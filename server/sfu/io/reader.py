@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import socket
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Final, NamedTuple
 
 #: Seconds between two reads while much comes.
@@ -27,10 +28,13 @@ class Read(NamedTuple):
 
 
 class Reader:
-    """Calls `read`, which reads all of `sockets`."""
+    """Calls `read` with the descriptor of the one of `sockets` to read, or None for all of them."""
 
     def __init__(
-        self, loop: asyncio.AbstractEventLoop, sockets: Sequence[socket.socket], read: Callable[[], Read]
+        self,
+        loop: asyncio.AbstractEventLoop,
+        sockets: Sequence[socket.socket],
+        read: Callable[[int | None], Read],
     ) -> None:
         self._loop = loop
         self._descriptors = [sock.fileno() for sock in sockets]
@@ -42,8 +46,7 @@ class Reader:
     def start(self) -> None:
         """Read whenever something comes."""
         self._streak = 0
-        for descriptor in self._descriptors:
-            self._loop.add_reader(descriptor, self._readable)
+        self._watch(self._descriptors)
 
     def stop(self) -> None:
         """Read no more."""
@@ -57,8 +60,7 @@ class Reader:
         """Read these as well, after `start`."""
         self._descriptors += descriptors
         if self._next is None:
-            for descriptor in descriptors:
-                self._loop.add_reader(descriptor, self._readable)
+            self._watch(descriptors)
 
     def remove(self, descriptors: Sequence[int]) -> None:
         """Read these no more, before they are closed."""
@@ -66,11 +68,15 @@ class Reader:
             self._descriptors.remove(descriptor)
             self._loop.remove_reader(descriptor)
 
-    def _readable(self) -> None:
+    def _watch(self, descriptors: Sequence[int]) -> None:
+        for descriptor in descriptors:
+            self._loop.add_reader(descriptor, partial(self._readable, descriptor))
+
+    def _readable(self, descriptor: int) -> None:
         now = self._loop.time()
         self._streak = self._streak + 1 if now - self._last < APART else 0
         self._last = now
-        self._read()
+        self._read(descriptor)
         if self._streak >= _STREAK:
             for descriptor in self._descriptors:
                 self._loop.remove_reader(descriptor)
@@ -79,7 +85,7 @@ class Reader:
     def _again(self) -> None:
         read = Read(_FEW, False)
         try:
-            read = self._read()
+            read = self._read(None)
         finally:  # whatever happens, the next read must come
             if read.more:
                 self._next = self._loop.call_soon(self._again)

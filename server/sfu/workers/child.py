@@ -20,9 +20,9 @@ from snugroom.server.sfu.io.worker_link import LINK
 from snugroom.server.sfu.workers.pipe import PARENT_SIGNALS, FromWorker, Pipe, Ready, Setup
 
 _DECODER: Final = msgspec.msgpack.Decoder(FromWorker)
-
-
 _MODULE: Final = "snugroom.server.sfu.workers"
+#: numpy's library would start threads, which do nothing here and make glibc's allocator take locks.
+_ONE_THREAD: Final = {"OPENBLAS_NUM_THREADS": "1"}
 #: Maximum seconds from the start of a process until its code is loaded, and until its sockets are open.
 START_TIME: Final = 60.0
 
@@ -70,7 +70,7 @@ class WorkerProcess:
                     str(links.fileno()),
                     *(() if process.memory_is_locked_away() else ("inspectable",)),
                     pass_fds=[theirs.fileno(), links.fileno()],
-                    env=os.environ | {"PYTHONPATH": path} | memory.wiping(),
+                    env=os.environ | {"PYTHONPATH": path} | _ONE_THREAD | memory.wiping(),
                     stdin=subprocess.DEVNULL,
                     stdout=subprocess.DEVNULL,
                 )
