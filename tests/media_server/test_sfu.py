@@ -13,7 +13,7 @@ import pytest
 from snugroom.server.sfu.sfu import MediaError, MediaLimits, Sfu
 from snugroom.server.wire import rtcp
 from snugroom.server.wire.messages import Stream
-from tests.media_server.conftest import ROOM, Rig, StartRig, until
+from tests.media_server.conftest import ROOM, Clock, Rig, StartRig, until
 from tests.media_server.peer import CERTIFICATE, CM, GCM, OTHER_CERTIFICATE, Peer, rtp
 from tests.patience import PATIENCE
 
@@ -159,6 +159,30 @@ async def test_lost_packets_are_asked_for_and_repeated(rig: Rig) -> None:
     bob.receive_session = None
     await bob.until(lambda: sum(1 for d in bob.raw if d[0] > 127 and not 191 < d[1] < 224) == 5)
     assert [d for d in bob.raw if d[0] > 127 and not 191 < d[1] < 224][4] == sealed[1]
+
+
+async def test_timers_rest_while_nothing_comes_and_nothing_waits(
+    start_rig: StartRig, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rig = await start_rig(clock=Clock())
+    ticker, came = rig.sfu._ticker, []
+    assert ticker is not None
+    monkeypatch.setattr(ticker, "came", lambda: came.append(True))
+    mute = rig.peer()
+    mute.drop = lambda _: True
+    connecting = asyncio.create_task(mute.connect(rig.sfu.join(ROOM, rig.handle(mute), mute.media)))
+    await until(lambda: rig.sfu._transports.unproven)
+    assert rig.sfu._tick() is True, "the proof of an address is asked for again"
+    connecting.cancel()
+    rig.sfu.leave(ROOM, rig.handle(mute))
+    ada = await rig.join((1, "video"))
+    await until(lambda: rig.sfu._tick() is False)
+    came.clear()
+    for number in (1, 3):
+        ada.send_rtp(rtp(1, number))
+    await until(lambda: rig.totals("lost") == 1)
+    assert rig.sfu._tick() is True, "a lost packet is asked for again"
+    assert came
 
 
 async def test_packets_lost_towards_a_receiver_reach_it_on_request(rig: Rig) -> None:
