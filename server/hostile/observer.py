@@ -58,7 +58,7 @@ class TimedPacketIo(PlainPacketIo):
         self.at = 0.0
         self._box = srtp.Buffer(DATAGRAM_MAX)
 
-    def drain(self, limit: int, handle: DatagramHandler) -> int:
+    def drain(self, limit: int, handle: DatagramHandler, descriptor: int | None = None) -> int:
         data, view = self._box.data, self._box.view
         for count in range(limit):
             try:

@@ -283,8 +283,8 @@ class HostilePacketIo:
     def unsent(self, value: int) -> None:
         self._inner.unsent = value
 
-    def drain(self, limit: int, handle: DatagramHandler) -> int:
-        return self._inner.drain(limit, handle)
+    def drain(self, limit: int, handle: DatagramHandler, descriptor: int | None = None) -> int:
+        return self._inner.drain(limit, handle, descriptor)
 
     @property
     def octets(self) -> int:

@@ -284,17 +284,17 @@ class Sfu:
     def _readable(self, descriptor: int | None = None) -> Read:
         """Drain the socket with this descriptor, or all, up to `drain` datagrams each; send what results."""
         egress = self._egress
-        multi_transport = egress.multi_transport
+        packet_io = egress.packet_io
         count, lag = 0, 0.0
-        if multi_transport is not None and self._ticker is not None:
+        if packet_io is not None and self._ticker is not None:
             self._ticker.came()
-            began = self._now = multi_transport.now = self._clock()
+            began = self._now = packet_io.now = self._clock()
             egress.stamp = rtp.abs_send_time(self._now)
             limit = self._limits.drain
-            if multi_transport.lag > self._limits.lag_max / 2:  # decisions come sooner while it is late
+            if packet_io.lag > self._limits.lag_max / 2:  # decisions come sooner while the server is late
                 limit = max(1, limit // _LATE_DRAIN)
-            count = multi_transport.drain(limit, self._handle, None if self._siblings.links else descriptor)
-            lag = multi_transport.lag
+            count = packet_io.drain(limit, self._handle, None if self._siblings.links else descriptor)
+            lag = packet_io.lag
             if self._siblings.links:
                 count += self._drain_links()
                 lag = max(lag, self._siblings.lag)

@@ -47,9 +47,9 @@ async def test_a_server_that_is_late_gives_up_video_until_it_is_not(
     assert packet_io is not None
     drain, limits = packet_io.drain, []
 
-    def recorded(limit: int, handle: DatagramHandler) -> int:
+    def recorded(limit: int, handle: DatagramHandler, descriptor: int | None = None) -> int:
         limits.append(limit)
-        return drain(limit, handle)
+        return drain(limit, handle, descriptor)
 
     monkeypatch.setattr(packet_io, "drain", recorded)
     for number in range(2, 202):

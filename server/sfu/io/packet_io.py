@@ -71,8 +71,11 @@ class PacketIo(Protocol):
     lag: float
     twcc_sequence: TwccSequence
 
-    def drain(self, limit: int, handle: DatagramHandler) -> int:
-        """Pass at most about `limit` received datagrams to `handle`, which does not raise; return a count."""
+    def drain(self, limit: int, handle: DatagramHandler, descriptor: int | None = None) -> int:
+        """Pass at most about `limit` received datagrams to `handle`, which does not raise; return a count.
+
+        `descriptor`: of several sockets, only the one with this descriptor has to be read.
+        """
 
     def fan_out(self, packet: bytes, fanout: Fanout[Any], *, burst: bool = False) -> None:
         """Seal and send `packet` (checked; at most `SENT_MAX` bytes) for each `Receiver` of `fanout`.
@@ -104,7 +107,7 @@ class PlainPacketIo:
         with contextlib.suppress(OSError, AttributeError):  # it may stand for TCP connections
             sock.setsockopt(socket.SOL_SOCKET, mmsg.SO_TIMESTAMPNS, 1)
 
-    def drain(self, limit: int, handle: DatagramHandler) -> int:
+    def drain(self, limit: int, handle: DatagramHandler, descriptor: int | None = None) -> int:
         data, view = self._inbox.data, self._inbox.view
         self.lag = 0.0
         came = time.time()
@@ -219,7 +222,7 @@ class BatchPacketIo:
         self.twcc_sequence = TwccSequence()
         sock.setsockopt(socket.SOL_SOCKET, mmsg.SO_TIMESTAMPNS, 1)
 
-    def drain(self, limit: int, handle: DatagramHandler) -> int:
+    def drain(self, limit: int, handle: DatagramHandler, descriptor: int | None = None) -> int:
         limit = min(limit, self._incoming.count)
         count = self._incoming.receive(self._descriptor, limit)
         self.lag = _lag(self._incoming.oldest()) if count == limit else 0.0
