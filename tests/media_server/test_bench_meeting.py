@@ -54,9 +54,9 @@ async def test_small_meetings_are_measured_from_the_real_way_in(capsys: pytest.C
 
 
 async def test_audio_passes_what_is_shed_at_1_3_times_what_the_core_carries() -> None:
-    """Without shedding, audio is later than this by its place in the server's full buffer, and lost like video.
+    """Without shedding, audio waits in the server's full buffer, and as much of it is lost as of video.
 
-    How late it is on a quiet machine, `snug bench meeting` tells: one that stops for 0.1 s makes 2% late.
+    `snug bench meeting` tells how late it is: on a machine that stops for 0.1 s, 2% is late.
     """
     rooms_of_ten = replace(meeting.KINDS[0], rooms=(3, 6))
     overload = (await meeting.measure([rooms_of_ten], 5.0, 3.0))["overload"]
