@@ -7,6 +7,7 @@ import functools
 import json
 import os
 import queue
+import random
 import signal
 import socket
 import subprocess
@@ -15,6 +16,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
 from tests.cli.forks import ROOT, Forked, Forks, environment
@@ -168,11 +170,20 @@ def on(system: str, *arguments: str) -> Iterator[Process]:
         process.stop()
 
 
-def free_port() -> int:
-    with socket.socket() as s:
-        s.bind(("127.0.0.1", 0))
-        port: int = s.getsockname()[1]
-        return port
+def free_port(count: int = 1) -> int:
+    """The first of so many ports in a row that nobody uses on loopback, for TCP or UDP.
+
+    They are below those that the system gives to whoever wants any, as most other tests do: they stay free.
+    """
+    lowest = int(Path("/proc/sys/net/ipv4/ip_local_port_range").read_text(encoding="ascii").split()[0])
+    for _ in range(100):
+        first = random.SystemRandom().randrange(lowest // 2, lowest - count)
+        with contextlib.ExitStack() as stack, contextlib.suppress(OSError):
+            for port in range(first, first + count):
+                for kind in (socket.SOCK_STREAM, socket.SOCK_DGRAM):
+                    stack.enter_context(socket.socket(type=kind)).bind(("127.0.0.1", port))
+            return first
+    raise AssertionError("no port is free")
 
 
 @contextmanager

@@ -26,7 +26,7 @@ from snugroom.client.cli.landlord import Address, Landlord, address
 from snugroom.client.cli.parser import parser
 from snugroom.client.session import events as ev
 from snugroom.client.session.catalogue.sentence import in_language
-from tests.cli.processes import PATIENCE, Process, run, running, server
+from tests.cli.processes import PATIENCE, Process, free_port, run, running, server
 from tests.proof.proxy import Proxy
 
 QUIET: Final = ("--no-audio", "--no-video", "--json")
@@ -68,20 +68,6 @@ def listening(host: Process) -> dict[str, Any]:
 def hears_more(who: Process, frames: int = 50) -> None:
     opened, since = who.events("media")[-1]["opened"], len(who.lines)
     who.wait("media", lambda e: e["opened"] > opened + frames, since)
-
-
-def two_ports() -> int:
-    """A free port, of which the next one is free too."""
-    while True:
-        with socket.create_server(("127.0.0.1", 0)) as first:
-            port: int = first.getsockname()[1]
-            with (
-                contextlib.suppress(OSError, OverflowError),
-                socket.create_server(("127.0.0.1", port + 1)),
-                socket.socket(type=socket.SOCK_DGRAM) as media,
-            ):
-                media.bind(("127.0.0.1", port + 1))
-                return port
 
 
 @contextmanager
@@ -247,7 +233,7 @@ def test_the_host_is_told_if_its_server_ends() -> None:
 
 def test_members_know_it_by_another_origin() -> None:
     """As that of an onion service, which leads to the address: the host goes there by the address."""
-    where = f"127.0.0.1:{two_ports()}"
+    where = f"127.0.0.1:{free_port(2)}"
     with running(*HOST, "--landlord", where, "--landlord-origin", ONION, *QUIET) as ada:
         own = listening(ada)
         assert own["origin"] == ONION
@@ -259,7 +245,7 @@ def test_members_know_it_by_another_origin() -> None:
 
 
 def test_members_come_by_the_other_origin() -> None:
-    port = two_ports()
+    port = free_port(2)
     with leading_to(port) as origin:
         carrying = ("--landlord", f"127.0.0.1:{port}", "--landlord-origin", origin)
         with (
@@ -291,7 +277,7 @@ def test_a_host_returns_with_its_server(tmp_path: Path) -> None:
     phrase, way = tmp_path / "phrase", tmp_path / "way back"
     phrase.write_text("correct horse\n")
     sealed = ("--passphrase-file", str(phrase), *QUIET)
-    where = f"127.0.0.1:{two_ports()}"
+    where = f"127.0.0.1:{free_port(2)}"
     with running(*HOST, "--landlord", where, "--keep", str(way), *sealed) as ada:
         carried = Processes(listening(ada)["pid"])
         with running("join", ada.wait("invite")["link"], "--name", "Bo", *QUIET) as bo:
@@ -403,7 +389,7 @@ def test_wrong_arguments_start_nothing(arguments: tuple[str, ...], why: str) -> 
 
 
 def test_an_address_in_use_and_one_that_is_not_ours() -> None:
-    port = two_ports()
+    port = free_port(2)
     with socket.create_server(("127.0.0.1", port + 1)):
         for where, why in (
             (f"127.0.0.1:{port + 1}", f"can't listen on 127.0.0.1:{port + 1}: Address already in use"),

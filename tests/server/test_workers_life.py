@@ -19,6 +19,7 @@ from snugroom.server.disclosure import command as disclose
 from snugroom.server.disclosure import view
 from snugroom.server.disclosure.window import Window, snapshot
 from snugroom.server.wire.messages import Transport
+from tests.cli.processes import free_port
 from tests.media_server.peer import Peer, rtp
 from tests.patience import PATIENCE
 from tests.proof.server_only import Tree
@@ -30,21 +31,8 @@ from tests.server.worker_pools import children_of, member, pool, sentences_of, t
 # -- start and end -----------------------------------------------------------------------------------------
 
 
-def _free_ports(count: int) -> int:
-    """The first of so many UDP ports in a row that are free now."""
-    for _ in range(100):
-        with contextlib.ExitStack() as stack, contextlib.suppress(OSError):
-            first = stack.enter_context(socket.socket(type=socket.SOCK_DGRAM))
-            first.bind(("127.0.0.1", 0))
-            port: int = first.getsockname()[1]
-            for n in range(1, count):
-                stack.enter_context(socket.socket(type=socket.SOCK_DGRAM)).bind(("127.0.0.1", port + n))
-            return port
-    raise AssertionError("no free ports")
-
-
 async def test_ports_follow_on_each_other_and_a_taken_one_is_told() -> None:
-    port = _free_ports(2)
+    port = free_port(2)
     async with pool(2, port) as made:
         assert [slot.port for slot in made.slots] == [port, port + 1]
         made.slots[1].kill()
