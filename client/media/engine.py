@@ -281,7 +281,7 @@ class MediaEngine:
             self._link.send_rtcp(packet)
 
     def _lost(self, link: Link, reason: str) -> None:
-        if link is self._link:
+        if link is self._link and not self._closed:
             self._link = None
             if self._on_lost is not None:
                 self._on_lost(reason)

@@ -58,6 +58,24 @@ async def test_a_link_that_is_lost_as_its_handshake_ends_is_missed() -> None:
         await engine.close()
 
 
+async def test_a_link_that_is_lost_while_its_engine_closes_is_not_missed() -> None:
+    lost: list[str] = []
+
+    class Parting(MemoryLink):
+        async def close(self) -> None:
+            self.on_lost("the server has closed it")
+            await super().close()
+
+    def link() -> Parting:
+        return Parting(Forwarder(), b"\1" * 8)
+
+    engine = MediaEngine(crypto=TestCrypto(1), source=None, link=link, on_lost=lost.append)
+    engine.parameters()
+    await engine.connect(NOWHERE)
+    await engine.close()
+    assert lost == []
+
+
 async def test_a_later_link_ends_the_attempt_before_it() -> None:
     links: list[Slow] = []
     lost: list[str] = []

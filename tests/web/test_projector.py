@@ -16,6 +16,7 @@ import pytest_asyncio
 from playwright.async_api import Page
 
 from snugroom.client.session.catalogue.sentence import table
+from snugroom.client.tools.demo import live
 from snugroom.client.tools.demo.lecture import Lan, Lecture
 from snugroom.client.tools.demo.projector import DEEDS
 from snugroom.client.tools.demo.troupe import NAMES, TITLE
@@ -49,6 +50,14 @@ class Stage:
 async def stage() -> AsyncIterator[Stage]:
     if not (pages.PROJECTOR / "manifest.json").exists():
         pytest.skip("the pages have not been built")
+    with pytest.MonkeyPatch.context() as patch:
+        # any of these tests may search right after another one: tests/demo has the limit
+        patch.setattr(live, "SEARCH_EVERY", 0.0)
+        async for made in staged():
+            yield made
+
+
+async def staged() -> AsyncIterator[Stage]:
     async with Lecture(0, lan=Lan("127.0.0.1")) as lecture, chromium() as browser:
         tabs = [await browser.tab() for _ in range(4)]
         projector, member, window, phone = tabs
