@@ -6,7 +6,7 @@ memory, an act of the server, and its end.
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -46,18 +46,18 @@ class Stage:
     phone: Page
 
 
+@pytest.fixture(scope="module", autouse=True)
+def searching_at_once() -> Iterator[None]:
+    """Any of these tests may search right after another one. tests/demo has the limit."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(live, "SEARCH_EVERY", 0.0)
+        yield
+
+
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
 async def stage() -> AsyncIterator[Stage]:
     if not (pages.PROJECTOR / "manifest.json").exists():
         pytest.skip("the pages have not been built")
-    with pytest.MonkeyPatch.context() as patch:
-        # any of these tests may search right after another one: tests/demo has the limit
-        patch.setattr(live, "SEARCH_EVERY", 0.0)
-        async for made in staged():
-            yield made
-
-
-async def staged() -> AsyncIterator[Stage]:
     async with Lecture(0, lan=Lan("127.0.0.1")) as lecture, chromium() as browser:
         tabs = [await browser.tab() for _ in range(4)]
         projector, member, window, phone = tabs
