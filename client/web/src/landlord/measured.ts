@@ -4,12 +4,12 @@
  */
 export const MEASURED = {
   speaks: 0.48,
-  muted: 0.49,
+  muted: 0.52,
   camera: 1.0,
   host: 1.0,
-  host_later: 0.67,
-  again: 0.83,
-  again_no_camera: 0.47,
-  long_message: 0.79,
-  short_message: 0.46,
+  host_later: 0.58,
+  again: 0.89,
+  again_no_camera: 0.33,
+  long_message: 0.81,
+  short_message: 0.44,
 } as const;
