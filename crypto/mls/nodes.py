@@ -137,8 +137,12 @@ class Capabilities:
             *(tuple(v for v in getattr(self, f.name) if v not in GREASE) for f in fields(Capabilities))
         )
 
-    def encode(self) -> bytes:
+    @cached_property
+    def encoded(self) -> bytes:
         return b"".join(vector(map(u16, getattr(self, field.name))) for field in fields(self))
+
+    def encode(self) -> bytes:
+        return self.encoded
 
     @classmethod
     def read(cls, reader: Reader) -> Capabilities:

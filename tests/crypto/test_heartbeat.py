@@ -76,6 +76,11 @@ def test_a_heartbeat_decodes_to_itself(
     Heartbeat.decode(made.encode()).verify(NUMBER, KEY.public)
 
 
+def test_a_heartbeat_says_which_beat_of_a_leaf_had_arrived() -> None:
+    made = beat(got=(Got(0, 6, ()), Got(2, 0, ()), Got(7, 9, ())))
+    assert [made.acknowledged(leaf) for leaf in (0, 1, 2, 7, 8)] == [6, 0, 0, 9, 0]
+
+
 def test_every_byte_is_signed_for_one_room_and_by_one_key() -> None:
     raw = beat().encode()
     for at in range(len(raw)):

@@ -262,7 +262,7 @@ class MembersLobby(LobbyConnections):
 def _may_return(room: Room, asked: _Asked, now: float) -> bool:
     """Return whether a host may come back now: a person has approved it, or no host is heard."""
     m = room.membership
-    hosts = [leaf for leaf, _, host in m.members() if host]
+    hosts = m.hosts()
     alone = not any(room.heard_recently(leaf, now) for leaf in hosts)
     return (asked.approved or alone) and not _is_here(room, asked.name, now)
 

@@ -61,6 +61,10 @@ class CommitRota:
         """Record a member's proposal to remove itself."""
         self._self_removes[self_remove.leaf] = (self_remove, now)
 
+    @property
+    def has_self_removes(self) -> bool:
+        return bool(self._self_removes)
+
     def self_removes_due(
         self, members: Sequence[tuple[int, bool]], own: int, now: float
     ) -> list[SelfRemoveIntent]:
@@ -68,8 +72,6 @@ class CommitRota:
 
         `members` are (leaf, whether a host); hosts commit first.
         """
-        if not self._self_removes:
-            return []
         order = [leaf for leaf, host in sorted(members, key=lambda m: (not m[1], m[0]))]
         rank = _rank([leaf for leaf in order if leaf not in self._self_removes], own)
         return [

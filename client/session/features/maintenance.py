@@ -9,6 +9,7 @@ from snugroom.client.session.features.commit_rota import HOST_SLOTS, CommitRota
 from snugroom.client.session.features.states import States
 from snugroom.client.session.kernel.feature import Feature
 from snugroom.client.session.kernel.intents import HealIntent, SelfRemoveIntent
+from snugroom.client.session.kernel.large_room import Pace
 from snugroom.client.session.kernel.ports import Room
 from snugroom.client.session.kernel.verdict import Change
 from snugroom.crypto import mls
@@ -24,6 +25,7 @@ class Maintenance(Feature):
     def __init__(self, room: Room, now: float) -> None:
         super().__init__(room)
         self._rota = CommitRota((leaf for leaf, _, _ in room.membership.members()), now)
+        self._pace = Pace()
         self._proposed_epoch: int | None = None
         #: Whether a commit of ours has to end the tickets by which we came back.
         self._unconfirmed = False
@@ -47,9 +49,11 @@ class Maintenance(Feature):
     def tick(self, now: float) -> None:
         room = self.room
         if room.idle:
-            leaves = [leaf for leaf, _, _ in room.membership.members()]
+            members = room.membership.members()
             confirm = self._unconfirmed and room.is_synced(now)
-            heal = self._rota.heal_due(leaves, room.membership.own_leaf, now)
+            heal = self._pace.is_due(now, len(members)) and self._rota.heal_due(
+                [leaf for leaf, _, _ in members], room.membership.own_leaf, now
+            )
             if confirm or heal or self._host_due():
                 room.queue(HealIntent(room.membership.group.epoch), now)
         self._commit_self_removes(now)
@@ -80,6 +84,8 @@ class Maintenance(Feature):
 
     def _commit_self_removes(self, now: float) -> None:
         room = self.room
+        if not self._rota.has_self_removes:
+            return
         members = [(leaf, host) for leaf, _, host in room.membership.members()]
         for self_remove in self._rota.self_removes_due(members, room.membership.own_leaf, now):
             room.queue_once(self_remove, now)

@@ -10,7 +10,7 @@ import os
 from collections import deque
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
-from typing import Final, Literal
+from typing import Final, Literal, NamedTuple
 
 from snugroom.client.session.catalogue import reasons
 from snugroom.client.session.catalogue.sentence import sentence
@@ -82,6 +82,16 @@ def policy_of(group: mls.Group) -> room_state.Policy:
     raise ValidationError("SNUG-13", "the group has no policy")
 
 
+class _Listed(NamedTuple):
+    """What the members of an epoch are, under a policy."""
+
+    epoch: int
+    policy: room_state.Policy
+    members: tuple[tuple[int, str, bool], ...]
+    hosts: tuple[int, ...]
+    rank: int
+
+
 class Membership:
     """State and judgement; every method either succeeds or changes nothing.
 
@@ -135,7 +145,7 @@ class Membership:
         self.leave_proposals = LeaveProposals(group)
         self._rng = rng
         self.epoch_slot = slot
-        self._members: tuple[int, room_state.Policy, tuple[tuple[int, str, bool], ...]] | None = None
+        self._listed: _Listed | None = None
         self._envelope_keys = {slot: exported(group, "veil")}
         self._install_media(frozenset(), False, now)
 
@@ -160,10 +170,21 @@ class Membership:
 
     def members(self) -> tuple[tuple[int, str, bool], ...]:
         """Return (leaf, name, whether a host) of all members, in leaf order."""
+        return self._list().members
+
+    def hosts(self) -> tuple[int, ...]:
+        """Return the hosts' leaves, in leaf order."""
+        return self._list().hosts
+
+    def rank(self) -> int:
+        """Return our index among the hosts if we are a host, else among the other members, by leaf."""
+        return self._list().rank
+
+    def _list(self) -> _Listed:
         # Cached: called at every tick and frame, and constant within an epoch.
-        held = self._members
-        if held is None or held[0] != self.group.epoch or held[1] is not self.policy:
-            listed = tuple(
+        held = self._listed
+        if held is None or held.epoch != self.group.epoch or held.policy is not self.policy:
+            members = tuple(
                 (
                     m.leaf,
                     room_state.Identity.decode(m.leaf_node.credential.identity).name,
@@ -171,8 +192,11 @@ class Membership:
                 )
                 for m in self.group.members()
             )
-            self._members = held = (self.group.epoch, self.policy, listed)
-        return held[2]
+            hosts = tuple(leaf for leaf, _, host in members if host)
+            alike = hosts if self.own_leaf in hosts else {leaf for leaf, _, host in members if not host}
+            rank = sum(leaf < self.own_leaf for leaf in alike)
+            self._listed = held = _Listed(self.group.epoch, self.policy, members, hosts, rank)
+        return held
 
     def is_host(self, leaf: int) -> bool:
         """Return whether the member at that leaf is a host."""

@@ -15,6 +15,7 @@ from typing import Final
 
 from snugroom.client.session.catalogue import sentences
 from snugroom.client.session.kernel.feature import Feature
+from snugroom.client.session.kernel.large_room import Pace
 from snugroom.client.session.kernel.ports import Room
 from snugroom.client.session.monitor.monitor import Monitor
 
@@ -40,6 +41,7 @@ class Recovery(Feature):
         self._since = 0.0
         self._blob = b""
         self._astray: float | None = None
+        self._pace = Pace()
         #: Our slot, the server's if that is earlier (else 0), and since when they are apart.
         self._apart: tuple[int, int, float] | None = None
         self._asked_at = now
@@ -61,7 +63,8 @@ class Recovery(Feature):
         if room.needs_rejoin:
             return
         if room.stuck_at is None:
-            self._consider_astray(now)
+            if self._pace.is_due(now, len(room.membership.members())):
+                self._consider_astray(now)
             self._consider_reach(now)
             return
         verdict = room.feature(Monitor).verdict_on_slot(room.stuck_at)

@@ -236,9 +236,7 @@ class RoomSession:
     @property
     def rank(self) -> int:
         """Our index among the hosts if we are a host, else among the other members, by leaf."""
-        own = self.membership.own_leaf
-        alike = self.membership.is_host(own)
-        return sum(leaf < own and host == alike for leaf, _, host in self.membership.members())
+        return self.membership.rank()
 
     def hostless(self, now: float) -> bool:
         """Whether the tree has no host, or no host has been active lately.
@@ -246,9 +244,8 @@ class RoomSession:
         Nor since a connection has left the room, as the server says: it can have been the host's, which may
         come back at once. The server decides nothing by that: members wait in the lobby a little sooner.
         """
-        hosts = [leaf for leaf, _, host in self.membership.members() if host]
         since = self.left_at if now - self.left_at < LEFT_FOR else 0.0
-        return not any(self.heard_recently(leaf, now, since) for leaf in hosts)
+        return not any(self.heard_recently(leaf, now, since) for leaf in self.membership.hosts())
 
     def heard_recently(self, leaf: int, now: float, since: float = 0.0) -> bool:
         """Return whether data signed by this leaf has arrived in the last seconds, and after `since`."""

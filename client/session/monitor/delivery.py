@@ -49,6 +49,10 @@ class Delivery:
         """Record a leaf's counters of sealed frames: (stream number, frames)."""
         self._sent[leaf] = _whole(sent)
 
+    def senders(self) -> list[int]:
+        """Return the leaves that have sent frames, in order."""
+        return sorted(leaf for leaf, sent in self._sent.items() if sent)
+
     def record_received(
         self,
         listener: int,

@@ -53,14 +53,21 @@ class Record:
     def __init__(self) -> None:
         #: (encoded `crypto.agreed.heartbeat.Heartbeat`, its leaf's signature key) of all, oldest first.
         self.beats: deque[tuple[bytes, bytes]] = deque()
+        self._beats_of: Counter[bytes] = Counter()  # by key
         self.receipts: deque[SignedReceipt] = deque(maxlen=RECORDED)
 
     def add(self, beat: bytes, key: bytes) -> None:
         """Store a beat; beyond RECORDED, drop the oldest beat of the key with most beats."""
         self.beats.append((beat, key))
+        self._beats_of[key] += 1
         if len(self.beats) > RECORDED:
-            ((most, _),) = Counter(key for _, key in self.beats).most_common(1)
-            del self.beats[next(at for at, (_, key) in enumerate(self.beats) if key == most)]
+            most = max(self._beats_of.values())
+            at = next(at for at, (_, by) in enumerate(self.beats) if self._beats_of[by] == most)
+            busiest = self.beats[at][1]
+            del self.beats[at]
+            self._beats_of[busiest] -= 1
+            if not self._beats_of[busiest]:
+                del self._beats_of[busiest]
 
 
 @dataclass(frozen=True)
@@ -118,15 +125,17 @@ class Heartbeats:
         self.got: dict[int, dict[int, int]] = {}
         self.histories: dict[int, BeatHistory] = {}
         self._joined: dict[int, int] = {}  # leaf -> the slot that brought it in, if we saw it
+        #: And whose commit that was.
+        self.let_in_by: dict[int, int] = {}
         self.record = Record()
 
     # -- our beats ---------------------------------------------------------------------------------
 
-    def schedule_soon(self, now: float, members: list[int]) -> None:
-        """Beat as soon as it is our turn, because the others need to know of a change."""
-        n = len(members)
-        own = self._room.membership.own_leaf
-        rank = members.index(own) if own in members else n
+    def schedule_soon(self, now: float, senders: list[int]) -> None:
+        """Beat soon, in our turn, if we are one of those leaves: the others need to know of a change."""
+        if self._room.membership.own_leaf not in senders:
+            return
+        n, rank = len(senders), senders.index(self._room.membership.own_leaf)
         turn = URGENT_STEP * rank if n * URGENT_STEP <= URGENT_INTERVAL_MIN else interval(n) * rank / n
         gap = max(URGENT_INTERVAL_MIN, interval(n) / 5)
         self._due = min(self._due, max(now + turn, self._last_sent + gap))
@@ -244,13 +253,14 @@ class Heartbeats:
         self._key = self._room.membership.heartbeat_key
         self._goodbye = True
 
-    def member_joined(self, leaf: int, slot: int) -> None:
-        """Record the slot that brought a member to that leaf, at first or by a rejoin."""
+    def member_joined(self, leaf: int, slot: int, by: int) -> None:
+        """Record the slot that brought a member to that leaf, at first or by a rejoin, and its committer."""
         self._joined[leaf] = slot
+        self.let_in_by[leaf] = by
 
     def forget(self, leaf: int) -> None:
         """Forget the member of a leaf that is empty now or has another member."""
-        for known in (self.histories, self.got, self._joined):
+        for known in (self.histories, self.got, self._joined, self.let_in_by):
             known.pop(leaf, None)
 
 

@@ -14,6 +14,8 @@ from snugroom.server.wire import messages as wire
 ASK: Final = 0.5
 #: Seconds after coming in, or after a new connection, before a member's sending and receiving is judged.
 SETTLED: Final = 15.0
+#: Members up to which all beat soon after every change.
+ALL_BEAT: Final = 16
 
 
 class MemberTable:
@@ -64,6 +66,16 @@ class MemberTable:
     def unsettle(self, leaf: int, now: float) -> None:
         """Give a member time before it is judged."""
         self._settled[leaf] = now + SETTLED
+
+    def first_to_beat(self, committer: int | None) -> list[int]:
+        """Return the leaves that beat soon after a commit that evicts nobody, or after a new connection.
+
+        `committer`: of that commit, or of the one that brought in the member with the connection. In a room
+        of many it alone answers newcomers: what the others know, their next beats say early enough.
+        """
+        if len(self.leaves) <= ALL_BEAT or not (self.host or any(self.others.values())):
+            return self.leaves
+        return [] if committer is None else [committer]
 
     def is_settled(self, leaf: int, now: float) -> bool:
         """Return whether a member has been here, on this connection, for long enough to be judged."""

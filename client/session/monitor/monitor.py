@@ -1,9 +1,8 @@
 """Conclusions from the members' signed beats: alarms, and when media may be sealed.
 
-Protocol section 7. `heartbeats` sends and receives them. Each finding has a module, which reports it once in
-one sentence, and reports when it is over: `silence`, `withholding`, `disorder`, `removals`,
-`unreadable_commits`. This module gives them the beats, and judges freshness and the delivery of audio and
-video itself.
+Protocol section 7. `heartbeats` sends and receives them. Each finding has a module, which reports it once,
+and its end: `silence`, `withholding`, `disorder`, `removals`, `unreadable_commits`. This module gives them
+the beats, and judges freshness and the delivery of audio and video itself.
 """
 
 from __future__ import annotations
@@ -17,6 +16,7 @@ from snugroom.client.session.catalogue.sentence import Sentence, sentence
 from snugroom.client.session.features.states import States
 from snugroom.client.session.features.subscriptions import Subscriptions
 from snugroom.client.session.kernel.feature import Feature
+from snugroom.client.session.kernel.large_room import Pace
 from snugroom.client.session.kernel.ports import Room
 from snugroom.client.session.kernel.verdict import Change
 from snugroom.client.session.monitor.delivery import Delivery, Stream
@@ -52,6 +52,7 @@ class Monitor(Feature):
     def __init__(self, room: Room, now: float) -> None:
         super().__init__(room)
         self._ticked = now
+        self._pace = Pace()
         self._members = MemberTable(room, now)
         self._heartbeats = Heartbeats(room, now)
         self._fresh = Freshness()
@@ -97,11 +98,12 @@ class Monitor(Feature):
         of later slots do not say that it was valid: the server may keep later commits from us.
         """
         ours, others = self._authenticator(), self._members.others
+        epoch = self.room.membership.group.epoch
         verdicts: dict[str, list[int]] = {"void": [], "valid": []}
         for leaf, history in self._heartbeats.histories.items():
             if history.last is not None and leaf in others and history.last.slot >= slot:
                 old = history.last.authenticator == ours
-                later = history.last.epoch > self.room.membership.group.epoch
+                later = history.last.epoch > epoch
                 if old or (later and not (doubted and history.last.slot > slot)):
                     verdicts["void" if old else "valid"].append(leaf)
         carried = [
@@ -196,7 +198,7 @@ class Monitor(Feature):
         for leaf, _, _ in change.removed:
             self._forget(leaf)
         for leaf, _, _ in change.added:
-            self._heartbeats.member_joined(leaf, m.journal.slot)
+            self._heartbeats.member_joined(leaf, m.journal.slot, change.by)
         for authenticator, over in self._epochs.items():
             if over is None:
                 self._epochs[authenticator] = now
@@ -215,7 +217,8 @@ class Monitor(Feature):
             self._pending.committed()
         self._pending.adopted()
         self._withholding.check_claims(m.journal.slot)
-        self._heartbeats.schedule_soon(now, self._members.leaves)
+        first = self._members.leaves if evicted else self._members.first_to_beat(change.by)
+        self._heartbeats.schedule_soon(now, first)
 
     def voided(self, slot: int, author: int | None, now: float) -> None:
         self._withholding.check_claims(slot)
@@ -341,10 +344,11 @@ class Monitor(Feature):
             self._judge_delivery(self.room.membership.own_leaf, self._heartbeats.got, now, wanted)
         if self._withholding.judge(now):
             self._override = None
-        self._judge_freshness(now)
-        self._silence.judge(now)
-        self._disorder.judge(now)
-        self._removals.judge(now)
+        if self._pace.is_due(now, len(members.leaves)):
+            self._judge_freshness(now)
+            self._silence.judge(now)
+            self._disorder.judge(now)
+            self._removals.judge(now)
 
     # -- a beat ----------------------------------------------------------------------------------------
 
@@ -358,16 +362,16 @@ class Monitor(Feature):
             self._members.unsettle(leaf, now)
             self._delivery.reset(leaf)
             self._silence.reset_member(leaf)
-            # It is new or back, and knows nothing of us.
-            self._heartbeats.schedule_soon(now, self._members.leaves)
-        acknowledged = next((g.seq for g in beat.got if g.leaf == self.room.membership.own_leaf), 0)
+            committer = self._heartbeats.let_in_by.get(leaf)
+            self._heartbeats.schedule_soon(now, self._members.first_to_beat(committer))
+        acknowledged = beat.acknowledged(self.room.membership.own_leaf)
         if self._withholding.agrees(beat, now):
             self._confirm(beat, acknowledged, now)
         self._silence.heard(leaf, acknowledged, now)
         self._disorder.heard(beat, now)
         self._delivery.record_sent(leaf, beat.sent)
         if beat.want and beat.incarnation == self.room.incarnation:
-            self._judge_delivery(leaf, {g.leaf: dict(g.frames) for g in beat.got}, now)
+            self._judge_delivery(leaf, {g.leaf: dict(g.frames) for g in beat.got if g.frames}, now)
         else:
             self._delivery.stop_judging(leaf)
         self._removals.heard(leaf, beat.slot)
@@ -436,7 +440,7 @@ class Monitor(Feature):
         own, members = self.room.membership.own_leaf, self._members
         if not members.is_settled(listener, now):
             return
-        settled = [leaf for leaf in members.leaves if members.is_settled(leaf, now)]
+        settled = [leaf for leaf in self._delivery.senders() if members.is_settled(leaf, now)]
         lost, back = self._delivery.record_received(listener, got, settled, now, wanted=wanted)
         for blamed in (False, True):
             streams = [s for s in lost if self._is_blamed(s) == blamed]

@@ -86,6 +86,6 @@ class Replacements:
         m = self._room.membership
         if beat.slot >= replaced.slot and m.journal.chains.get(beat.slot) == beat.chain:
             return True
-        answered = self._heartbeats.sent_at(next((g.seq for g in beat.got if g.leaf == m.own_leaf), 0))
+        answered = self._heartbeats.sent_at(beat.acknowledged(m.own_leaf))
         # A member that has not seen our present membership acknowledges heartbeats of the one before.
         return beat.slot >= self._heartbeats.since and answered is not None and answered > replaced.at + GRACE

@@ -25,6 +25,8 @@ import {
   encode,
   type OwnStream,
 } from "../../../../client/web/src/session/catalogue/content";
+import type { Room } from "../../../../client/web/src/session/kernel/ports";
+import { MemberTable } from "../../../../client/web/src/session/monitor/memberTable";
 import { KEPT, Ordering } from "../../../../client/web/src/session/monitor/ordering";
 import { Delivery, type Stream } from "../../../../client/web/src/session/monitor/delivery";
 import { CommitRota } from "../../../../client/web/src/session/features/commitRota";
@@ -40,6 +42,22 @@ function seeded(name: string): Rng {
     return H(utf8(`${name} ${count++}`)).slice(0, size);
   };
 }
+
+// -- who beats at once --------------------------------------------------------------------------------------
+
+test("in a room of many, only who let a newcomer in answers at once", () => {
+  const first = (count: number, own: number, hosts: readonly number[], committer?: number) => {
+    const members = () => Array.from({ length: count }, (_, leaf) => ({ leaf, name: "", host: hosts.includes(leaf) }));
+    const table = new MemberTable({ membership: { members, ownLeaf: own } } as unknown as Room, 0);
+    table.update(0);
+    return table.firstToBeat(committer);
+  };
+  assert.deepEqual(first(17, 3, [0, 9], 9), [9]);
+  assert.deepEqual(first(17, 9, [9], 4), [4]);
+  assert.deepEqual(first(17, 3, [0, 9]), []);
+  assert.equal(first(16, 3, [0], 0).length, 16);
+  assert.equal(first(17, 3, [], 3).length, 17);
+});
 
 // -- delivery ---------------------------------------------------------------------------------------------
 

@@ -134,6 +134,8 @@ export class Heartbeats {
   readonly histories = new Map<number, BeatHistory>();
   /** leaf -> the slot that brought it in, if we saw it */
   readonly #joined = new Map<number, number>();
+  /** And whose commit that was. */
+  readonly letInBy = new Map<number, number>();
   record = new Record();
 
   constructor(room: Room, now: number) {
@@ -145,11 +147,10 @@ export class Heartbeats {
 
   // -- our beats -----------------------------------------------------------------------------------------
 
-  /** Beat as soon as it is our turn, because the others need to know of a change. */
-  scheduleSoon(now: number, members: readonly number[]): void {
-    const n = members.length;
-    const place = members.indexOf(this.#room.membership.ownLeaf);
-    const rank = place < 0 ? n : place;
+  /** Beat soon, in our turn, if we are one of those leaves: the others need to know of a change. */
+  scheduleSoon(now: number, senders: readonly number[]): void {
+    const [n, rank] = [senders.length, senders.indexOf(this.#room.membership.ownLeaf)];
+    if (rank < 0) return;
     const turn = n * URGENT_STEP <= URGENT_INTERVAL_MIN ? URGENT_STEP * rank : (interval(n) * rank) / n;
     const gap = Math.max(URGENT_INTERVAL_MIN, interval(n) / 5);
     this.#due = Math.min(this.#due, Math.max(now + turn, this.#lastSent + gap));
@@ -275,8 +276,9 @@ export class Heartbeats {
   }
 
   /** Record the slot that brought a member to that leaf, at first or by a rejoin. */
-  memberJoined(leaf: number, slot: number): void {
+  memberJoined(leaf: number, slot: number, by: number): void {
     this.#joined.set(leaf, slot);
+    this.letInBy.set(leaf, by);
   }
 
   /** Return whether that leaf's last heartbeat is of this epoch, and of that room at a server. */
@@ -287,7 +289,7 @@ export class Heartbeats {
 
   /** Forget the member of a leaf that is empty now or has another member. */
   forget(leaf: number): void {
-    for (const known of [this.histories, this.got, this.#joined]) known.delete(leaf);
+    for (const known of [this.histories, this.got, this.#joined, this.letInBy]) known.delete(leaf);
   }
 }
 

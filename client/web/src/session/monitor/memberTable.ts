@@ -10,6 +10,8 @@ export type Span = readonly [seconds: number, intervals: number];
 const ASK = 0.5;
 /** Seconds after coming in, or after a new connection, before a member's sending and receiving is judged. */
 export const SETTLED = 15;
+/** Members up to which all beat soon after every change. */
+export const ALL_BEAT = 16;
 
 /** Members by leaf. All times are in Unix seconds. */
 export class MemberTable {
@@ -65,6 +67,18 @@ export class MemberTable {
   /** Give a member time before it is judged. */
   unsettle(leaf: number, now: number): void {
     this.#settled.set(leaf, now + SETTLED);
+  }
+
+  /**
+   * Return the leaves that beat soon after a commit that evicts nobody, or after a new connection.
+   *
+   * `committer`: of that commit, or of the one that brought in the member with the connection. In a room of many
+   * it alone answers newcomers: what the others know, their next beats say early enough.
+   */
+  firstToBeat(committer: number | undefined): readonly number[] {
+    const hosted = this.host || [...this.others.values()].includes(true);
+    if (this.leaves.length <= ALL_BEAT || !hosted) return this.leaves;
+    return committer === undefined ? [] : [committer];
   }
 
   /** Return whether a member has been here, on this connection, for long enough to be judged. */

@@ -200,7 +200,7 @@ export class Monitor extends Feature {
   override adopted(change: Change, now: number): void {
     const m = this.room.membership;
     for (const { leaf } of change.removed) this.#forget(leaf);
-    for (const { leaf } of change.added) this.#heartbeats.memberJoined(leaf, m.journal.slot);
+    for (const { leaf } of change.added) this.#heartbeats.memberJoined(leaf, m.journal.slot, change.by);
     for (const [authenticator, over] of this.#epochs) if (over === null) this.#epochs.set(authenticator, now);
     this.#epochs.set(this.#authenticator(), null);
     trim(this.#epochs, EPOCHS);
@@ -216,7 +216,7 @@ export class Monitor extends Feature {
     if (change.by === m.ownLeaf) this.#pending.committed();
     this.#pending.adopted();
     this.#withholding.checkClaims(m.journal.slot);
-    this.#heartbeats.scheduleSoon(now, this.#members.leaves);
+    this.#heartbeats.scheduleSoon(now, evicted.length > 0 ? this.#members.leaves : this.#members.firstToBeat(change.by));
   }
 
   override voided(slot: number, _author: number | null, now: number): void {
@@ -353,7 +353,7 @@ export class Monitor extends Feature {
       this.#delivery.reset(leaf);
       this.#silence.resetMember(leaf);
       // It is new or back, and knows nothing of us.
-      this.#heartbeats.scheduleSoon(now, members.leaves);
+      this.#heartbeats.scheduleSoon(now, members.firstToBeat(this.#heartbeats.letInBy.get(leaf)));
     }
     const acknowledged = beat.got.find((g) => g.leaf === this.room.membership.ownLeaf)?.seq ?? 0;
     if (this.#withholding.agrees(beat, now)) this.#confirm(beat, acknowledged, since, now);
