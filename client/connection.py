@@ -31,7 +31,8 @@ from snugroom.crypto.errors import SnugCryptoError
 from snugroom.crypto.media.keys import OpenedFrame, Stream, layer_stream
 from snugroom.server.wire import limits, messages
 
-_TICK: Final = 0.1
+#: Seconds between two ticks of a session.
+TICK: Final = 0.1
 #: Seconds by which the wall clock has to be ahead for the session's clock to follow it.
 _FOLLOW: Final = 1.0
 _CONNECT_TIME: Final = 5.0
@@ -98,8 +99,8 @@ class Connection:
     for no media. `on_event` receives every event, in order; `on_save` receives data to write to files;
     `on_message` receives every server message before the session does (for measurements). `addresses`: the
     URLs of servers on this machine, to connect to in place of their origins. With a `proxy`, all connections
-    go through it, but for these. `allows` is asked about each origin before a connection to it; a server that
-    it refuses counts as one that can't be reached.
+    go through it, except these. `tick`: seconds between two ticks, for a slow clock. `allows` is asked about
+    each origin before a connection to it; a server that it refuses counts as one that can't be reached.
     """
 
     def __init__(
@@ -111,6 +112,7 @@ class Connection:
         on_message: Callable[[ev.Endpoint, messages.ServerMessage], None] | None = None,
         on_save: Callable[[ev.Save], None] | None = None,
         clock: Clock | None = None,
+        tick: float = TICK,
         addresses: Mapping[str, str] = MappingProxyType({}),
         proxy: Proxy | None = None,
         allows: Callable[[str], bool] = lambda _: True,
@@ -126,6 +128,7 @@ class Connection:
         self._on_save = on_save
         self._addresses = addresses
         self._proxy = proxy
+        self._tick = tick
         self._allows = allows
         self._slowness = 1.0 if proxy is None else SLOWNESS
         self._http: dict[Proxy | None, aiohttp.ClientSession] = {}
@@ -180,7 +183,7 @@ class Connection:
             try:
                 while not self._done.is_set():
                     try:
-                        async with asyncio.timeout(_TICK):
+                        async with asyncio.timeout(self._tick):
                             await self._done.wait()
                     except TimeoutError:
                         self.feed(ev.Tick())

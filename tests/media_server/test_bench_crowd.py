@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import json
+import time
 
 import pytest
 
+from snugroom.client.connection import TICK
 from snugroom.client.tools.bench import entrances
+from snugroom.client.tools.bench.guests import Pace
 
 MEASURED = {"admitted": 100.0, "admitted_together": 100.0, "server_cpu_s": 9.0, **entrances.GOALS}
 
@@ -20,8 +23,11 @@ async def test_all_get_in_one_after_the_other_and_together(capsys: pytest.Captur
     assert measured["entrances_cpu_s"] > 0
     # after so short a pause, the difference that is the cost of one entrance says nothing
     assert isinstance(measured["one_entrance_cpu_s"], float)
-    entrances._show(measured)
-    assert "admitted: 3 of 3 one after the other, 3 of 3 together" in capsys.readouterr().out
+    assert measured["slowness"] == 1
+    entrances._show({**measured, "slowness": 16.0})
+    told = capsys.readouterr().out
+    assert "clocks went 16 times slower" in told
+    assert "admitted: 3 of 3 one after the other, 3 of 3 together" in told
 
 
 @pytest.mark.parametrize("name", ["admitted", "admitted_together", *entrances.GOALS])
@@ -29,3 +35,17 @@ def test_each_goal_counts(name: str) -> None:
     assert entrances.summary(100, 10.0, MEASURED)["met"]
     worse = -1.0 if name.startswith("admitted") else 0.01
     assert not entrances.summary(100, 10.0, {**MEASURED, name: MEASURED[name] + worse})["met"]
+
+
+def test_more_than_a_hundred_members_share_a_core_by_slow_clocks() -> None:
+    assert [entrances.slowness_of(guests) for guests in (2, 100, 101, 249)] == [1.0, 1.0, 2.0, 16.0]
+    since = time.time() - 40
+    assert Pace(4.0, since).clock()() == pytest.approx(since + 10, abs=1)
+    assert Pace(4.0, since).tick == 4 * TICK
+
+
+async def test_members_with_slow_clocks_come_in_as_well() -> None:
+    pace = Pace(3.0)
+    measured = await entrances._waiting(2, 0.1, pace)
+    assert measured["admitted_together"] == 2
+    assert 0 < measured["after_admit_all_s"] < (time.time() - pace.since) / pace.slowness

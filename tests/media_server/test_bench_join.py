@@ -94,6 +94,13 @@ async def test_a_crowd_says_how_many_of_it_are_in(admission: Admission, inside: 
     assert crowd.ended == 0
 
 
+async def test_a_crowd_waits_for_nobody_whose_meeting_has_ended() -> None:
+    async with hosted("all") as link:
+        pass
+    async with asyncio.timeout(60), CrowdProcess(link, 2, 600.0, nice=0) as crowd:
+        assert crowd.inside == 0
+
+
 async def test_no_crowd_is_no_process() -> None:
     async with CrowdProcess("https://nowhere.example/#", 0, 1.0) as crowd:
         assert crowd.inside == 0

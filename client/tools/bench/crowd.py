@@ -30,7 +30,9 @@ START: Final = 60.0
 
 class _Member:
     def __init__(self, link: str, name: str) -> None:
-        self.inside = asyncio.Event()
+        self.inside = False
+        #: Set when it is inside, or has ended.
+        self.answered = asyncio.Event()
         self.connection = Connection(
             Session.join(link, name=name, now=time.time()),
             make_engine=lambda *_: None,
@@ -38,8 +40,9 @@ class _Member:
         )
 
     def _event(self, event: ev.Event) -> None:
-        if isinstance(event, ev.Roster):
-            self.inside.set()
+        self.inside |= isinstance(event, ev.Roster)
+        if isinstance(event, ev.Roster | ev.Ended):
+            self.answered.set()
 
 
 async def run(link: str, count: int, seconds: float) -> int:
@@ -53,12 +56,12 @@ async def run(link: str, count: int, seconds: float) -> int:
                 some = members[at : at + _AT_ONCE]
                 running += [loop.create_task(member.connection.run()) for member in some]
                 for member in some:
-                    await member.inside.wait()
+                    await member.answered.wait()
     # members that were not admitted in time give up
     for member, task in zip(members, running, strict=False):
-        if not member.inside.is_set():
+        if not member.inside:
             task.cancel()
-    inside = [member for member in members if member.inside.is_set()]
+    inside = [member for member in members if member.inside]
     print(len(inside), flush=True)
     await loop.run_in_executor(None, sys.stdin.read)
     for member in inside:

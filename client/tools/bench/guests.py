@@ -1,11 +1,11 @@
 """Guests of `snug bench crowd`, all in one process: members without media, which knock one after the other.
 
-    python -m snugroom.client.tools.bench.guests LINK NAME COUNT SPAN LIMIT
+    python -m snugroom.client.tools.bench.guests LINK NAME COUNT SPAN LIMIT SLOWNESS SINCE
 
 Prints JSON lines: `ready`; after a line of input COUNT guests (NAME 1, NAME 2, ...) knock, evenly over SPAN
 seconds; `knocked` when all of them have, and `inside` when all are in, or those that are after LIMIT more
 seconds. Each has the number of guests, and `at`, the moment of the last one on the machine's monotonic clock.
-All leave when input ends.
+All leave when input ends. SPAN and LIMIT are seconds of the machine; SLOWNESS and SINCE are those of `Pace`.
 """
 
 from __future__ import annotations
@@ -16,9 +16,10 @@ import json
 import sys
 import time
 from collections.abc import Callable
+from dataclasses import dataclass, field
 from typing import Final
 
-from snugroom.client.connection import Connection
+from snugroom.client.connection import TICK, Clock, Connection
 from snugroom.client.session import Session
 from snugroom.client.session import events as ev
 from snugroom.client.tools.bench import machine
@@ -27,17 +28,44 @@ from snugroom.client.tools.bench.crowd import START, MembersProcess
 _OUT: Final = 20.0
 
 
+@dataclass(frozen=True)
+class Pace:
+    """How the members' clocks go: a second takes `slowness` seconds of the machine, from `since` (Unix) on.
+
+    Hundreds of members share a core here, and real ones do not. Slow clocks give each the time that it would
+    have on a machine of its own.
+    """
+
+    slowness: float = 1.0
+    since: float = field(default_factory=time.time)
+
+    def clock(self) -> Clock:
+        """Return a member's clock."""
+        return Clock(self._now, self._now)
+
+    @property
+    def tick(self) -> float:
+        """Seconds of the machine between two ticks of a session."""
+        return self.slowness * TICK
+
+    def _now(self) -> float:
+        return self.since + (time.time() - self.since) / self.slowness
+
+
 class _Guest:
     """One guest, and the moments at which it knocked and came in; None: not yet."""
 
-    def __init__(self, link: str, name: str, changed: asyncio.Event) -> None:
+    def __init__(self, link: str, name: str, changed: asyncio.Event, pace: Pace) -> None:
         self.knocked: float | None = None
         self.inside: float | None = None
         self._changed = changed
+        clock = pace.clock()
         self.connection = Connection(
-            Session.join(link, name=name, now=time.time()),
+            Session.join(link, name=name, now=clock()),
             make_engine=lambda *_: None,
             on_event=self._event,
+            clock=clock,
+            tick=pace.tick,
         )
 
     def _event(self, event: ev.Event) -> None:
@@ -49,7 +77,7 @@ class _Guest:
             self._changed.set()
 
 
-async def run(link: str, name: str, count: int, span: float, limit: float) -> int:
+async def run(link: str, name: str, count: int, span: float, limit: float, pace: Pace) -> int:
     """Knock, report, wait, and leave; return the exit status, 0."""
     loop = asyncio.get_running_loop()
     changed = asyncio.Event()
@@ -60,7 +88,7 @@ async def run(link: str, name: str, count: int, span: float, limit: float) -> in
     began = time.monotonic()
     for number in range(count):
         await asyncio.sleep(began + span * number / max(1, count - 1) - time.monotonic())
-        guests.append(_Guest(link, f"{name} {number + 1}", changed))
+        guests.append(_Guest(link, f"{name} {number + 1}", changed, pace))
         running.append(loop.create_task(guests[-1].connection.run()))
     await _reported(guests, "knocked", lambda guest: guest.knocked, changed, limit)
     await _reported(guests, "inside", lambda guest: guest.inside, changed, limit)
@@ -95,8 +123,9 @@ async def _reported(
 class GuestsProcess(MembersProcess):
     """Runs this module."""
 
-    def __init__(self, link: str, name: str, count: int, span: float, limit: float) -> None:
-        super().__init__("snugroom.client.tools.bench.guests", link, name, str(count), str(span), str(limit))
+    def __init__(self, link: str, name: str, count: int, span: float, limit: float, pace: Pace) -> None:
+        numbers = (count, span, limit, pace.slowness, pace.since)
+        super().__init__("snugroom.client.tools.bench.guests", link, name, *map(str, numbers))
         self._limit = span + 2 * limit
 
     async def _started(self) -> None:
@@ -130,5 +159,6 @@ class GuestsProcess(MembersProcess):
 
 
 if __name__ == "__main__":
-    _link, _name, _count, _span, _limit = sys.argv[1:]
-    sys.exit(asyncio.run(run(_link, _name, int(_count), float(_span), float(_limit))))
+    _link, _name, _count, *_times = sys.argv[1:]
+    _span, _limit, _slowness, _since = map(float, _times)
+    sys.exit(asyncio.run(run(_link, _name, int(_count), _span, _limit, Pace(_slowness, _since))))
