@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import time
 
@@ -9,7 +10,7 @@ import pytest
 
 from snugroom.client.connection import TICK
 from snugroom.client.tools.bench import entrances
-from snugroom.client.tools.bench.guests import Pace
+from snugroom.client.tools.bench.guests import GuestsProcess, Pace
 
 MEASURED = {"admitted": 100.0, "admitted_together": 100.0, "server_cpu_s": 9.0, **entrances.GOALS}
 
@@ -49,3 +50,22 @@ async def test_members_with_slow_clocks_come_in_as_well() -> None:
     measured = await entrances._waiting(2, 0.1, pace)
     assert measured["admitted_together"] == 2
     assert 0 < measured["after_admit_all_s"] < (time.time() - pace.since) / pace.slowness
+
+
+def test_no_more_wait_together_than_one_link_takes() -> None:
+    measured = {**MEASURED, "admitted": 249.0, "admitted_together": 240.0}
+    assert entrances.summary(249, 10.0, measured)["waited"] == 240
+    assert entrances.summary(249, 10.0, measured)["met"]
+    assert not entrances.summary(249, 10.0, {**measured, "admitted_together": 239.0})["met"]
+
+
+async def test_the_process_of_the_guests_waits_for_nobody_whose_meeting_has_ended(
+    capfd: pytest.CaptureFixture[str],
+) -> None:
+    async with entrances.hosted(2, "all") as (_, _, link):
+        pass
+    async with asyncio.timeout(60), GuestsProcess(link, "Guest", 1, 0.0, 600.0, Pace()) as them:
+        them.start()
+        assert await them.knocked() == (0, 0.0)
+        assert await them.inside() == (0, 0.0)
+    assert "A guest was not let in: No connection to the server" in capfd.readouterr().err

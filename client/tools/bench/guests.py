@@ -53,11 +53,12 @@ class Pace:
 
 
 class _Guest:
-    """One guest, and the moments at which it knocked and came in; None: not yet."""
+    """One guest, the moments at which it knocked and came in (None: not yet), and whether it has ended."""
 
     def __init__(self, link: str, name: str, changed: asyncio.Event, pace: Pace) -> None:
         self.knocked: float | None = None
         self.inside: float | None = None
+        self.ended = False
         self._changed = changed
         clock = pace.clock()
         self.connection = Connection(
@@ -75,6 +76,11 @@ class _Guest:
         elif isinstance(event, ev.Roster) and self.inside is None:
             self.inside = time.monotonic()
             self._changed.set()
+        elif isinstance(event, ev.Ended):
+            self.ended = True
+            self._changed.set()
+            if self.inside is None:
+                print(f"A guest was not let in: {event.text}", file=sys.stderr, flush=True)
 
 
 async def run(link: str, name: str, count: int, span: float, limit: float, pace: Pace) -> int:
@@ -110,10 +116,10 @@ async def _reported(
     changed: asyncio.Event,
     limit: float,
 ) -> None:
-    """Wait until all guests have such a moment, for `limit` seconds at most, and print the last one."""
+    """Wait until all guests have such a moment or have ended, for `limit` seconds at most; print the last."""
     with contextlib.suppress(TimeoutError):
         async with asyncio.timeout(limit):
-            while any(moment(guest) is None for guest in guests):
+            while any(moment(guest) is None and not guest.ended for guest in guests):
                 changed.clear()
                 await changed.wait()
     moments = [at for guest in guests if (at := moment(guest)) is not None]
