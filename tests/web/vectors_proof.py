@@ -113,6 +113,7 @@ def heartbeats() -> dict[str, Any]:
         beat = _beat(draw).signed(_NUMBER, _sign(key))
         fields = msgspec.to_builtins(beat, builtin_types=(bytes,))
         said = {k: v for k, v in fields.items() if not k.startswith("_")}
+        said["got"] = [got._asdict() for got in beat.got]
         shown = {k: v.hex() if isinstance(v, bytes) else v for k, v in said.items()}
         rows.append({"fields": shown, "encoded": beat.encode().hex(), "digest": beat.digest.hex()})
     plain = _beat(draw).signed(_NUMBER, _sign(key))
