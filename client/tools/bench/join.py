@@ -159,6 +159,7 @@ def _guest(link: str, name: str, marks: Marks, distance: Distance | None) -> Con
             marks.note("entered")
 
     def opened(stats: StreamStats) -> None:
+        marks.note("transport")  # a frame may open before the task that waits for the transport goes on
         marks.note("first")
         marks.note(stats.kind)
 
