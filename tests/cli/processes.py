@@ -24,6 +24,8 @@ from tests.cli.forks import ROOT, Forked, Forks, environment
 #: No step of a test takes longer on a slow machine; every wait ends as soon as what it waits for is there.
 PATIENCE = 120.0
 Event = dict[str, Any]
+#: Ports that `free_port` has returned.
+_given: set[int] = set()
 
 
 @functools.cache
@@ -174,14 +176,19 @@ def free_port(count: int = 1) -> int:
     """The first of so many ports in a row that nobody uses on loopback, for TCP or UDP.
 
     They are below those that the system gives to whoever wants any, as most other tests do: they stay free.
+    No port is given twice: a test may bind one only after it has asked for others.
     """
     lowest = int(Path("/proc/sys/net/ipv4/ip_local_port_range").read_text(encoding="ascii").split()[0])
     for _ in range(100):
         first = random.SystemRandom().randrange(lowest // 2, lowest - count)
+        wanted = range(first, first + count)
+        if not _given.isdisjoint(wanted):
+            continue
         with contextlib.ExitStack() as stack, contextlib.suppress(OSError):
-            for port in range(first, first + count):
+            for port in wanted:
                 for kind in (socket.SOCK_STREAM, socket.SOCK_DGRAM):
                     stack.enter_context(socket.socket(type=kind)).bind(("127.0.0.1", port))
+            _given.update(wanted)
             return first
     raise AssertionError("no port is free")
 
