@@ -10,7 +10,7 @@ import pytest
 
 from snugroom.client.connection import TICK
 from snugroom.client.tools.bench import entrances
-from snugroom.client.tools.bench.guests import GuestsProcess, Pace
+from snugroom.client.tools.bench.guests import GuestsProcess, SlowClocks
 
 MEASURED = {"admitted": 100.0, "admitted_together": 100.0, "server_cpu_s": 9.0, **entrances.GOALS}
 
@@ -41,12 +41,12 @@ def test_each_goal_counts(name: str) -> None:
 def test_more_than_a_hundred_members_share_a_core_by_slow_clocks() -> None:
     assert [entrances.slowness_of(guests) for guests in (2, 100, 101, 249)] == [1.0, 1.0, 2.0, 16.0]
     since = time.time() - 40
-    assert Pace(4.0, since).clock()() == pytest.approx(since + 10, abs=1)
-    assert Pace(4.0, since).tick == 4 * TICK
+    assert SlowClocks(4.0, since).clock()() == pytest.approx(since + 10, abs=1)
+    assert SlowClocks(4.0, since).tick == 4 * TICK
 
 
 async def test_members_with_slow_clocks_come_in_as_well() -> None:
-    pace = Pace(3.0)
+    pace = SlowClocks(3.0)
     measured = await entrances._waiting(2, 0.1, pace)
     assert measured["admitted_together"] == 2
     assert 0 < measured["after_admit_all_s"] < (time.time() - pace.since) / pace.slowness
@@ -64,7 +64,7 @@ async def test_the_process_of_the_guests_waits_for_nobody_whose_meeting_has_ende
 ) -> None:
     async with entrances.hosted(2, "all") as (_, _, link):
         pass
-    async with asyncio.timeout(60), GuestsProcess(link, "Guest", 1, 0.0, 600.0, Pace()) as them:
+    async with asyncio.timeout(60), GuestsProcess(link, "Guest", 1, 0.0, 600.0, SlowClocks()) as them:
         them.start()
         assert await them.knocked() == (0, 0.0)
         assert await them.inside() == (0, 0.0)

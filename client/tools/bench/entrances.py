@@ -1,7 +1,7 @@
 """`snug bench crowd`: many guests at once: how soon they are in, and the CPU time of all members.
 
 All are real members without media: the host in this process, all guests in another one, the server in a
-third. More than a hundred have slow clocks (`guests.Pace`), and then all seconds are those of their clocks.
+third. More than a hundred have slow clocks (`SlowClocks`), and then all seconds are those of their clocks.
 In the first meeting guests knock within ten seconds, and the host admits all. In the full room each member's
 idle CPU time is measured, and what one more guest costs all of them. In the second meeting all guests wait
 until the host admits all of them at once, or as many as can wait on one link.
@@ -25,7 +25,7 @@ from snugroom.client.media.engine import MediaEngine
 from snugroom.client.session import Session
 from snugroom.client.session import events as ev
 from snugroom.client.session.entry.lobby import KNOCKS_EACH
-from snugroom.client.tools.bench.guests import GuestsProcess, Pace
+from snugroom.client.tools.bench.guests import GuestsProcess, SlowClocks
 from snugroom.client.tools.bench.house import BenchServer
 from snugroom.client.tools.bench.reporting import reported
 from snugroom.client.tools.crowd.card import EncodedCard
@@ -70,12 +70,12 @@ class Host:
     """The host, in this process. `knocks`: those that it was asked about. `card`: what it sends, or None."""
 
     def __init__(
-        self, url: str, admission: Admission, card: EncodedCard | None = None, pace: Pace | None = None
+        self, url: str, admission: Admission, card: EncodedCard | None = None, pace: SlowClocks | None = None
     ) -> None:
         self.link: str | None = None
         self.knocks = 0
         self._changed = asyncio.Event()
-        pace = pace or Pace()
+        pace = pace or SlowClocks()
         clock = pace.clock()
         session = Session.host(origin=canonical_origin(url), name="Host", admission=admission, now=clock())
         self.connection = Connection(
@@ -106,7 +106,7 @@ class Host:
 
 @asynccontextmanager
 async def hosted(
-    guests: int, admission: Admission, card: EncodedCard | None = None, pace: Pace | None = None
+    guests: int, admission: Admission, card: EncodedCard | None = None, pace: SlowClocks | None = None
 ) -> AsyncIterator[tuple[BenchServer, Host, str]]:
     """A server with a meeting: the server, the host, and the link. TimeoutError, ServerError."""
     settings: dict[str, object] = {"max_members": guests + 2, "connections_per_client": 4 * guests + 16}
@@ -125,7 +125,7 @@ async def hosted(
             await asyncio.gather(running, return_exceptions=True)
 
 
-async def _paced(guests: int, span: float, idle: float, pace: Pace) -> dict[str, float]:
+async def _paced(guests: int, span: float, idle: float, pace: SlowClocks) -> dict[str, float]:
     """Measure guests that knock within `span` seconds, and are admitted at once; then the full room."""
     slow, limit = pace.slowness, pace.slowness * _LIMIT
     async with (
@@ -174,7 +174,7 @@ async def _calm(them: GuestsProcess, seconds: float) -> None:
             used = them.cpu - before
 
 
-async def _waiting(guests: int, span: float, pace: Pace) -> dict[str, float]:
+async def _waiting(guests: int, span: float, pace: SlowClocks) -> dict[str, float]:
     """Measure guests that wait until the host admits all."""
     limit = pace.slowness * _LIMIT
     async with (
@@ -193,8 +193,8 @@ async def _waiting(guests: int, span: float, pace: Pace) -> dict[str, float]:
 async def measure(guests: int = GUESTS, span: float = SPAN, idle: float = IDLE) -> dict[str, Any]:
     """Measure both meetings. ServerError, TimeoutError, OSError."""
     slowness = slowness_of(guests)
-    paced = await _paced(guests, span, idle, Pace(slowness))
-    waiting = await _waiting(min(guests, KNOCKS_EACH), span, Pace(slowness))
+    paced = await _paced(guests, span, idle, SlowClocks(slowness))
+    waiting = await _waiting(min(guests, KNOCKS_EACH), span, SlowClocks(slowness))
     return summary(guests, span, {**paced, **waiting})
 
 

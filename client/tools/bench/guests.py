@@ -5,7 +5,8 @@
 Prints JSON lines: `ready`; after a line of input COUNT guests (NAME 1, NAME 2, ...) knock, evenly over SPAN
 seconds; `knocked` when all of them have, and `inside` when all are in, or those that are after LIMIT more
 seconds. Each has the number of guests, and `at`, the moment of the last one on the machine's monotonic clock.
-All leave when input ends. SPAN and LIMIT are seconds of the machine; SLOWNESS and SINCE are those of `Pace`.
+All leave when input ends. SPAN and LIMIT are seconds of the machine, SLOWNESS and SINCE those of
+`SlowClocks`.
 """
 
 from __future__ import annotations
@@ -29,7 +30,7 @@ _OUT: Final = 20.0
 
 
 @dataclass(frozen=True)
-class Pace:
+class SlowClocks:
     """How the members' clocks go: a second takes `slowness` seconds of the machine, from `since` (Unix) on.
 
     Hundreds of members share a core here, and real ones do not. Slow clocks give each the time that it would
@@ -55,7 +56,7 @@ class Pace:
 class _Guest:
     """One guest, the moments at which it knocked and came in (None: not yet), and whether it has ended."""
 
-    def __init__(self, link: str, name: str, changed: asyncio.Event, pace: Pace) -> None:
+    def __init__(self, link: str, name: str, changed: asyncio.Event, pace: SlowClocks) -> None:
         self.knocked: float | None = None
         self.inside: float | None = None
         self.ended = False
@@ -83,7 +84,7 @@ class _Guest:
                 print(f"A guest was not let in: {event.text}", file=sys.stderr, flush=True)
 
 
-async def run(link: str, name: str, count: int, span: float, limit: float, pace: Pace) -> int:
+async def run(link: str, name: str, count: int, span: float, limit: float, pace: SlowClocks) -> int:
     """Knock, report, wait, and leave; return the exit status, 0."""
     loop = asyncio.get_running_loop()
     changed = asyncio.Event()
@@ -129,7 +130,7 @@ async def _reported(
 class GuestsProcess(MembersProcess):
     """Runs this module."""
 
-    def __init__(self, link: str, name: str, count: int, span: float, limit: float, pace: Pace) -> None:
+    def __init__(self, link: str, name: str, count: int, span: float, limit: float, pace: SlowClocks) -> None:
         numbers = (count, span, limit, pace.slowness, pace.since)
         super().__init__("snugroom.client.tools.bench.guests", link, name, *map(str, numbers))
         self._limit = span + 2 * limit
@@ -167,4 +168,4 @@ class GuestsProcess(MembersProcess):
 if __name__ == "__main__":
     _link, _name, _count, *_times = sys.argv[1:]
     _span, _limit, _slowness, _since = map(float, _times)
-    sys.exit(asyncio.run(run(_link, _name, int(_count), _span, _limit, Pace(_slowness, _since))))
+    sys.exit(asyncio.run(run(_link, _name, int(_count), _span, _limit, SlowClocks(_slowness, _since))))

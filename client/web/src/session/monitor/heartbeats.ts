@@ -275,7 +275,7 @@ export class Heartbeats {
     this.#goodbye = true;
   }
 
-  /** Record the slot that brought a member to that leaf, at first or by a rejoin. */
+  /** Record the slot that brought a member to that leaf, at first or by a rejoin, and its committer. */
   memberJoined(leaf: number, slot: number, by: number): void {
     this.#joined.set(leaf, slot);
     this.letInBy.set(leaf, by);
