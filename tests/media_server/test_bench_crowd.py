@@ -15,7 +15,11 @@ from snugroom.client.tools.bench.guests import GuestsProcess, SlowClocks
 MEASURED = {"admitted": 100.0, "admitted_together": 100.0, "server_cpu_s": 9.0, **entrances.GOALS}
 
 
-async def test_all_get_in_one_after_the_other_and_together(capsys: pytest.CaptureFixture[str]) -> None:
+async def test_all_get_in_one_after_the_other_and_together(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(entrances, "_LATE", 2)
+    monkeypatch.setattr(entrances, "_SETTLE", 0.5)
     assert await entrances.run(True, 3, 0.2, 0.5) == 0
     measured = json.loads(capsys.readouterr().out)
     assert measured["admitted"] == measured["admitted_together"] == 3
