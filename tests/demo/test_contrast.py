@@ -8,6 +8,8 @@ import json
 import os
 import subprocess
 import sys
+import time
+from collections.abc import Iterable
 from dataclasses import replace
 from pathlib import Path
 
@@ -27,7 +29,7 @@ from snugroom.client.session.catalogue.sentence import LANGUAGES
 from snugroom.client.tools.demo.both import result
 from snugroom.client.tools.demo.contrast import hold, together
 from snugroom.client.tools.demo.meeting import Meeting, until
-from snugroom.client.tools.demo.memory import copy_all
+from snugroom.client.tools.demo.memory import Copy, copy_all
 from snugroom.client.tools.demo.projector import RefusedError
 from snugroom.client.tools.demo.proof import FRAMES_MAX, frames_in
 from snugroom.client.tools.demo.show import HumanShow, JsonShow
@@ -293,7 +295,12 @@ async def test_the_search_for_snugs_meeting_finds_it_where_members_decode(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     """The check of what is sought in Snug's server: the process of the robots has all of it but old sound."""
-    monkeypatch.setattr(snugroom.client.tools.demo.meeting, "copy_all", lambda pids: copy_all([os.getpid()]))
+
+    def slow_copy(_: Iterable[int]) -> Copy:
+        time.sleep(2)  # the copy of a large process: pictures go on meanwhile
+        return copy_all([os.getpid()])
+
+    monkeypatch.setattr(snugroom.client.tools.demo.meeting, "copy_all", slow_copy)
     meeting = Meeting(NAMES, 4.0, tmp_path, JsonShow(io.StringIO()))
     await meeting.run()
     found = await asyncio.to_thread(meeting.traces)

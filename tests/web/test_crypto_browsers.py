@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from aiohttp import web
 
-from tests.web.browsers import Browser
+from tests.web.browsers import Browser, until
 from tests.web.write_shared import SHARED
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
@@ -35,6 +35,7 @@ async def test_media_in_a_browser_are_python_s(shown: Browser, pages: Path) -> N
         given = {name: signatures[name] for name in ("leaf_seed", "media_seed", "bound", "adds")}
         tab = await shown.tab()
         await tab.goto(f"http://127.0.0.1:{port}/")
+        await until(tab, "typeof check === 'function'")  # WebKit's driver does not wait for modules
         assert await tab.js(f"check({json.dumps(keys['trees'])}, {json.dumps(given)})") == []
         # and it would tell
         keys["trees"][0]["kids"][0][0] ^= 16

@@ -58,8 +58,6 @@ _COME_IN_TIME: Final = 30.0
 _MEDIA_TIME: Final = 20.0
 _SETTLE_TIME: Final = 8.0
 _END_TIME: Final = 10.0
-#: Seconds after the copy of the memory of which frames are sought in it too: the copy takes a moment.
-_AFTER_LOOK: Final = 1.0
 _MOVE_TIME: Final = 20.0
 #: Seconds that the room stays open for people who join by the page, and seconds that they may stay in it.
 VISIT_TIME: Final = 60.0
@@ -329,13 +327,13 @@ class Meeting:
                 seen.codes[robot.name] = robot.code.epoch, robot.code.digits
         for speaker, listener in permutations(self._robots, 2):
             seen.leaves[speaker.name, listener.name] = listener.leaf_of(speaker.name)
-        seen.looked_at = asyncio.get_running_loop().time()
         seen.disclosure = await self._server.disclosure()
         try:
             pids = [self._server.pid, *children(self._server.pid)]  # media has a process of its own
             seen.memory = await asyncio.to_thread(copy_all, pids)
         except UnreadableError as error:
             seen.unreadable = str(error)
+        seen.looked_at = asyncio.get_running_loop().time()  # a copy takes seconds if it is large
         seen.wanted = self._wanted()
 
     def _wanted(self) -> Wanted:
@@ -422,7 +420,7 @@ class Meeting:
                 return None
             said = self._said.get(speaker.name, CUT_OFF)
             # the meeting may have gone on for visitors
-            frames = frames_in(file, self._seen.looked_at - listener.zero + _AFTER_LOOK)
+            frames = frames_in(file, self._seen.looked_at - listener.zero)
             people.append(Person(speaker.name, said, frames, pitch_of_identity(leaf)))
         if memory is None or not people:
             return None
