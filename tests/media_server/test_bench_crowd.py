@@ -50,10 +50,10 @@ def test_more_than_a_hundred_members_share_a_core_by_slow_clocks() -> None:
 
 
 async def test_members_with_slow_clocks_come_in_as_well() -> None:
-    pace = SlowClocks(3.0)
-    measured = await entrances._waiting(2, 0.1, pace)
+    clocks = SlowClocks(3.0)
+    measured = await entrances._waiting(2, 0.1, clocks)
     assert measured["admitted_together"] == 2
-    assert 0 < measured["after_admit_all_s"] < (time.time() - pace.since) / pace.slowness
+    assert 0 < measured["after_admit_all_s"] < (time.time() - clocks.since) / clocks.slowness
 
 
 def test_no_more_wait_together_than_one_link_takes() -> None:

@@ -72,16 +72,20 @@ class Host:
     """The host, in this process. `knocks`: those that it was asked about. `card`: what it sends, or None."""
 
     def __init__(
-        self, url: str, admission: Admission, card: EncodedCard | None = None, pace: SlowClocks | None = None
+        self,
+        url: str,
+        admission: Admission,
+        card: EncodedCard | None = None,
+        clocks: SlowClocks | None = None,
     ) -> None:
         self.link: str | None = None
         self.knocks = 0
         self._changed = asyncio.Event()
-        pace = pace or SlowClocks()
-        clock = pace.clock()
+        clocks = clocks or SlowClocks()
+        clock = clocks.clock()
         session = Session.host(origin=canonical_origin(url), name="Host", admission=admission, now=clock())
         self.connection = Connection(
-            session, make_engine=self._engine, on_event=self._event, clock=clock, tick=pace.tick
+            session, make_engine=self._engine, on_event=self._event, clock=clock, tick=clocks.tick
         )
         self._card = card
 
@@ -108,14 +112,14 @@ class Host:
 
 @asynccontextmanager
 async def hosted(
-    guests: int, admission: Admission, card: EncodedCard | None = None, pace: SlowClocks | None = None
+    guests: int, admission: Admission, card: EncodedCard | None = None, clocks: SlowClocks | None = None
 ) -> AsyncIterator[tuple[BenchServer, Host, str]]:
     """A server with a meeting: the server, the host, and the link. TimeoutError, ServerError."""
     members, connections = guests + 1 + _LATE, 4 * guests + 16
     settings: dict[str, object] = {"max_members": members, "connections_per_client": connections}
     async with BenchServer(settings=settings) as server:
         await server.settle()
-        host = Host(server.url, admission, card, pace)
+        host = Host(server.url, admission, card, clocks)
         running = asyncio.get_running_loop().create_task(host.connection.run())
         try:
             await host.until(lambda: host.link is not None)
@@ -128,13 +132,13 @@ async def hosted(
             await asyncio.gather(running, return_exceptions=True)
 
 
-async def _paced(guests: int, span: float, idle: float, pace: SlowClocks) -> dict[str, float]:
+async def _paced(guests: int, span: float, idle: float, clocks: SlowClocks) -> dict[str, float]:
     """Measure guests that knock within `span` seconds, and are admitted at once; then the full room."""
-    slow, limit = pace.slowness, pace.slowness * _LIMIT
+    slow, limit = clocks.slowness, clocks.slowness * _LIMIT
     async with (
-        hosted(guests, "all", pace=pace) as (server, _, link),
-        GuestsProcess(link, "Guest", guests, slow * span, limit, pace) as them,
-        GuestsProcess(link, "Late", _LATE, slow * _SETTLE * (_LATE - 1), limit, pace) as late,
+        hosted(guests, "all", clocks=clocks) as (server, _, link),
+        GuestsProcess(link, "Guest", guests, slow * span, limit, clocks) as them,
+        GuestsProcess(link, "Late", _LATE, slow * _SETTLE * (_LATE - 1), limit, clocks) as late,
     ):
 
         def cpu() -> float:
@@ -177,12 +181,12 @@ async def _calm(them: GuestsProcess, seconds: float) -> None:
             used = them.cpu - before
 
 
-async def _waiting(guests: int, span: float, pace: SlowClocks) -> dict[str, float]:
+async def _waiting(guests: int, span: float, clocks: SlowClocks) -> dict[str, float]:
     """Measure guests that wait until the host admits all."""
-    limit = pace.slowness * _LIMIT
+    limit = clocks.slowness * _LIMIT
     async with (
-        hosted(guests, "ask", pace=pace) as (_, host, link),
-        GuestsProcess(link, "Guest", guests, pace.slowness * span, limit, pace) as them,
+        hosted(guests, "ask", clocks=clocks) as (_, host, link),
+        GuestsProcess(link, "Guest", guests, clocks.slowness * span, limit, clocks) as them,
     ):
         them.start()
         await them.knocked()
@@ -190,7 +194,7 @@ async def _waiting(guests: int, span: float, pace: SlowClocks) -> dict[str, floa
         began = time.monotonic()
         host.connection.feed(ev.AdmitAll())
         inside, last = await them.inside()
-        return {"admitted_together": inside, "after_admit_all_s": (last - began) / pace.slowness}
+        return {"admitted_together": inside, "after_admit_all_s": (last - began) / clocks.slowness}
 
 
 async def measure(guests: int = GUESTS, span: float = SPAN, idle: float = IDLE) -> dict[str, Any]:

@@ -56,18 +56,18 @@ class SlowClocks:
 class _Guest:
     """One guest, the moments at which it knocked and came in (None: not yet), and whether it has ended."""
 
-    def __init__(self, link: str, name: str, changed: asyncio.Event, pace: SlowClocks) -> None:
+    def __init__(self, link: str, name: str, changed: asyncio.Event, clocks: SlowClocks) -> None:
         self.knocked: float | None = None
         self.inside: float | None = None
         self.ended = False
         self._changed = changed
-        clock = pace.clock()
+        clock = clocks.clock()
         self.connection = Connection(
             Session.join(link, name=name, now=clock()),
             make_engine=lambda *_: None,
             on_event=self._event,
             clock=clock,
-            tick=pace.tick,
+            tick=clocks.tick,
         )
 
     def _event(self, event: ev.Event) -> None:
@@ -84,7 +84,7 @@ class _Guest:
                 print(f"A guest was not let in: {event.text}", file=sys.stderr, flush=True)
 
 
-async def run(link: str, name: str, count: int, span: float, limit: float, pace: SlowClocks) -> int:
+async def run(link: str, name: str, count: int, span: float, limit: float, clocks: SlowClocks) -> int:
     """Knock, report, wait, and leave; return the exit status, 0."""
     loop = asyncio.get_running_loop()
     changed = asyncio.Event()
@@ -95,7 +95,7 @@ async def run(link: str, name: str, count: int, span: float, limit: float, pace:
     began = time.monotonic()
     for number in range(count):
         await asyncio.sleep(began + span * number / max(1, count - 1) - time.monotonic())
-        guests.append(_Guest(link, f"{name} {number + 1}", changed, pace))
+        guests.append(_Guest(link, f"{name} {number + 1}", changed, clocks))
         running.append(loop.create_task(guests[-1].connection.run()))
     await _reported(guests, "knocked", lambda guest: guest.knocked, changed, limit)
     await _reported(guests, "inside", lambda guest: guest.inside, changed, limit)
@@ -130,8 +130,10 @@ async def _reported(
 class GuestsProcess(MembersProcess):
     """Runs this module."""
 
-    def __init__(self, link: str, name: str, count: int, span: float, limit: float, pace: SlowClocks) -> None:
-        numbers = (count, span, limit, pace.slowness, pace.since)
+    def __init__(
+        self, link: str, name: str, count: int, span: float, limit: float, clocks: SlowClocks
+    ) -> None:
+        numbers = (count, span, limit, clocks.slowness, clocks.since)
         super().__init__("snugroom.client.tools.bench.guests", link, name, *map(str, numbers))
         self._limit = span + 2 * limit
 
