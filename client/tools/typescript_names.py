@@ -7,7 +7,6 @@ The table of confusable characters is large and seldom needed: the page loads it
 from __future__ import annotations
 
 import textwrap
-import unicodedata
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Final
@@ -34,13 +33,13 @@ def prototypes() -> dict[str, str]:
     asked: set[str] = set()
     for code in range(0x110000):
         char = chr(code)
-        if not unicode14.is_assigned(char) or unicodedata.category(char) == "Cs":
+        if unicode14.kind(char) == "U" or 0xD800 <= code < 0xE000:
             continue
-        plain = unicodedata.normalize("NFKC", char)
+        plain = unicode14.normalized(char, "NFKC")
         # lookups: the skeleton as written, the skeleton of the folded name, and characters around names
-        for text in (plain, plain.casefold()):
-            asked.update(unicodedata.normalize("NFD", text))
-        if unicodedata.category(char)[0] not in "LMN":
+        for text in (plain, unicode14.case_fold(plain)):
+            asked.update(unicode14.normalized(text, "NFD"))
+        if unicode14.kind(char) not in ("L", "M"):
             asked.update(plain)
     return {c: p for c, p in sorted(table.items()) if c != p and c in asked}
 
@@ -50,7 +49,7 @@ def look_around(table: Mapping[str, str]) -> str:
     return "".join(
         char
         for char, prototype in table.items()
-        if unicodedata.category(char)[0] not in "LMN"
+        if unicode14.kind(char) not in ("L", "M")
         and char not in names._AROUND
         and not names._AROUND.isdisjoint(prototype)
     )
@@ -80,7 +79,6 @@ def files(crypto: Path) -> dict[Path, str]:
         distances.append(_base36(ord(char) - last))
         last = ord(char)
     others = ["_".join(_base36(ord(c)) for c in text) for text in table.values()]
-    lengths = " ".join(unicode14._LENGTHS.split())
     return {
         crypto / "confusables.ts": _head(
             "crypto/agreed/names.py",
@@ -94,9 +92,9 @@ def files(crypto: Path) -> dict[Path, str]:
             "Characters that look like some that programs put around names (UTS 39).",
         )
         + f"export const LOOKS_AROUND =\n{_escaped(look_around(table))};\n",
-        crypto / "assignedLengths.ts": _head(
+        crypto / "characterRuns.ts": _head(
             "crypto/agreed/unicode14.py",
-            "Lengths in base 36, by turns of code points unassigned by Unicode 14.0 and assigned, from 0 on.",
+            "The kind and the length in base 36 of each run of characters of one kind, from U+0000 on.",
         )
-        + f"export const LENGTHS = {_wrapped(lengths)};\n",
+        + f"export const RUNS = {_wrapped(unicode14._RUNS)};\n",
     }

@@ -9,11 +9,10 @@ from __future__ import annotations
 
 import json
 import re
-import unicodedata
 from functools import lru_cache
 from importlib import resources
 
-from snugroom.crypto.agreed.unicode14 import is_assigned
+from snugroom.crypto.agreed.unicode14 import SPACES, case_fold, kind, normalized
 from snugroom.crypto.errors import MalformedError, ValidationError
 
 #: Maximum size of a name in bytes of UTF-8.
@@ -67,14 +66,14 @@ def check_name(name: str) -> str:
     """
     if not name or len(name.encode("utf-8", "surrogatepass")) > NAME_MAX:
         raise ValidationError("SNUG-11", f"a name has 1 to {NAME_MAX} bytes")
-    if name != name.strip() or not all(_shows(c) for c in name):
+    if name != name.strip(SPACES) or not all(_shows(c) for c in name):
         raise ValidationError("SNUG-11", "the name has a character that does not show, or a space at its end")
-    if unicodedata.category(name[0])[0] == "M" or any(_stands_around(c) for c in name):
+    if kind(name[0]) == "M" or any(_stands_around(c) for c in name):
         raise ValidationError(
             "SNUG-11",
             "the name begins with a mark, or has a colon, parenthesis or quotation mark in it",
         )
-    if unicodedata.normalize("NFC", name) != name:
+    if normalized(name, "NFC") != name:
         raise ValidationError("SNUG-11", "the name is not in NFC")
     if _overloaded(name):
         raise ValidationError("SNUG-11", "a letter of the name has too many marks")
@@ -88,7 +87,7 @@ def check_text(text: str, most: int) -> str:
     """
     if len(text.encode("utf-8", "surrogatepass")) > most:
         raise MalformedError(f"a text of at most {most} bytes is allowed here")
-    if unicodedata.normalize("NFC", text) != text:
+    if normalized(text, "NFC") != text:
         raise MalformedError("the text is not in NFC")
     if not is_visible(text):
         raise MalformedError("the text has a character that does not show, or too many marks on a letter")
@@ -103,11 +102,11 @@ def is_visible(text: str) -> bool:
     neighbours. Joiners are allowed, because Persian and emoji need them, and so are characters that Unicode
     14.0 does not assign.
     """
-    return not any(_controls(c) for c in text) and not _overloaded(unicodedata.normalize("NFC", text))
+    return not any(_controls(c) for c in text) and not _overloaded(normalized(text, "NFC"))
 
 
 def _controls(char: str) -> bool:
-    return unicodedata.category(char) in ("Cc", "Cf", "Cs", "Co", "Zl", "Zp") and char not in _JOINERS
+    return kind(char) == "C" and char not in _JOINERS
 
 
 def _overloaded(text: str) -> bool:
@@ -115,7 +114,7 @@ def _overloaded(text: str) -> bool:
     Brahmic scripts: such marks cover the lines above and below."""
     marks = brahmic = 0
     for char in text:
-        if unicodedata.category(char)[0] != "M" or not is_assigned(char):
+        if kind(char) != "M":
             marks = brahmic = 0
         elif _BRAHMIC.match(char):
             brahmic += 1
@@ -128,8 +127,6 @@ def _overloaded(text: str) -> bool:
 
 #: Zero-width joiner and non-joiner.
 _JOINERS = frozenset("\u200c\u200d")
-
-_FORBIDDEN = frozenset({"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"})
 
 #: Letters, marks and symbols without a visible glyph: the characters of Unicode's
 #: Default_Ignorable_Code_Point that their category does not identify (joiner, Hangul fillers, variation
@@ -158,7 +155,7 @@ _INVISIBLE = frozenset(
 
 
 def _shows(char: str) -> bool:
-    return is_assigned(char) and char not in _INVISIBLE and unicodedata.category(char) not in _FORBIDDEN
+    return kind(char) not in ("U", "C") and char not in _INVISIBLE
 
 
 #: Characters that programs put around names: "Ada (host)", "Ada: hello", a label in quotation marks.
@@ -166,26 +163,25 @@ _AROUND = frozenset('():"\u201c\u201d\u201e\u201f\u00ab\u00bb\u300c\u300d\u300e\
 
 
 def _stands_around(char: str) -> bool:
-    if unicodedata.category(char)[0] in "LMN":
+    if kind(char) in ("L", "M"):
         return char == "\u02d0"  # a phonetic letter that looks like a colon
-    looks = unicodedata.normalize("NFKC", char)
+    looks = normalized(char, "NFKC")
     # a prototype may have several characters: that of a double parenthesis has two parentheses
     return not _AROUND.isdisjoint({char, *looks, *"".join(_prototypes().get(c, c) for c in looks)})
 
 
 def _mapped(text: str) -> str:
     prototypes = _prototypes()
-    text = "".join(prototypes.get(c, c) for c in unicodedata.normalize("NFD", text))
-    text = unicodedata.normalize("NFD", text)
-    return "".join(c for c in text if not c.isspace() and _shows(c))
+    text = "".join(prototypes.get(c, c) for c in normalized(text, "NFD"))
+    return "".join(c for c in normalized(text, "NFD") if c not in SPACES and _shows(c))
 
 
 @lru_cache(maxsize=4096)
 def skeletons(name: str) -> tuple[str, str]:
     """Return the skeletons of the name as written and of the case-folded name. "BiIl" matches "Bill" by the
     first only, "ADA" matches "Ada" by the second."""
-    name = unicodedata.normalize("NFKC", name)
-    return _mapped(name).casefold(), _mapped(name.casefold())
+    name = normalized(name, "NFKC")
+    return case_fold(_mapped(name)), _mapped(case_fold(name))
 
 
 def look_alike(one: str, other: str) -> bool:

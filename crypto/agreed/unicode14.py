@@ -1,54 +1,122 @@
-"""Code points assigned in Unicode 14.0, so that the check of a name does not depend on a runtime's version.
+"""The properties of characters in Unicode 14.0, so that no verdict on a text depends on a runtime's version.
 
-Python 3.11 implements Unicode 14.0; later Pythons and browsers implement newer versions. If one member's
-library knows a character and another's does not, the two members judge the same commit differently. Unicode
-guarantees stable normalization and case folding for assigned code points only, so all runtimes agree within
-this set.
+Python 3.11 has Unicode 14.0; later Pythons and browsers have newer versions. If one member's library knows a
+character and another's does not, the two members judge the same commit differently. All rules for texts
+therefore use this module, and never the runtime's own categories.
+
+For normalization and case folding the runtime's tables serve: Unicode guarantees that they are stable for
+assigned characters. Here they apply to the characters that Unicode 14.0 assigns, and to no others.
 """
 
 from __future__ import annotations
 
+import unicodedata
 from bisect import bisect_right
-from itertools import accumulate
-from typing import Final
+from functools import lru_cache
+from itertools import accumulate, groupby
+from typing import Final, Literal, cast
 
-# Run lengths in base 36, alternating between unassigned and assigned code points, starting at U+0000
-# (unassigned). A test recomputes the table.
-_LENGTHS: Final = """
-    0 oo 2 6 4 7 1 1 1 k 1 b1 1 12 2 1e 2 3 1 1j 8 r 4 6 b 7i 1 1o 2 2t e 1n 2 1d 2 f 1 s 2 1 1 b 5 v 1 2 6
-    6k 1 8 2 2 2 m 1 7 1 1 3 4 2 9 2 2 2 4 8 1 4 2 1 5 2 p 2 3 1 6 4 2 2 m 1 7 1 2 1 2 1 2 2 1 1 5 4 2 2 3 3
-    1 7 4 1 1 7 h a 3 1 9 1 3 1 m 1 7 1 2 1 5 2 a 1 3 1 3 2 1 f 4 2 c 7 7 1 3 1 8 2 2 2 m 1 7 1 2 1 5 2 9 2
-    2 2 3 7 3 4 2 1 5 2 i a 2 1 6 3 3 1 4 3 2 1 1 1 2 3 2 3 3 3 c 4 5 3 3 1 4 2 1 6 1 e l 5 d 1 3 1 n 1 g 2
-    9 1 3 1 4 7 2 1 3 2 1 2 4 2 a 7 m 1 3 1 n 1 a 1 5 2 9 1 3 1 4 7 2 6 2 1 4 2 a 1 2 d d 1 3 1 1f 1 3 1 6 4
-    g 2 q 1 3 1 i 3 o 1 9 1 1 2 7 3 1 4 6 1 1 1 8 6 a 2 3 c 1m 4 t 11 2 1 1 1 5 1 o 1 1 1 n 2 5 1 1 1 6 2 a
-    2 4 w 20 1 10 4 13 1 10 1 f 1 d 11 5i 1 1 5 1 2 ah 1 4 2 7 1 1 1 4 2 15 1 4 2 x 1 4 2 7 1 1 1 4 2 f 1 1l
-    1 4 2 1v 2 w 3 q 6 2e 2 6 2 il 3 2h 7 m 9 o 9 k c d 1 3 1 2 c 2m 2 a 6 a 6 q 6 2h 7 17 5 1y a v 1 c 4 c
-    4 1 3 16 2 5 b 18 4 q 6 b 3 1q 2 1t 1 t 2 b 6 a 6 e 2 v 1d 25 3 1b 1 38 8 1o 3 f 3 1o 7 17 2 b 8 17 5 eu
-    2 6 2 12 2 6 2 8 1 1 1 1 1 1 1 v 2 1h 1 f 1 e 2 6 1 j 2 3 1 9 1 2t 1 c 2 r 1 d 3 x f x f 3w 4 if p b l
-    1ec 2 w 1 9p 5 19 1 1 5 1 2 1k 7 2 e o 9 7 1 7 1 7 1 7 1 7 1 7 1 7 1 7 1 3i y q 1 2h c 5y q c 4 1s 1 2e
-    2 2v 5 17 1 2m 1 2c c 1b 1 mlp 3 1j 9 9o k 54 8 5n 5 2 1 1 1 5 o 1n 3 a 6 1k 8 1y 8 c 6 38 b u 3 26 1 b
-    4 x 1 1j 9 e 2 a 2 2v o s a 6 2 6 2 6 9 7 1 7 1 1o 4 3i 2 a 6 8mc c n 4 1d 4 6su 2 2y 12 7 c 5 5 q 1 5 1
-    1 1 2 1 2 1 3h g cd 2 1i 7 1 w 16 6 1f 1 j 1 4 4 5 1 3r 2 1 1 5a 3 6 2 6 2 6 2 3 3 7 1 7 a 5 2 c 1 q 1 j
-    1 2 1 f 2 e y 3f 5 3 4 19 3 2g 1 d 3 1 1b 1a 3m t 3 1d f s 4 10 9 u 5 17 5 u 1 11 4 e 16 4e 2 a 6 10 4
-    10 4 14 8 1g b c 1 f 1 7 1 2 1 b 1 f 1 7 1 2 1v 8n 9 m a 8 o 6 1 16 1 9 1x 6 2 1 1 18 1 2 3 1 2 n 1 20 8
-    9 1c j 1 2 5 x 3 r 5 1 1s 1k 4 k 2 1e 1 2 5 8 1 3 1 t 2 3 4 a 7 9 7 1s w 13 4 c 9 1i 3 t 2 r 5 q 7 4 c 7
-    28 21 1j 1f d 1f 7 1a 8 a 86 v 1 16 1 3 2 2 26 14 8 16 m q 12 s k n 9 26 4 10 9 1w a 1 2 p 7 a 6 1h 1 i
-    8 13 9 2o 1 k b i 1 18 1t 7 1 1 1 4 1 f 1 b 6 1n 5 a 6 4 1 8 2 2 2 m 1 7 1 2 1 5 1 a 2 2 2 3 2 1 6 1 5 7
-    2 7 3 5 3v 2k 1 5 u 20 8 a 4m 1i 2 12 y 1x b a 6 d j 1m 6 a 1i r 2 f 4 n 55 1o 2s 2b c 8 2 1 2 8 1 2 1 u
-    1 2 2 c 9 a 1y 8 2 1a 2 b r 20 8 2b d 21 7b 9 1 19 1 e a t 3 w 2 m 1 e 21 7 1 2 1 18 3 1 1 2 1 9 8 a 6 6
-    1 2 1 11 1 2 1 6 7 a 8m p 53 1 f 1e d pn 2u 33 1 5 b 5g 218 2r d tr 1 9 347 g7 6nt ft 7 v 1 a 4 29 1 a 6
-    u 2 6 a 1y a a 1 7 1 l 5 j j4 2j 2t 23 4 1l 7 h 1s 5 b 2 e 4qg 8 ye 16 9 6w7 4 1 7 1 2 1 83 19 3 h 4 8
-    b0 1s4 2z 5 d 3 9 7 a 2 8 3mk 1a 2 n 9 38 1o 6u a 13 2 5e l 1y 4a k c 2f 9 p 3r 2d 1 1z 1 2 2 1 2 2 2 4
-    1 c 1 1 1 7 1 1t 1 4 2 8 1 7 1 s 1 4 1 5 1 1 3 7 1 9g 2 84 2 ji f 5 1 f uo v 69 7 1 h 2 7 1 2 1 5 5x 19
-    3 e 2 a 4 2 8w v h 1m 5 1 yo 7 1 4 1 2 1 f 1 5h 2 g 15 24 4 a 4 2 lt 1w 24 1p 5e 4 1 r 1 2 1 1 2 1 1 a 1
-    4 1 1 1 1 6 1 4 1 1 1 1 1 1 3 1 2 1 1 2 1 1 1 1 1 1 1 1 1 1 2 1 1 2 4 1 7 1 4 1 4 1 1 1 a 1 h 5 3 1 5 1
-    h 1g 2 7i 18 4 2s c f 2 f 1 f 1 11 a 4u 1k t d 18 4 9 7 2 e 6 4a rc 5 g 3 d 3 38 c 2h 7 c 4 1 f c 4 1k 8
-    a 6 14 8 u 2 2 26 9g c e 2 5 3 5 3 7 9 t 3 b 5 6 a a 6 8 8 7 9 43 1 1j 11 a sm wyo w 37d 7 66 2 4g2 e
-    5rl 2e7 f2 15u 3t7 fcfq 1 u 2o 3k 6o 1e6o 1eke 2 1eke
+#: U: not assigned. M: mark. L: letter or number. C: control, format, surrogate, private use, line or
+#: paragraph separator. S: any other: symbol, punctuation, space.
+Kind = Literal["U", "M", "L", "C", "S"]
+
+# The kind and the length of each run of characters of one kind, from U+0000 on; lengths in base 36. A test
+# recomputes the table.
+_RUNS: Final = """
+    Cw Sg La S7 Lq S6 Lq S4 Cx Sa L1 S2 C1 S4 L2 S1 L1 S3 L2 S1 L3 S1 Ln S1 Lv S1 Lcq S4 Lc Se L5 S7 L1 S1 L1
+    Sh M34 L5 S1 L2 U2 L4 S1 L1 U4 S2 L1 S1 L3 U1 L1 U1 Lk U1 L2b S1 L3v S1 M7 L4m U1 L12 U2 L1 S6 L15 S2 U2
+    S3 U1 M19 S1 M1 S1 M2 S1 M2 S1 M1 U8 Lr U4 L4 S2 Ub C6 Sa Mb S1 C1 S3 L17 Ml La S4 L2 M1 L2r S1 L1 M7 C1
+    S1 M6 L2 M2 S1 M4 Lf S2 L1 Se U1 C1 L1 M1 Lu Mr U2 L2h Mb L1 Ue L17 M9 L2 S4 L1 U2 M1 S2 Lm M4 L1 M9 L1 M3
+    L1 M5 U2 Sf U1 Lp M3 U2 S1 U1 Lb U5 Lo S1 L6 U1 C2 U6 M8 L16 Mo C1 Mx L1i M3 L1 Mi L1 M7 La M2 S2 La S1 Lg
+    M3 U1 L8 U2 L2 U2 Lm U1 L7 U1 L1 U3 L4 U2 M1 L1 M7 U2 M2 U2 M3 L1 U8 M1 U4 L2 U1 L3 M2 U2 Lc S2 L6 S2 L1
+    S1 M1 U2 M3 U1 L6 U4 L2 U2 Lm U1 L7 U1 L2 U1 L2 U1 L2 U2 M1 U1 M5 U4 M2 U2 M3 U3 M1 U7 L4 U1 L1 U7 La M2
+    L3 M1 S1 Ua M3 U1 L9 U1 L3 U1 Lm U1 L7 U1 L2 U1 L5 U2 M1 L1 M8 U1 M3 U1 M3 U2 L1 Uf L2 M2 U2 La S2 U7 L1
+    M6 U1 M3 U1 L8 U2 L2 U2 Lm U1 L7 U1 L2 U1 L5 U2 M1 L1 M7 U2 M2 U2 M3 U7 M3 U4 L2 U1 L3 M2 U2 La S1 L7 Ua
+    M1 L1 U1 L6 U3 L3 U1 L4 U3 L2 U1 L1 U1 L2 U3 L2 U3 L3 U3 Lc U4 M5 U3 M3 U1 M4 U2 L1 U6 M1 Ue Ld S8 U5 M5
+    L8 U1 L3 U1 Ln U1 Lg U2 M1 L1 M7 U1 M3 U1 M4 U7 M2 U1 L3 U2 L1 U2 L2 M2 U2 La U7 S1 L7 S1 L1 M3 S1 L8 U1
+    L3 U1 Ln U1 La U1 L5 U2 M1 L1 M7 U1 M3 U1 M4 U7 M2 U6 L2 U1 L2 M2 U2 La U1 L2 Ud M4 L9 U1 L3 U1 L15 M2 L1
+    M7 U1 M3 U1 M4 L1 S1 U4 L3 M1 La M2 U2 Lj S1 L6 U1 M3 U1 Li U3 Lo U1 L9 U1 L1 U2 L7 U3 M1 U4 M6 U1 M1 U1
+    M8 U6 La U2 M2 S1 Uc L1c M1 L2 M7 U4 S1 L7 M8 S1 La S2 U11 L2 U1 L1 U1 L5 U1 Lo U1 L1 U1 La M1 L2 M9 L1 U2
+    L5 U1 L1 U1 M6 U2 La U2 L4 Uw L1 Sn M2 S6 Lk S1 M1 S1 M1 S1 M1 S4 M2 L8 U1 L10 U4 Mk S1 M2 L5 Mb U1 M10 U1
+    S8 M1 S6 U1 Sd U11 L17 Mk Lb S6 L6 M4 L4 M3 L1 M3 L2 M7 L3 M4 Ld Mc L1 M1 La M4 S2 L12 U1 L1 U5 L1 U2 L17
+    S1 L99 U1 L4 U2 L7 U1 L1 U1 L4 U2 L15 U1 L4 U2 Lx U1 L4 U2 L7 U1 L1 U1 L4 U2 Lf U1 L1l U1 L4 U2 L1v U2 M3
+    S9 Lk U3 Lg Sa U6 L2e U2 L6 U2 S1 Lh8 S2 Lh S1 Lq S2 U3 L23 S3 Lb U7 Li M4 U9 Lj M3 S2 U9 Li M2 Uc Ld U1
+    L3 U1 M2 Uc L1g Mw S3 L1 S4 L1 M1 U2 La U6 La U6 Sb M3 C1 M1 La U6 L2h U7 L5 M2 Ly M1 L1 U5 L1y Ua Lv U1
+    Mc U4 Mc U4 S1 U3 S2 L14 U2 L5 Ub L18 U4 Lq U6 Lb U3 Sy Ln M5 U2 S2 L1h Ma U1 Mt U2 M1 La U6 La U6 S7 L1
+    S6 U2 Mv U1d M5 L1b Mh L8 U3 La Sh M9 Sb U1 M3 Lu Md L1k Me U8 S4 L10 Mk U3 S5 La U3 L1d S2 L9 U7 L17 U2
+    L3 S8 U8 M3 S1 Ml L4 M1 L6 M1 L2 M3 L1 U5 L5c M1s L7q U2 L6 U2 L12 U2 L6 U2 L8 U1 L1 U1 L1 U1 L1 U1 Lv U2
+    L1h U1 L7 S1 L1 S3 L3 U1 L7 S3 L4 U2 L6 U1 S3 Ld S3 U2 L3 U1 L7 S2 U1 Sb C5 So C7 S1d C5 U1 Ca L2 U2 L6 S5
+    Lb S5 U1 Ld U3 Sx Uf Mx Uf S2 L1 S4 L1 S2 La S1 L1 S3 L5 S6 L1 S1 L1 S1 L1 S1 L4 S1 Lb S2 L4 S5 L5 S4 L1
+    S1 L1m S2 U4 Sif Up Sb Ul L1o S26 Lm Shi Lu Srk U2 Sw U1 S2x L6d S6 L4 M3 L2 U5 S4 L1 S2 L12 U1 L1 U5 L1
+    U2 L1k U7 L1 S1 Ue M1 Ln U9 L7 U1 L7 U1 L7 U1 L7 U1 L7 U1 L7 U1 L7 U1 L7 U1 Mw S1b L1 S1a Uy Sq U1 S2h Uc
+    S5y Uq Sc U4 S5 L3 Sp L9 M6 S1 L5 S2 L5 S3 U1 L2e U2 M2 S2 L3 S1 L2i S1 L4 U5 L17 U1 L2m U1 S2 L4 Sa Lw
+    S10 Uc Lg Sv U1 La Su L8 S1 Lf Sw La S13 Lf S8w L534 S1s Lh3h U3 S1j U9 L1a S2 L7h S3 Ls Uk L1b M4 S1 Ma
+    S1 Lv M2 L28 M2 S6 U8 Sn L9 S2 L2v S2 L1s U5 L2 U1 L1 U1 L5 Uo Lg M1 L3 M1 L4 M1 Ln M5 S4 M1 U3 L6 S4 U6
+    L1g S4 U8 M2 L1e Mi U8 S2 La U6 Mi L6 S3 L1 S1 L2 M1 L12 M8 S2 Ln Md Ub S1 Lt U3 M4 L1b Me Sd U1 Lb U4 S2
+    L5 M1 Lp U1 L15 Me U9 L3 M1 L8 M2 U2 La U2 S4 Ln S3 L1 M3 L1e M1 L1 M3 L2 M2 L5 M2 L1 M1 L1 Uo L3 S2 Lb M5
+    S2 L3 M2 Ua L6 U2 L6 U2 L6 U9 L7 U1 L7 U1 L17 S1 Le S2 U4 L37 M8 S1 M2 U2 La U6 L8mc Uc Ln U4 L1d U4 C6io
+    La6 U2 L2y U12 L7 Uc L5 U5 L1 M1 La S1 Ld U1 L5 U1 L1 U1 L2 U1 L2 U1 L30 Sh Ug La3 Si L1s U2 L1i U7 S1 Uw
+    Lc S4 Mg Sa U6 Mg Sz U1 Sj U1 S4 U4 L5 U1 L3r U2 C1 U1 Sf La S7 Lq S6 Lq Sb L2h U3 L6 U2 L6 U2 L6 U2 L3 U3
+    S7 U1 S7 Ua C3 S2 U2 Lc U1 Lq U1 Lj U1 L2 U1 Lf U2 Le Uy L3f U5 S3 U4 L19 U3 S9 L1l Sh L2 S3 U1 Sd U3 S1
+    U1b S19 M1 U3m Lt U3 L1d Uf M1 Lr U4 L10 U9 Lu U5 L12 M5 U5 Lu U1 S1 L10 U4 L8 S1 L5 U16 L4e U2 La U6 L10
+    U4 L10 U4 L14 U8 L1g Ub S1 Lb U1 Lf U1 L7 U1 L2 U1 Lb U1 Lf U1 L7 U1 L2 U1v L8n U9 Lm Ua L8 Uo L6 U1 L16
+    U1 L9 U1x L6 U2 L1 U1 L18 U1 L2 U3 L1 U2 Ln U1 S1 Lv S2 L12 U8 L9 U1c Lj U1 L2 U5 Lx U3 S1 Lq U5 S1 U1s
+    L1k U4 Lk U2 L1b M3 U1 M2 U5 M4 L4 U1 L3 U1 Lt U2 M3 U4 M1 L9 U7 S9 U7 Lv S1 Lw Uw L8 S1 Ls M2 U4 L5 S7 U9
+    L1i U3 S7 Lm U2 Lr U5 Lq U7 S4 Uc L7 U28 L21 U1j L1f Ud L1f U7 L16 M4 U8 La U86 Lv U1 L16 U1 M2 S1 U2 L2
+    U26 L14 U8 Lm Mb L4 S5 Um Li M4 S4 U12 Ls Uk Ln U9 M3 L1h Mf S7 U4 Lu M1 L2 M2 L1 U9 M4 L19 Mb S2 C1 S4 M1
+    Ua C1 U2 Lp U7 La U6 M3 L10 Me U1 La S4 L1 M2 L1 U8 Lz M1 S2 L1 U9 M3 L1c Me L4 S4 M4 S1 M2 Lb S1 L1 S3 U1
+    Lk Ub Li U1 Lp Mc S6 M1 U1t L7 U1 L1 U1 L4 U1 Lf U1 La S1 U6 L1b Mc U5 La U6 M4 U1 L8 U2 L2 U2 Lm U1 L7 U1
+    L2 U1 L5 U1 M2 L1 M7 U2 M2 U2 M3 U2 L1 U6 M1 U5 L5 M2 U2 M7 U3 M5 U3v L1h Mi L4 S5 La S2 U1 S1 M1 L3 Uu
+    L1c Mk L2 S1 L1 U8 La U4m L1b M7 U2 M9 Sn L4 M2 Uy L1c Mh S3 L1 Ub La U6 Sd Uj L17 Md L1 S1 U6 La U1i Lr
+    U2 Mf U4 Lc S4 L7 U55 L18 Mf S1 U2s L2b Uc L8 U2 L1 U2 L8 U1 L2 U1 Lo M6 U1 M2 U2 M4 L1 M1 L1 M2 S3 U9 La
+    U1y L8 U2 L13 M7 U2 M7 L1 S1 L1 M1 Ur L1 Ma L14 M7 L1 M4 S8 M1 U8 L1 Mb L1a Mg S3 L1 S5 Ud L21 U7b L9 U1
+    L11 M8 U1 M8 L1 S5 Ua Lt U3 S2 Lu U2 Mm U1 Me U21 L7 U1 L2 U1 L12 M6 U3 M1 U1 M2 U1 M7 L1 M1 U8 La U6 L6
+    U1 L2 U1 Lw M5 U1 M2 U1 M5 L1 U7 La U8m Lj M4 S2 U53 L1 Uf Ll St Ud S1 Lpm U2u L33 U1 S5 Ub L5g U218 L2p
+    S2 Ud Ltr U1 C9 U347 Lg7 U6nt Lft U7 Lv U1 La U4 S2 L27 U1 La U6 Lu U2 M5 S1 Ua L1c M7 S9 L4 S2 Ua La U1
+    L7 U1 Ll U5 Lj Uj4 L2f S4 U2t L23 U4 M1 L1 M1j U7 M4 Ld U1s L2 S1 L1 M1 Ub M2 Ue L4qg U8 Lye U16 L9 U6w7
+    L4 U1 L7 U1 L2 U1 L83 U19 L3 Uh L4 U8 Lb0 U1s4 L2z U5 Ld U3 L9 U7 La U2 S1 M2 S1 C4 U3mk M1a U2 Mn U9 S38
+    U1o S6u Ua S13 U2 S1o M5 S3 M6 C8 M8 S2 M7 Su M4 S1p Ul S1u M3 S1 U4a Lk Uc S2f U9 Lp U3r L2d U1 L1z U1 L2
+    U2 L1 U2 L2 U2 L4 U1 Lc U1 L1 U1 L7 U1 L1t U1 L4 U2 L8 U1 L7 U1 Ls U1 L4 U1 L5 U1 L1 U3 L7 U1 L9g U2 Lp S1
+    Lp S1 Lv S1 Lp S1 Lv S1 Lp S1 Lv S1 Lp S1 Lv S1 Lp S1 L8 U2 L1e Se8 M1j S4 M1e S8 M1 Se M1 S7 Uf M5 U1 Mf
+    Uuo Lv U69 M7 U1 Mh U2 M7 U1 M2 U1 M5 U5x L19 U3 M7 L7 U2 La U4 L1 S1 U8w Lu M1 Uh L18 M4 La U5 S1 Uyo L7
+    U1 L4 U1 L2 U1 Lf U1 L5h U2 L9 M7 U15 L1w M7 L1 U4 La U4 S2 Ult L1n S1 L3 S1 L4 U24 L19 S1 Lf U5e L4 U1 Lr
+    U1 L2 U1 L1 U2 L1 U1 La U1 L4 U1 L1 U1 L1 U6 L1 U4 L1 U1 L1 U1 L1 U1 L3 U1 L2 U1 L1 U2 L1 U1 L1 U1 L1 U1
+    L1 U1 L1 U1 L2 U1 L1 U2 L4 U1 L7 U1 L4 U1 L4 U1 L1 U1 La U1 Lh U5 L3 U1 L5 U1 Lh U1g S2 U7i S18 U4 S2s Uc
+    Sf U2 Sf U1 Sf U1 S11 Ua Ld S4h U1k St Ud S18 U4 S9 U7 S2 Ue S6 U4a Src U5 Sg U3 Sd U3 S38 Uc S2h U7 Sc U4
+    S1 Uf Sc U4 S1k U8 Sa U6 S14 U8 Su U2 S2 U26 S9g Uc Se U2 S5 U3 S5 U3 S7 U9 St U3 Sb U5 S6 Ua Sa U6 S8 U8
+    S7 U9 S43 U1 S1j U11 La Usm Lwyo Uw L37d U7 L66 U2 L4g2 Ue L5rl U2e7 Lf2 U15u L3t7 Ufcfq C1 Uu C2o U3k M6o
+    U1e6o C1eke U2 C1eke U2
 """
-_EDGES: Final = tuple(accumulate(int(length, 36) for length in _LENGTHS.split()))
+_KINDS: Final = tuple(cast(Kind, run[0]) for run in _RUNS.split())
+#: The code points at which runs end.
+_ENDS: Final = tuple(accumulate(int(run[1:], 36) for run in _RUNS.split()))
+
+#: White space, as in `str.isspace`.
+SPACES: Final = (
+    "\t\n\x0b\x0c\r\x1c\x1d\x1e\x1f \x85\xa0\u1680\u2000\u2001\u2002\u2003\u2004\u2005\u2006\u2007\u2008"
+    "\u2009\u200a\u2028\u2029\u202f\u205f\u3000"
+)
+
+
+@lru_cache(maxsize=4096)
+def kind(char: str) -> Kind:
+    """Return the kind of one character."""
+    return _KINDS[bisect_right(_ENDS, ord(char))]
 
 
 def is_assigned(char: str) -> bool:
     """Return whether Unicode 14.0 assigns the character. Surrogates and private use count as assigned."""
-    return bisect_right(_EDGES, ord(char)) % 2 == 1
+    return kind(char) != "U"
+
+
+def normalized(text: str, form: Literal["NFC", "NFD", "NFKC"]) -> str:
+    """Normalize as Unicode 14.0 does: what it does not assign stays, and separates its neighbours."""
+    if text.isascii():
+        return text
+    runs = ((known, "".join(run)) for known, run in groupby(text, is_assigned))
+    return "".join(unicodedata.normalize(form, run) if known else run for known, run in runs)
+
+
+def case_fold(text: str) -> str:
+    """Fold case as Unicode 14.0 does (full folding)."""
+    return "".join(char.casefold() if is_assigned(char) else char for char in text)

@@ -26,6 +26,8 @@ from tests.media_server.peer import Peer, rtp
 from tests.patience import PATIENCE
 
 ELSEWHERE = b"e" * 16
+#: ip(7): the source address of a datagram. `socket` has it from Python 3.14 on.
+_IP_PKTINFO = 8
 
 
 class Innocent:
@@ -272,13 +274,11 @@ async def test_coming_and_going_over_dtls(rig: Rig) -> None:
     assert rig.totals("garbage") >= 1
 
 
-def _sources(count: int) -> list[socket.socket]:
-    socks = []
-    for i in range(count):
-        sock = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
-        sock.bind((f"127.{1 + i % 200}.{i // 200 % 200}.{1 + i // 40_000}", 0))
-        socks.append(sock)
-    return socks
+def _send_from(sock: socket.socket, number: int, datagram: bytes, to: tuple[str, int]) -> None:
+    """Send from the loopback address of that number, 127.1.0.0 on: one socket for all of them."""
+    source = bytes((127, 1, *number.to_bytes(2, "big")))
+    info = struct.pack("=i4s4s", 0, source, bytes(4))
+    sock.sendmsg([datagram], [(socket.IPPROTO_IP, _IP_PKTINFO, info)], 0, to)
 
 
 async def test_a_flood_from_unknown_addresses_is_forgotten(rig: Rig) -> None:
@@ -292,14 +292,15 @@ async def test_a_flood_from_unknown_addresses_is_forgotten(rig: Rig) -> None:
         stranger.request(password="x" * 24), stranger.request(USERNAME="nobody:nobody"), hello, bytes(60),
         rtp(1, 1, bytes(200)), rtcp.key_frame_request(1, 1) + bytes(20),
     ]  # fmt: skip
-    socks = _sources(1000)
-    try:
-        await flood(innocent, lambda n: socks[n % 1000].sendto(kinds[n % 5], stranger.server), 2000)
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sock:
+
+        def send(number: int) -> None:
+            _send_from(sock, 1 + number % 1000, kinds[number % 6], stranger.server)
+
+        await flood(innocent, send, 2000)
         gc.collect()
         before = len(gc.get_objects())
-        await flood(
-            innocent, lambda n: socks[n % 1000].sendto(kinds[n % 6], stranger.server) and None, 18_000
-        )
+        await flood(innocent, send, 18_000)
         assert rig.totals("strangers") + rig.totals("garbage") == 20_000
         held = rig.sfu.held()
         assert held.cached_addresses <= 4096
@@ -307,9 +308,6 @@ async def test_a_flood_from_unknown_addresses_is_forgotten(rig: Rig) -> None:
         await until(lambda: rig.sfu.held().cached_addresses <= 4)
         gc.collect()
         assert len(gc.get_objects()) - before < 1500
-    finally:
-        for sock in socks:
-            sock.close()
 
 
 # -- who comes, goes and changes -----------------------------------------------------------------------

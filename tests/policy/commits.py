@@ -35,7 +35,7 @@ OPEN, SINGLE, USED_OPEN, USED_SINGLE, REVOKED = 7, SINGLE_USE | 7, 0, SINGLE_USE
 
 def h(*parts: object) -> bytes:
     """32 bytes that differ from all others."""
-    return hashlib.sha256(repr(parts).encode()).digest()
+    return hashlib.sha256(ascii(parts).encode()).digest()
 
 
 def rejoin_key(who: int | str) -> SigningKey:

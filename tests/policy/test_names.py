@@ -17,7 +17,7 @@ from snugroom.crypto.agreed.names import (
     look_alike,
     skeletons,
 )
-from snugroom.crypto.agreed.unicode14 import is_assigned
+from snugroom.crypto.agreed.unicode14 import SPACES, case_fold, kind, normalized
 from snugroom.crypto.errors import MalformedError, ValidationError
 
 
@@ -241,22 +241,49 @@ def test_every_single_character() -> None:
     skeletons.cache_clear()
 
 
-def test_the_table_of_assigned_characters_is_unicode_14s() -> None:
-    """On the Python that has it the same table; a part of later ones', whose Unicode only grows."""
-    known = [unicodedata.category(chr(code)) != "Cn" for code in range(sys.maxunicode + 1)]
-    table = [is_assigned(chr(code)) for code in range(sys.maxunicode + 1)]
+def kind_here(char: str) -> str:
+    """Return the kind of a character in the runtime's Unicode."""
+    category = unicodedata.category(char)
+    kinds = {"Cn": "U", "Zl": "C", "Zp": "C", "Zs": "S"}
+    return kinds.get(category) or {"L": "L", "N": "L", "M": "M", "C": "C", "P": "S", "S": "S"}[category[0]]
+
+
+@pytest.mark.no_cover
+def test_the_table_of_kinds_is_unicode_14s() -> None:
+    """The Python that has Unicode 14.0 has the same table. Later ones know more, and have changed no kind."""
+    chars = [chr(code) for code in range(sys.maxunicode + 1)]
+    table = [kind.__wrapped__(char) for char in chars]
+    here = [kind_here(char) for char in chars]
     if unicodedata.unidata_version == "14.0.0":
-        assert table == known
-    assert all(here for here, before in zip(known, table, strict=True) if before)
-    assert sum(table) == 144_697 + 65 + 2_048 + 137_468
+        assert table == here
+    assert [
+        (ours, theirs) for ours, theirs in zip(table, here, strict=True) if ours not in ("U", theirs)
+    ] == []
+    assert len(table) - table.count("U") == 144_697 + 65 + 2_048 + 137_468
+    assert [char for char in chars if char.isspace()] == list(SPACES)
 
 
-def test_a_newer_runtime_allows_no_more(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A library that knows the character, as that of Python 3.12 does, makes no difference to the verdict."""
-    newer, real = "\U0001fae8", unicodedata.category
-    monkeypatch.setattr(unicodedata, "category", lambda char: "So" if char == newer else real(char))
-    assert not allowed(f"Ada {newer}")
-    assert allowed("Ada \U0001fae0"), "this one is of Unicode 14.0"
+#: Assigned after Unicode 14.0: a symbol, a mark, a format character, and letters with case or decomposition.
+NEWER = ("\U0001fae8", "\U000113ce", "\U00013439", "\ua7da", "\U000105c9")
+
+
+@pytest.mark.parametrize("char", NEWER, ids=ascii)
+def test_a_newer_runtime_changes_no_verdict(char: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Libraries that know the character, as those of later Pythons and of browsers do, make no difference."""
+
+    def newer(form: str, text: str) -> str:
+        assert char not in text
+        return real(form, text)  # type: ignore[arg-type]
+
+    real = unicodedata.normalize
+    monkeypatch.setattr(unicodedata, "normalize", newer)
+    monkeypatch.delattr(unicodedata, "category")
+    assert kind(char) == "U"
+    assert not allowed(f"Ada{char}")
+    assert is_visible("\u00e9" + 4 * char)
+    assert normalized(f"e\u0301{char}\u0301", "NFC") == f"\u00e9{char}\u0301"
+    assert case_fold(f"A{char}\u00c9") == f"a{char}\u00e9"
+    assert not look_alike("Ada", f"Bo{char}")
 
 
 @pytest.mark.parametrize(

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import hashlib
 import random
-import unicodedata
 from collections.abc import Callable
 from typing import Any, Final
 
 from snugroom.crypto.agreed import names
-from snugroom.crypto.agreed.unicode14 import is_assigned
+from snugroom.crypto.agreed.unicode14 import case_fold, kind, normalized
 from snugroom.crypto.errors import SnugCryptoError
 
 # fmt: off
@@ -45,20 +44,9 @@ _BLOCK: Final = 2048
 
 def _properties(char: str) -> str:
     """All that a judgement about names asks of a character."""
-    forms = (
-        (unicodedata.normalize(form, char) for form in ("NFC", "NFD", "NFKC"))
-        if is_assigned(char)
-        else ("", "", "")
-    )
-    flags = (
-        is_assigned(char),
-        names._shows(char),
-        is_assigned(char) and unicodedata.category(char)[0] == "M",
-        names._stands_around(char),
-    )
-    return "\t".join(
-        ("".join(str(int(flag)) for flag in flags), *forms, char.casefold(), *names.skeletons(char))
-    )
+    forms = (normalized(char, form) for form in ("NFC", "NFD", "NFKC"))
+    flags = f"{names._shows(char):d}{names._stands_around(char):d}"
+    return "\t".join((kind(char) + flags, *forms, case_fold(char), *names.skeletons(char)))
 
 
 def _block(first: int) -> str:
@@ -78,9 +66,7 @@ def names_cases() -> dict[str, Any]:
     """crypto/agreed/names.py: verdicts on names, which look alike, and what is known of each character."""
     draw = random.Random("names")
     pool = [
-        chr(c)
-        for c in range(0x110000)
-        if is_assigned(chr(c)) and unicodedata.category(chr(c)) not in ("Co", "Cs")
+        chr(c) for c in range(0x110000) if kind(chr(c)) != "U" and not 0xD800 <= c <= 0xF8FF and c < 0xF0000
     ]
     common = [
         chr(c)
@@ -90,7 +76,7 @@ def names_cases() -> dict[str, Any]:
     made += [f"Ad{draw.choice(common)}a{draw.choice(common)}" for _ in range(300)]
     made += [f"Ada{chr(draw.randrange(0x110000))}" for _ in range(100)]
     listed = [*_NAMES, *_LOOKS, *made, "Ada\ud800", "\udfffAda"]
-    looks = [unicodedata.normalize("NFC", name) for name in _LOOKS]
+    looks = [normalized(name, "NFC") for name in _LOOKS]
     pairs = [[a, b] for i, a in enumerate(looks) for b in looks[i + 1 :] if names.look_alike(a, b)]
     # surrogates are no characters, and of most planes there is nothing to tell
     first = [*range(0, 0xD800, _BLOCK), *range(0xE000, 0x32000, _BLOCK), 0xE0000, 0xF0000, 0x10F800]

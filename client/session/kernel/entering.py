@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import unicodedata
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 
@@ -17,6 +16,7 @@ from snugroom.crypto import mls
 from snugroom.crypto.agreed.ledger import Ledger
 from snugroom.crypto.agreed.names import check_text
 from snugroom.crypto.agreed.room_state import TITLE_MAX, Mode, Policy, RejoinTicket
+from snugroom.crypto.agreed.unicode14 import normalized
 from snugroom.crypto.entry.answers import AlreadyMember
 from snugroom.crypto.entry.invite import HostSeed, Invite, link_psk, room_number
 from snugroom.crypto.entry.member_recovery import MemberRecoveryData, Standing
@@ -45,7 +45,7 @@ def found_meeting(
     rng: Rng,
 ) -> Arrival:
     """Open a meeting, to which `link` leads. MalformedError if the title is not allowed."""
-    title = check_text(unicodedata.normalize("NFC", title), TITLE_MAX)
+    title = check_text(normalized(title, "NFC"), TITLE_MAX)
     rejoin_key = SigningKey.generate(rng)
     group_id = rng(16)
     room_admin = seed.room_admin_key(group_id).public

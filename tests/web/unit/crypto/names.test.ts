@@ -1,10 +1,10 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { isAssigned } from "../../../../client/web/src/crypto/agreed/unicode14";
+import { caseFold, kind, normalized } from "../../../../client/web/src/crypto/agreed/unicode14";
 import { hex, utf8 } from "../../../../client/web/src/crypto/bytes";
 import { ValidationError } from "../../../../client/web/src/crypto/errors";
 import { H } from "../../../../client/web/src/crypto/kdf";
-import { caseFold, checkName, loadLookAlikes, lookAlike, normalized, shows, skeletons, standsAround } from "../../../../client/web/src/crypto/agreed/names";
+import { checkName, loadLookAlikes, lookAlike, shows, skeletons, standsAround } from "../../../../client/web/src/crypto/agreed/names";
 import { given } from "./given";
 
 interface Vectors {
@@ -51,10 +51,9 @@ test(`names: ${vectors.skeletons.length} skeletons`, async () => {
 
 /** As Python's `_properties`. */
 function properties(char: string): string {
-  const known = isAssigned(char);
-  const forms = (["NFC", "NFD", "NFKC"] as const).map((form) => (known ? normalized(char, form) : ""));
-  const flags = [known, shows(char), known && /\p{M}/u.test(char), standsAround(char)];
-  return [flags.map(Number).join(""), ...forms, caseFold(char), ...skeletons(char)].join("\t");
+  const forms = (["NFC", "NFD", "NFKC"] as const).map((form) => normalized(char, form));
+  const flags = [shows(char), standsAround(char)];
+  return [kind(char) + flags.map(Number).join(""), ...forms, caseFold(char), ...skeletons(char)].join("\t");
 }
 
 test(`names: all that is known of the characters, ${vectors.properties.length} blocks`, async () => {

@@ -7,7 +7,7 @@
  */
 
 import { sentence } from "../../words/sentence";
-import { isAssigned } from "./unicode14";
+import { caseFold, kind, normalized } from "./unicode14";
 import { utf8 } from "../bytes";
 import { MalformedError, ValidationError } from "../errors";
 import { LOOKS_AROUND } from "../looksAround";
@@ -54,33 +54,6 @@ function mapped(text: string): string {
   return [...text].map((char) => known.get(char) ?? char).join("");
 }
 
-/** Normalize as Unicode 14.0 does: unassigned characters stay unchanged, even if the browser knows them. */
-export function normalized(text: string, form: "NFC" | "NFD" | "NFKC"): string {
-  let [done, run] = ["", ""];
-  for (const char of text) {
-    // a lone surrogate is not text: Firefox would replace it with U+FFFD
-    if (isAssigned(char) && !/\p{Cs}/u.test(char)) run += char;
-    else {
-      done += run.normalize(form) + char;
-      run = "";
-    }
-  }
-  return done + run.normalize(form);
-}
-
-/** Full case folding of Unicode 14.0, equal to Python's `str.casefold`. */
-export function caseFold(text: string): string {
-  return [...text].map((char) => (isAssigned(char) ? fold(char) : char)).join("");
-}
-
-function fold(char: string): string {
-  if (char === "\u0131") return char; // dotless i folds to itself, although its capital is that of i
-  if (char === "\u1e9e") return "ss"; // capital sharp s; its lower-case letter has no single capital
-  const upper = char.toUpperCase();
-  // Cherokee letters fold to their capitals, which Unicode encoded first
-  return /[\u13a0-\u13ff\uab70-\uabbf]/.test(char) ? upper : upper.toLowerCase();
-}
-
 /**
  * Return the name if members may use it; otherwise ValidationError("SNUG-11").
  *
@@ -95,7 +68,7 @@ export function checkName(name: string): string {
   if (name === "" || utf8(name).length > NAME_MAX) throw wrong("name.size");
   const chars = [...name];
   if (name !== trimmed(name) || !chars.every(shows)) throw wrong("name.shows");
-  if (/^\p{M}/u.test(name) || chars.some(standsAround)) throw wrong("name.around");
+  if (kind(name) === "M" || chars.some(standsAround)) throw wrong("name.around");
   if (normalized(name, "NFC") !== name) throw wrong("name.nfc");
   if (overloaded(name)) throw wrong("name.marks");
   return name;
@@ -124,9 +97,7 @@ export const isVisible = (text: string): boolean =>
   ![...text].some(controls) && !overloaded(normalized(text, "NFC"));
 
 /** Zero-width joiner and non-joiner are no controls. */
-const controls = (char: string): boolean =>
-  /[\p{Cc}\p{Cs}\p{Co}\p{Zl}\p{Zp}]/u.test(char) ||
-  (/\p{Cf}/u.test(char) && isAssigned(char) && !/[\u200c\u200d]/.test(char));
+const controls = (char: string): boolean => kind(char) === "C" && !/[\u200c\u200d]/.test(char);
 
 /**
  * Return whether a letter has more than MARKS_MAX combining marks, or BRAHMIC_MARKS_MAX with those of Brahmic scripts:
@@ -135,15 +106,13 @@ const controls = (char: string): boolean =>
 function overloaded(text: string): boolean {
   let [marks, brahmic] = [0, 0];
   for (const char of text) {
-    if (!/\p{M}/u.test(char) || !isAssigned(char)) [marks, brahmic] = [0, 0];
+    if (kind(char) !== "M") [marks, brahmic] = [0, 0];
     else if (BRAHMIC.test(char)) brahmic++;
     else marks++;
     if (marks > MARKS_MAX || marks + brahmic > BRAHMIC_MARKS_MAX) return true;
   }
   return false;
 }
-
-const FORBIDDEN = /[\p{C}\p{Zl}\p{Zp}]/u;
 
 /**
  * Letters, marks and symbols without a visible glyph: the characters of Unicode's
@@ -157,15 +126,14 @@ const INVISIBLE = new RegExp(
   "u",
 );
 
-export const shows = (char: string): boolean =>
-  isAssigned(char) && !INVISIBLE.test(char) && !FORBIDDEN.test(char);
+export const shows = (char: string): boolean => !["U", "C"].includes(kind(char)) && !INVISIBLE.test(char);
 
 /** Characters that programs put around names: "Ada (host)", "Ada: hello", a label in quotation marks. */
 const AROUND = /[():"\u201c\u201d\u201e\u201f\u00ab\u00bb\u300c\u300d\u300e\u300f]/;
 
 export function standsAround(char: string): boolean {
   // a phonetic letter that looks like a colon
-  if (/[\p{L}\p{M}\p{N}]/u.test(char)) return char === "\u02d0";
+  if (["L", "M"].includes(kind(char))) return char === "\u02d0";
   const looks = normalized(char, "NFKC");
   return AROUND.test(char + looks) || [...looks].some((each) => LOOKS_AROUND.includes(each));
 }

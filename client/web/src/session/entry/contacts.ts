@@ -7,7 +7,8 @@
 import { type Bytes, type Rng, systemRng, unhex, utf8 } from "../../crypto/bytes";
 import { MalformedError, ValidationError } from "../../crypto/errors";
 import { checkPublic, DIGITS, fingerprint, IdentityKey } from "../../crypto/proof/identity";
-import { caseFold, checkName, loadLookAlikes, lookAlike } from "../../crypto/agreed/names";
+import { checkName, loadLookAlikes, lookAlike } from "../../crypto/agreed/names";
+import { caseFold } from "../../crypto/agreed/unicode14";
 import { Codec, WireError } from "../../wire/codec";
 import { CommandError, sentence } from "../../words/sentence";
 import type { Standing } from "../events";
