@@ -56,7 +56,7 @@ ATTRIBUTES: Final[dict[str, dict[str, str]]] = {
         **every("_listeners _telling _service", MACHINERY + " = http"),
     },
     "snugroom.server.http.Log": {
-        **every("logger extra", MACHINERY + " = library"),
+        **every("logger extra merge_extra", MACHINERY + " = library"),
         "malformed": "refusals",
     },
     "snugroom.server.http.Request": every(

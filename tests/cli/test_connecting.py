@@ -12,6 +12,7 @@ from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from ipaddress import ip_address
 from pathlib import Path
+from typing import Final
 
 import pytest
 from cryptography import x509
@@ -121,6 +122,14 @@ def test_a_guest_who_waits_for_no_server_gets_the_same() -> None:
 # -- certificates ------------------------------------------------------------------------------
 
 
+# Python 3.13 demands what RFC 5280 does: what an authority's key may sign, and which key is whose.
+_SIGNS_CERTIFICATES: Final = x509.KeyUsage(
+    key_cert_sign=True, crl_sign=True, digital_signature=False, content_commitment=False,
+    key_encipherment=False, data_encipherment=False, key_agreement=False, encipher_only=False,
+    decipher_only=False,
+)  # fmt: skip
+
+
 class Authority:
     """A certificate authority that this machine trusts, if `path` is its SSL_CERT_FILE."""
 
@@ -144,7 +153,12 @@ class Authority:
         made = x509.CertificateBuilder(
             self._name, name, key, x509.random_serial_number(), begins, ends
         ).add_extension(x509.BasicConstraints(address is None, None), critical=True)
-        if address is not None:
+        public = self._key.public_key()
+        made = made.add_extension(x509.AuthorityKeyIdentifier.from_issuer_public_key(public), critical=False)
+        made = made.add_extension(x509.SubjectKeyIdentifier.from_public_key(key), critical=False)
+        if address is None:
+            made = made.add_extension(_SIGNS_CERTIFICATES, critical=True)
+        else:
             names = x509.SubjectAlternativeName([x509.IPAddress(ip_address(address))])
             made = made.add_extension(names, critical=False)
         return made.sign(self._key, hashes.SHA256())

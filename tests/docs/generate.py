@@ -14,6 +14,7 @@ import argparse
 import json
 import re
 from collections.abc import Callable, Iterator
+from inspect import getdoc
 from pathlib import Path
 from typing import Final
 
@@ -48,9 +49,10 @@ MARK: Final = "<!-- Below this line, `python -m tests.docs.generate` writes this
 
 def described(kind: type[msgspec.Struct]) -> Iterator[tuple[str, dict[str, str]]]:
     """Yield each group of a struct's docstring: its title, and the description of each of its fields."""
-    groups = re.findall(r"^    (\w.*)\n((?:        .+\n)+)", kind.__doc__ or "", re.MULTILINE)
+    # the compiler removes the indentation from Python 3.13 on
+    groups = re.findall(r"^(\w.*)\n((?: {4}.+\n)+)", f"{getdoc(kind)}\n", re.MULTILINE)
     for title, text in groups:
-        entries = re.findall(r"^ {8}(\w+): (.+\n(?: {12}.+\n)*)", text, re.MULTILINE)
+        entries = re.findall(r"^ {4}(\w+): (.+\n(?: {8}.+\n)*)", text, re.MULTILINE)
         yield title, {name: " ".join(told.split()).replace("``", "`").rstrip(".") for name, told in entries}
 
 

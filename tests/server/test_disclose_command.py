@@ -119,6 +119,9 @@ async def test_another_user_is_told_nothing_and_believed_nothing(monkeypatch: py
             # and whoever asks sees that it isn't theirs
             with pytest.raises(command.DiscloseError, match="another user"):
                 await asyncio.to_thread(command.ask, 4_000_000_001)
+            # its own user is answered still; by then the connections of the others are closed
+            monkeypatch.undo()
+            assert (await asyncio.to_thread(command.ask, 4_000_000_001))["connections"] == 4
         finally:
             disclosure_socket.stop()
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import shutil
 import stat
@@ -163,6 +164,8 @@ UNIT = ROOT / "packaging/systemd/snug-server.service"
 def test_the_unit_is_valid_and_exposed_below_2(front: files.Front, tmp_path: Path) -> None:
     if shutil.which("systemd-analyze") is None:
         pytest.skip("there is no systemd-analyze here (Debian's package systemd)")
+    if os.geteuid() != 0 and not Path("/run/systemd/system").is_dir():
+        pytest.skip("systemd-analyze needs root where systemd does not run")
     program = tmp_path / "snug-server"
     program.touch(0o755)
     answers = Answers("rooms.test", ("198.51.100.4",), front=front, command=str(program))
