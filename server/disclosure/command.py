@@ -26,10 +26,12 @@ from snugroom.server.disclosure import audit, printed, text, view
 from snugroom.server.disclosure.catalogue import LANGUAGES
 
 _PREFIX: Final = "snug-server/"
-#: Maximum bytes of a question and of an answer, and seconds of a connection.
+#: Maximum bytes of a question and of an answer, and seconds for each.
 _QUESTION_MAX: Final = 256
 _ANSWER_MAX: Final = 64 * 2**20
 _TIME: Final = 10.0
+#: Seconds for the answer of an audit, which looks at every object of a process that may be busy.
+_AUDIT_TIME: Final = 60.0
 #: The exit status of a program that SIGPIPE ends, in a shell.
 _NO_READER: Final = 141
 #: Maximum number of connections at a time.
@@ -74,6 +76,7 @@ class DisclosureSocket:
             if self._busy <= _BUSY_MAX and _user_of(writer.get_extra_info("socket")) == os.geteuid():
                 async with asyncio.timeout(_TIME):
                     question = json.loads(await reader.readline())
+                async with asyncio.timeout(_AUDIT_TIME):
                     disclosed = await self._disclosed(question)
                     writer.write(json.dumps(disclosed, separators=(",", ":")).encode() + b"\n")
                     await writer.drain()
@@ -120,7 +123,7 @@ def ask(process: int, *, identifiers: bool = False, complete: bool = False) -> d
     """
     question = {"identifiers": identifiers, "audit": complete}
     with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as sock:
-        sock.settimeout(_TIME)
+        sock.settimeout(_AUDIT_TIME if complete else _TIME)
         try:
             answer = b""
             sock.connect(f"\0{_PREFIX}{process}")
