@@ -70,12 +70,12 @@ setup: $(DEV)
 
 # Neither removes the packages of the other (--inexact): demo and test may alternate.
 $(RUN): $(PARTS) $(if $(findstring .uv,$(UV)),.uv/bin/uv)
-	@echo "Installing what Snug runs with (about 210 MB on disk) and building its page:"
+	@echo "Installing what Snug runs with (about 220 MB on disk) and building its page:"
 	$(UV) sync --inexact --no-dev
 	@touch $@
 
 $(DEV): $(PARTS) $(if $(findstring .uv,$(UV)),.uv/bin/uv)
-	@echo "Installing what Snug and its tests run with (about 830 MB on disk) and building the page:"
+	@echo "Installing what Snug and its tests run with (about 850 MB on disk) and building the page:"
 	$(UV) sync --inexact
 	@# Tests are compiled when they are first collected: once, here, and not by all workers at the same time.
 	-@$(PYTEST) --collect-only --quiet --quiet >/dev/null
