@@ -5,8 +5,8 @@
 
 `--check` only says whether a release can be built here, before anything is installed for it.
 
-The outputs are the wheel, the sdist, the bill of materials, the page's hash, and SHA256SUMS of these four. Two
-builds of one tag with the same Python and hatchling are the same, byte for byte (tests/release).
+The outputs are the wheel, the sdist, the bill of materials, the page's hash, and SHA256SUMS of these four.
+Two builds of one tag with the same Python and hatchling are the same, byte for byte (tests/release).
 """
 
 from __future__ import annotations
