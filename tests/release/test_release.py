@@ -171,7 +171,7 @@ def test_only_a_clean_tag_is_released(tmp_path: Path, bundle: Path) -> None:
     notes = clone.folder / "CHANGELOG.md"
     notes.write_text(notes.read_text(encoding="utf-8").replace(page.load().hash, "0" * 64), encoding="utf-8")
     clone.git("commit", "--quiet", "-a", "-m", "b")
-    assert f"the tag v{VERSION} is not checked out" in clone.release(out).stderr
+    assert f"v{VERSION} is not checked out" in clone.release(out).stderr
     clone.git("tag", "--force", f"v{VERSION}")
     assert "run make note" in clone.release(out).stderr
     assert not out.exists()
