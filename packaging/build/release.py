@@ -51,8 +51,8 @@ def check(version: str) -> None:
     # without Git's folder, the commands of Git would speak of a repository around this one
     if not (ROOT / ".git").exists() or tag not in _output("git", "tag", "--points-at", "HEAD").split():
         raise ReleaseError(
-            f"a release is built of its tag, and {tag} is not checked out: git checkout {tag}, or tag a commit as "
-            "CONTRIBUTING.md says. To install Snug from these sources, run make wheel"
+            f"a release is built of its tag, and {tag} is not checked out: git checkout {tag}, or tag one "
+            "as CONTRIBUTING.md says. To install Snug from these sources, run make wheel"
         )
     # files that git does not know would be in the sdist as well
     if changed := _output("git", "status", "--porcelain"):

@@ -7,6 +7,8 @@ It takes any sources: a clone, one with changes, or an unpacked archive without 
 uv builds if it is on the path; otherwise pip does, in an environment that is removed afterwards.
 """
 
+from __future__ import annotations
+
 import hashlib
 import os
 import shutil
@@ -23,13 +25,13 @@ class BuildError(Exception):
     """The wheel cannot be built; the text says what to do."""
 
 
-def run(*command):  # type: ignore[no-untyped-def]  # an older Python has to get as far as the sentence about it
+def run(*command: str | Path) -> None:
     """Run a command, which tells its own errors."""
     if subprocess.run(command, cwd=str(ROOT), check=False).returncode != 0:  # noqa: S603
         raise BuildError(f"`{' '.join(map(str, command[:4]))} ...` failed: see above")
 
 
-def build(out):  # type: ignore[no-untyped-def]
+def build(out: Path) -> Path:
     """Build the wheel into the folder; return its path."""
     if sys.version_info < PYTHON_AT_LEAST:
         told = ".".join(map(str, PYTHON_AT_LEAST))
@@ -49,7 +51,7 @@ def build(out):  # type: ignore[no-untyped-def]
         return Path(shutil.copy(wheel, out))
 
 
-def main():  # type: ignore[no-untyped-def]
+def main() -> int:
     """Build, and say what to do with the wheel."""
     out = Path(sys.argv[1]).resolve() if len(sys.argv) > 1 else ROOT / "dist"
     print("Building the wheel; this takes about a minute, most of it for the page.", flush=True)
