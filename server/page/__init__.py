@@ -142,7 +142,8 @@ def load(folder: Path = FOLDER) -> Bundle:
 
     try:
         manifest = json.loads((folder / "manifest.json").read_text(encoding="utf-8"))
-        # packed by the build, because that takes seconds
+        # Packed by the build, because that takes seconds. The plain files are needed too: browsers accept no
+        # Brotli over http, as `snug page` serves it, and Python unpacks none.
         brotli = {name: read(f"{name}.br", wanted) for name, wanted in manifest["brotli"].items()}
         files = {}
         for name, wanted in manifest["files"].items():

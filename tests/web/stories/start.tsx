@@ -37,6 +37,15 @@ export default [
     play: press("summary"),
   },
   {
+    name: "start-own-unproven",
+    model: () =>
+      fake(
+        { where: { origin: null, pageOrigin: OWN, own: true, proven: false, hash: HASH, lecture: false, peers: [] } },
+        { scan: false },
+      ),
+    play: press("summary"),
+  },
+  {
     name: "start-scan",
     model: () => fake(),
     play: async (root) => {
