@@ -20,7 +20,7 @@ SPREAD := -n $(WORKERS) --max-worker-restart=0
 OF_CRYPTO := tests/crypto tests/mls tests/policy tests/vectors
 
 .PHONY: demo check check-tests test test-all test-crypto test-page coverage setup setup-demo page note browsers hosting \
-  webkit lint docs bench fuzz adversary model model-all deb image release lock screenshots clean
+  webkit lint docs bench fuzz adversary model model-all wheel deb image release lock screenshots clean
 
 demo: $(RUN)
 	.venv/bin/snug demo
@@ -70,12 +70,12 @@ setup: $(DEV)
 
 # Neither removes the packages of the other (--inexact): demo and test may alternate.
 $(RUN): $(PARTS) $(if $(findstring .uv,$(UV)),.uv/bin/uv)
-	@echo "Installing what Snug runs with (about 210 MB on disk) and building its page:"
+	@echo "Installing what Snug runs with (about 220 MB on disk) and building its page:"
 	$(UV) sync --inexact --no-dev
 	@touch $@
 
 $(DEV): $(PARTS) $(if $(findstring .uv,$(UV)),.uv/bin/uv)
-	@echo "Installing what Snug and its tests run with (about 830 MB on disk) and building the page:"
+	@echo "Installing what Snug and its tests run with (about 850 MB on disk) and building the page:"
 	$(UV) sync --inexact
 	@# Tests are compiled when they are first collected: once, here, and not by all workers at the same time.
 	-@$(PYTEST) --collect-only --quiet --quiet >/dev/null
@@ -156,8 +156,14 @@ deb: $(DEV) page
 image: deb
 	packaging/build/image $$(ls -t dist/snug-server_*.deb | head -1)
 
+# The wheel of these sources, into dist: of any clone or unpacked archive. Nothing but what building needs is installed.
+wheel:
+	@$(PYTHON) packaging/build/wheel.py
+
 # Wheel, sdist, checksums, bill of materials and page hash of the tag that is checked out, into dist/VERSION
-release: $(DEV)
+release:
+	@$(PYTHON) packaging/build/release.py --check
+	@$(MAKE) --no-print-directory $(DEV)
 	.venv/bin/python packaging/build/release.py
 
 # The versions and hashes of all packages that Snug runs with, for every system; without a registry's address

@@ -376,7 +376,7 @@ class Server:
             log.warning("the page is missing or damaged, and is not served: run `make page`")
             return [web.get("/", self._hello)]
         peers = self.settings.peers
-        where = {"origin": origin, "own": False, "lecture": False, "peers": peers}
+        where = {"origin": origin, "lecture": False, "peers": peers}
         return page.routes(bundle, where=where, connect=map(page.sockets, [origin, *peers]))
 
     async def _reads(self, request: web.Request, _: web.StreamResponse) -> None:

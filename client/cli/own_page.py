@@ -4,6 +4,10 @@ The origin is ``http://NAME.localhost:PORT``. Browsers resolve every name below 
 trust it like https (RFC 6761 6.3, W3C Secure Contexts 3.1). NAME is random and stays with this installation,
 so that browsers remember camera permissions. Another program that had the port before cannot have left a
 service worker or a permission at an origin whose name it never knew.
+
+The address that the user opens has a key in its fragment, which no browser sends. The page asks the program
+that serves it to prove that it knows the key, and only then says that it comes from the user's machine.
+Another program at this port, or a tunnel to a server, knows no key of an address that it did not print.
 """
 
 from __future__ import annotations
@@ -33,6 +37,7 @@ from snugroom.server import page
 #: Used at every start if it is free: an origin includes the port.
 PORT: Final = 8790
 _NAME: Final = re.compile(r"[a-z2-7]{26}")
+_NONCE: Final = re.compile(r"[0-9a-f]{32}")
 _NODE: Final = re.compile(r"/n/[1-9][0-9]?\Z")
 _NO_STORE: Final = {hdrs.CACHE_CONTROL: "no-store"}
 
@@ -40,9 +45,8 @@ _NO_STORE: Final = {hdrs.CACHE_CONTROL: "no-store"}
 class OwnPage:
     """The page for a browser on this machine, from `start` to `close`.
 
-    With an `origin`, the page may connect to that server and to `servers` only. The page gets `link` once,
-    for the one-time token in the address that `start` returns: browsers write addresses into their history,
-    and keep them.
+    With an `origin`, the page may connect to that server and to `servers` only. The page gets `link` once, by
+    the key in the address that `start` returns: browsers write addresses into their history, and keep them.
     """
 
     def __init__(
@@ -57,16 +61,21 @@ class OwnPage:
     ) -> None:
         self._origins = None if origin is None else {origin, *servers}
         self._link = link
-        self._token = "" if link is None else secrets.token_urlsafe(16)
+        self._key = secrets.token_urlsafe(16)
         self._host = ""
         # without an origin, the page must reach the server of any link that the user pastes
         connect = ["ws:", "wss:"] if origin is None else [page.sockets(each) for each in (origin, *servers)]
         self._headers = page.headers(connect)
         app = web.Application(client_max_size=1024, middlewares=[self._guard])
         app.on_response_prepare.append(self._complete)
-        where: dict[str, object] = {"origin": origin, "own": True, "lecture": lecture, "peers": []}
+        where: dict[str, object] = {"origin": origin, "lecture": lecture, "peers": []}
         app.add_routes(page.routes(bundle, where=where, connect=connect))
-        app.add_routes([web.post("/link", self._hand_over), web.post("/answers", self._probe), *routes])
+        own = [
+            web.post("/proof", self._prove),
+            web.post("/link", self._hand_over),
+            web.post("/answers", self._probe),
+        ]
+        app.add_routes([*own, *routes])
         # closing the page, or going back, cancels what runs for it
         self._runner = web.AppRunner(app, access_log=None, shutdown_timeout=0.5, handler_cancellation=True)
 
@@ -91,7 +100,7 @@ class OwnPage:
             await web.SockSite(self._runner, each).start()
         number: int = sockets[0].getsockname()[1]
         self._host = f"{name}.localhost" if number == 80 else f"{name}.localhost:{number}"
-        return f"http://{self._host}/{query}" + (f"#once-{self._token}" if self._token else "")
+        return f"http://{self._host}/{query}#{'own' if self._link is None else 'once'}-{self._key}"
 
     def replace_link(self, link: str) -> None:
         """Give out another link, unless the page has had its own already."""
@@ -124,10 +133,22 @@ class OwnPage:
 
     # -- the page's requests -------------------------------------------------------------------
 
+    def _mac(self, purpose: str, nonce: str = "") -> str:
+        """Return HMAC-SHA256 under the address's key, in hex, as `app/ownPage.ts` of the page computes it."""
+        message = f"snug {purpose}\nhttp://{self._host}\n{nonce}"
+        return hmac.digest(self._key.encode(), message.encode(), "sha256").hex()
+
+    async def _prove(self, request: web.Request) -> web.Response:
+        """Answer the page's nonce, 32 hex digits, with the proof that this program printed the address."""
+        nonce = (await request.read()).decode(errors="replace")
+        if _NONCE.fullmatch(nonce) is None:
+            raise web.HTTPBadRequest(text="a nonce of 32 hex digits is expected\n")
+        return web.Response(text=self._mac("page", nonce), headers=_NO_STORE)
+
     async def _hand_over(self, request: web.Request) -> web.Response:
-        """Return the link for its token, once; 410 for a used address, or one from an earlier start."""
-        token = await request.read()
-        if self._link is None or not hmac.compare_digest(token, self._token.encode()):
+        """Return the link for the key, once; 410 for a used address, or one from an earlier start."""
+        shown = await request.read()
+        if self._link is None or not hmac.compare_digest(shown, self._mac("link").encode()):
             raise web.HTTPGone(text="this address has been used\n")
         link, self._link = self._link, None
         return web.Response(text=link, headers=_NO_STORE)

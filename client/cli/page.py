@@ -8,19 +8,16 @@ from __future__ import annotations
 
 import argparse
 import asyncio
-import contextlib
-import hashlib
 import json
 import sys
-from dataclasses import dataclass
-from typing import Any, Final, Literal
+from typing import Any, Final
 
 import aiohttp
 from rich.console import Console
 from rich.text import Text
 
 from snugroom.client import failures
-from snugroom.client.cli import event_loop, proxy_option
+from snugroom.client.cli import event_loop, proxy_option, served_page
 from snugroom.client.cli.arguments import link_of, usage
 from snugroom.client.cli.own_page import PORT, OwnPage
 from snugroom.client.cli.status import Status
@@ -29,9 +26,8 @@ from snugroom.crypto.entry.invite import Invite, canonical_origin
 from snugroom.crypto.errors import SnugCryptoError
 from snugroom.server import page
 
-#: Maximum number of bytes of one fetched file, and of seconds for all files.
-FILE_MAX: Final = 8 * 2**20
-FETCH_TIME: Final = 30.0
+#: Number of files, or servers, that a line names.
+NAMES: Final = 5
 
 
 def add_parser(commands: Any) -> None:
@@ -98,70 +94,8 @@ async def _serve(own: OwnPage, port: int | None, bundle_hash: str) -> int:
 # -- verify-page -------------------------------------------------------------------------------
 
 
-@dataclass(frozen=True)
-class Row:
-    """One file, and how the server's version compares with this release."""
-
-    name: str
-    state: Literal["same", "differs", "missing", "more"]
-    served: str | None
-    own: str | None
-
-
-async def compare(url: str, bundle: page.Bundle) -> list[Row]:
-    """Fetch all files of this release, and the further files in the server's manifest.
-
-    aiohttp.ClientError or TimeoutError if the server can't be reached.
-    """
-    timeout = aiohttp.ClientTimeout(total=FETCH_TIME)
-    # look like a browser, so that the server can't easily serve this program another page
-    headers = {
-        "Accept": "text/html,*/*",
-        "User-Agent": "Mozilla/5.0 (X11; Linux x86_64; rv:140.0) Gecko/20100101",
-    }
-    async with aiohttp.ClientSession(timeout=timeout, headers=headers) as http:
-        rows = []
-        listed = await _listed(http, url)
-        for name in sorted({*bundle.files, *listed}):
-            served = await _sum(http, f"{url}/" if name == "index.html" else f"{url}/{name}")
-            own = bundle.files[name].sha256 if name in bundle.files else None
-            if own is None:
-                rows.append(Row(name, "more", served, None))
-            elif served is None:
-                rows.append(Row(name, "missing", None, own))
-            else:
-                rows.append(Row(name, "same" if served == own else "differs", served, own))
-        return rows
-
-
-async def _listed(http: aiohttp.ClientSession, url: str) -> list[str]:
-    """Return the file names in the server's manifest; its other content is ignored."""
-    data = await _fetch(http, f"{url}/manifest.json")
-    with contextlib.suppress(ValueError, KeyError, TypeError, AttributeError):
-        names = json.loads(data or b"")["files"].keys()
-        return [name for name in list(names)[:200] if name.isascii() and "/" not in name and len(name) < 100]
-    return []
-
-
-async def _sum(http: aiohttp.ClientSession, url: str) -> str | None:
-    data = await _fetch(http, url)
-    return None if data is None else hashlib.sha256(data).hexdigest()
-
-
-async def _fetch(http: aiohttp.ClientSession, url: str) -> bytes | None:
-    async with http.get(url, allow_redirects=False) as response:
-        if response.status != 200:
-            return None
-        data = b""
-        async for chunk in response.content.iter_chunked(65_536):
-            data += chunk
-            if len(data) > FILE_MAX:
-                return None
-        return data
-
-
 def run_verify(arguments: argparse.Namespace) -> int:
-    """Compare and print; return 0 if all files are the same, 7 if not.
+    """Compare and print; return 0 if files, headers and `where.json` are this release's, 7 if not.
 
     Return 3 if the server can't be reached, 2 if the URL is invalid or the page is missing.
     """
@@ -174,7 +108,7 @@ def run_verify(arguments: argparse.Namespace) -> int:
         print(f"snug: {error}", file=sys.stderr)
         return Status.USAGE
     try:
-        rows = event_loop.run(compare(origin, bundle))
+        found = event_loop.run(served_page.fetch_all(origin, bundle))
     except (aiohttp.ClientError, TimeoutError, OSError) as error:
         distrust = failures.distrust(error, origin)
         if distrust is not None:
@@ -182,40 +116,63 @@ def run_verify(arguments: argparse.Namespace) -> int:
             return Status.UNTRUSTED
         print(f"snug: {origin} can't be reached: {failures.reason(error)}", file=sys.stderr)
         return Status.UNREACHABLE
-    same = all(row.state == "same" for row in rows)
-    sums = {row.name: row.served for row in rows if row.served is not None}
-    served = page.hash_of(sums)
+    verdict = served_page.judge(origin, bundle, found)
+    served = page.hash_of({row.name: row.served for row in verdict.rows if row.served is not None})
     if arguments.json:
-        print(
-            json.dumps({"same": same, "own": bundle.hash, "served": served, "files": [vars(r) for r in rows]})
-        )
+        told = {
+            "same": verdict.same,
+            "own": bundle.hash,
+            "served": served,
+            "files": [vars(row) for row in verdict.rows],
+            "differs": [{"what": what, "where": names} for what, names in verdict.differs.items()],
+            "connect": verdict.connect,
+        }
+        print(json.dumps(told))
     else:
-        _show(rows, same, origin, bundle.hash, served)
-    return Status.OK if same else Status.FAILED
+        _show(verdict, origin, bundle.hash, served)
+    return Status.OK if verdict.same else Status.FAILED
 
 
-def _show(rows: list[Row], same: bool, origin: str, own: str, served: str) -> None:
+def _some(names: list[str]) -> str:
+    more = len(names) - NAMES
+    return ", ".join(names[:NAMES]) + (f" and {more} more" if more > 0 else "")
+
+
+def _show(verdict: served_page.Verdict, origin: str, own: str, served: str) -> None:
     out = Console(highlight=False)
+
+    def say(text: str, style: str = "") -> None:
+        out.print(Text(text, style), soft_wrap=True)
+
     words = {
         "same": "the same",
         "differs": "ANOTHER ONE",
         "missing": "not served",
         "more": "not in this release",
     }
-    for row in rows:
+    for row in verdict.rows:
         style = "" if row.state == "same" else "bold red"
         out.print(Text.assemble(f"  {row.name:<24} ", (words[row.state], style)), soft_wrap=True)
-    out.print(Text(f"This release: {own}"), soft_wrap=True)
-    out.print(Text(f"Served there: {served}"), soft_wrap=True)
-    if same:
-        out.print("It is this release, file by file, as it was served to this machine just now.")
-        out.print(
-            "A server can serve others something else: who wants to be sure runs `snug page`.", style="dim"
+    for what, names in verdict.differs.items():
+        say(f"  {_some(names)}: {what}", "bold red")
+    say(f"This release: {own}")
+    say(f"Served there: {served}")
+    say(f"Its page may connect to: {_some([origin, *verdict.connect])}")
+    if verdict.same:
+        say(f"{origin} gave this request the release: every file, its headers, redirects and where.json.")
+        say(
+            "It can still tell this program from a browser, by its address, TLS handshake and HTTP version, "
+            "and give a browser something else. To be sure, run `snug page`.",
+            "dim",
+        )
+    elif all(row.state == "same" for row in verdict.rows):
+        say(
+            "The files are this release's, and what comes with them is not: a browser would not run the page "
+            f"as it is meant to. If you run {origin}, have your proxy pass on Snug's headers unchanged. "
+            "If not, use `snug page`."
         )
     else:
-        out.print(
-            Text(
-                f"{origin} serves another page than this release has. It may be another version: compare its "
-            )
-            + Text("hash with that of the release notes. If it is none of them, use `snug page` instead.")
+        say(
+            f"{origin} serves another page than this release has. It may be another version: compare its "
+            "hash with that of the release notes. If it is none of them, use `snug page` instead."
         )

@@ -25,7 +25,7 @@ COMMANDS: Final[dict[str, dict[str, str]]] = {
     "explain": {"explain": "show what an alarm means, its possible causes, and what to do"},
     "page": {
         "page": "serve the meeting page to your own browser, from this machine",
-        "verify-page": "compare the page that a server serves with this one",
+        "verify-page": "compare the page that a server serves with this one: files, headers, redirects",
     },
     "crowd": {"crowd": "load a server: let many participants join a meeting, and say what they observed"},
     "schema": {"schema": "print the types of the lines of --json, as JSON Schema"},

@@ -1,9 +1,12 @@
 """Builds a release of the tag that is checked out: `make release`. The outputs are in ``dist/VERSION``.
 
     python packaging/build/release.py [FOLDER]
+    python packaging/build/release.py --check
 
-They are the wheel, the sdist, the bill of materials, the page's hash, and SHA256SUMS of these four. Two
-builds of one tag with the same Python and hatchling are the same, byte for byte (tests/release).
+`--check` only says whether a release can be built here, before anything is installed for it.
+
+The outputs are the wheel, the sdist, the bill of materials, the page's hash, and SHA256SUMS of these four.
+Two builds of one tag with the same Python and hatchling are the same, byte for byte (tests/release).
 """
 
 from __future__ import annotations
@@ -28,33 +31,48 @@ class ReleaseError(Exception):
 
 
 def _output(*command: str) -> str:
-    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)  # noqa: S603
+    try:
+        done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)  # noqa: S603
+    except FileNotFoundError:
+        raise ReleaseError(f"{command[0]} is needed, and is not installed") from None
     if done.returncode != 0:
         raise ReleaseError(f"`{' '.join(command)}` failed:\n{done.stdout}{done.stderr}")
     return done.stdout.strip()
 
 
-def check(version: str, page_hash: str) -> None:
-    """Raise ReleaseError unless the tag of this version is checked out, and its notes name the page."""
+def _version() -> str:
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    return str(project["version"])
+
+
+def check(version: str) -> None:
+    """Raise ReleaseError unless the tag of this version is checked out, and nothing else."""
     tag = f"v{version}"
-    if tag not in _output("git", "tag", "--points-at", "HEAD").split():
+    # without Git's folder, the commands of Git would speak of a repository around this one
+    if not (ROOT / ".git").exists() or tag not in _output("git", "tag", "--points-at", "HEAD").split():
         raise ReleaseError(
-            f"this is version {version}, and the tag {tag} is not checked out: git checkout {tag}"
+            f"a release is built of its tag, and {tag} is not checked out: git checkout {tag}, or tag one "
+            "as CONTRIBUTING.md says. To install Snug from these sources, run make wheel"
         )
     # files that git does not know would be in the sdist as well
     if changed := _output("git", "status", "--porcelain"):
         raise ReleaseError(f"the files differ from the tag {tag}; a new clone has none of these:\n{changed}")
+
+
+def check_notes(page_hash: str) -> None:
+    """Raise ReleaseError unless the release notes name the page."""
     if page_hash not in (ROOT / "CHANGELOG.md").read_text(encoding="utf-8"):
         raise ReleaseError(f"CHANGELOG.md does not name the page {page_hash}: run make note before the tag")
 
 
 def build(out: Path) -> list[Path]:
     """Build everything into a new folder; return the files, SHA256SUMS last."""
-    version = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]["version"]
+    version = _version()
+    check(version)
     _output(sys.executable, "client/web/node.py")
     manifest = ROOT / "server/page/bundle/manifest.json"
     page_hash = json.loads(manifest.read_text(encoding="utf-8"))["hash"]
-    check(version, page_hash)
+    check_notes(page_hash)
     made = _output("git", "log", "-1", "--format=%ct")
     os.environ["SOURCE_DATE_EPOCH"] = made
     shutil.rmtree(out, ignore_errors=True)
@@ -71,8 +89,11 @@ def build(out: Path) -> list[Path]:
 
 
 def main() -> int:
-    version = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]["version"]
+    version = _version()
     try:
+        if sys.argv[1:] == ["--check"]:
+            check(version)
+            return 0
         files = build(Path(sys.argv[1]).resolve() if len(sys.argv) > 1 else ROOT / "dist" / version)
     except ReleaseError as error:
         print(f"release: {error}", file=sys.stderr)

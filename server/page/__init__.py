@@ -26,6 +26,10 @@ WINDOW: Final = Path(__file__).parent / "landlord"
 PROJECTOR: Final = Path(__file__).parent / "projector"
 PHONE: Final = Path(__file__).parent / "phone"
 
+#: Facts about the server, and the list of the files: served beside the files of a bundle.
+WHERE: Final = "where.json"
+MANIFEST: Final = "manifest.json"
+
 _TYPES: Final = {
     ".html": "text/html; charset=utf-8",
     ".js": "text/javascript; charset=utf-8",
@@ -95,11 +99,6 @@ class File:
         """The file packed with gzip. The first client without Brotli causes it, as browsers over http do."""
         return gzip.compress(self.data, 9 if len(self.data) < _LARGE else 1, mtime=0)
 
-    @property
-    def content_type(self) -> str:
-        """The Content-Type, by the suffix of the name."""
-        return _TYPES.get(Path(self.name).suffix, "application/octet-stream")
-
     def answer(self, accepted: str) -> tuple[str | None, bytes]:
         """Return the content coding for a client with that Accept-Encoding (None: none), and the bytes."""
         if self.brotli is not None and accepts(accepted, "br"):
@@ -113,6 +112,11 @@ class Bundle:
 
     files: Mapping[str, File]
     hash: str
+
+    @property
+    def manifest(self) -> dict[str, object]:
+        """What `MANIFEST` says: the hash, and the SHA-256 of each file by name."""
+        return {"hash": self.hash, "files": {name: file.sha256 for name, file in self.files.items()}}
 
 
 def hash_of(sums: Mapping[str, str]) -> str:
@@ -138,7 +142,8 @@ def load(folder: Path = FOLDER) -> Bundle:
 
     try:
         manifest = json.loads((folder / "manifest.json").read_text(encoding="utf-8"))
-        # packed by the build, because that takes seconds
+        # Packed by the build, because that takes seconds. The plain files are needed too: browsers accept no
+        # Brotli over http, as `snug page` serves it, and Python unpacks none.
         brotli = {name: read(f"{name}.br", wanted) for name, wanted in manifest["brotli"].items()}
         files = {}
         for name, wanted in manifest["files"].items():
@@ -182,8 +187,21 @@ def headers(connect: Iterable[str] = ()) -> dict[str, str]:
     return {**_HEADERS, **_RESTRICTING, "Content-Security-Policy": content_policy(connect)}
 
 
-def _headers_of(name: str, connect: Iterable[str]) -> dict[str, str]:
-    """Return the headers of a file: those that restrict the page go with its document."""
+def headers_of(name: str, connect: Iterable[str]) -> dict[str, str]:
+    """Return the headers of a file, `WHERE` and `MANIFEST` too, as every server of this release sends them.
+
+    ETag, Vary and Content-Encoding, which depend on the request, are not among them. `connect` are further
+    origins that the page may connect to.
+    """
+    return {**_restrictions_of(name, connect), hdrs.CONTENT_TYPE: _type_of(name)}
+
+
+def _type_of(name: str) -> str:
+    return _TYPES.get(Path(name).suffix, "application/octet-stream")
+
+
+def _restrictions_of(name: str, connect: Iterable[str]) -> dict[str, str]:
+    # those that restrict the page go with its document
     if name in _WORKERS:
         return {**_HEADERS, **_EMBEDDER, "Content-Security-Policy": content_policy(connect)}
     if name == _BLUR:
@@ -204,14 +222,13 @@ def routes(bundle: Bundle, *, where: Mapping[str, object], connect: Iterable[str
 
     def serve(file: File) -> web.RouteDef:
         tag = f'"{file.sha256[:_TAG_DIGITS]}"'
-        told = _headers_of(file.name, policy)
+        told = headers_of(file.name, policy)
 
         async def answer(request: web.Request) -> web.Response:
             # with `no-cache` (above), a browser uses its copy while the tag is the same
             if request.headers.get(hdrs.IF_NONE_MATCH) == tag:
                 return web.Response(status=304, headers={**told, hdrs.ETAG: tag})
-            about = {**told, hdrs.ETAG: tag, hdrs.CONTENT_TYPE: file.content_type}
-            about[hdrs.VARY] = hdrs.ACCEPT_ENCODING
+            about = {**told, hdrs.ETAG: tag, hdrs.VARY: hdrs.ACCEPT_ENCODING}
             coding, body = file.answer(request.headers.get(hdrs.ACCEPT_ENCODING, ""))
             if coding is not None:
                 about[hdrs.CONTENT_ENCODING] = coding
@@ -220,14 +237,13 @@ def routes(bundle: Bundle, *, where: Mapping[str, object], connect: Iterable[str
         return web.get("/" if file.name == "index.html" else f"/{file.name}", answer)
 
     async def tell(_: web.Request) -> web.Response:
-        return web.Response(body=place, headers={**_HEADERS, hdrs.CONTENT_TYPE: "application/json"})
+        return web.Response(body=place, headers=headers_of(WHERE, policy))
 
     async def manifest(_: web.Request) -> web.Response:
-        sums = {name: file.sha256 for name, file in bundle.files.items()}
-        return web.json_response({"hash": bundle.hash, "files": sums}, headers=_HEADERS)
+        return web.Response(body=json.dumps(bundle.manifest).encode(), headers=headers_of(MANIFEST, policy))
 
     return [
         *(serve(file) for file in bundle.files.values()),
-        web.get("/where.json", tell),
-        web.get("/manifest.json", manifest),
+        web.get(f"/{WHERE}", tell),
+        web.get(f"/{MANIFEST}", manifest),
     ]

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import contextlib
+import hmac
+import json
 import re
 import socket
 import stat
@@ -44,6 +46,11 @@ class Place:
         self.host = before.removeprefix("http://").removesuffix("/")
         self.port = int(self.host.partition(":")[2])
         self._http = http
+
+    def mac(self, purpose: str, nonce: str = "") -> str:
+        """What the page, which knows the key in its address, computes."""
+        key = self.fragment.partition("-")[2].encode()
+        return hmac.digest(key, f"snug {purpose}\nhttp://{self.host}\n{nonce}".encode(), "sha256").hex()
 
     async def ask(
         self,
@@ -184,19 +191,33 @@ async def test_every_answer_has_the_same_headers() -> None:
 async def test_the_address_has_no_link_and_gives_it_once() -> None:
     async with listening("https://meet.example", LINK) as place:
         assert re.fullmatch(r"once-[\w-]{22}", place.fragment)
-        token = place.fragment.removeprefix("once-")
+        shown = place.mac("link")
         for told in (OTHER, CLICK, {**OWN, "Sec-Fetch-Site": "none"}, {}):
-            assert (await place.ask("/link", told, token))[0] == 403
-        assert (await place.ask("/link", body="x" * 22))[0] == 410
-        status, text, headers = await place.ask("/link", body=token)
+            assert (await place.ask("/link", told, shown))[0] == 403
+        for wrong in ("x" * 64, place.fragment.removeprefix("once-"), place.mac("page")):
+            assert (await place.ask("/link", body=wrong))[0] == 410
+        status, text, headers = await place.ask("/link", body=shown)
         assert (status, text, headers["Cache-Control"]) == (200, LINK, "no-store")
-        assert (await place.ask("/link", body=token))[0] == 410
+        assert (await place.ask("/link", body=shown))[0] == 410
 
 
 async def test_without_a_link_there_is_nothing_to_hand_over() -> None:
     async with listening("https://meet.example") as place:
-        assert place.fragment == ""
-        assert (await place.ask("/link", body=""))[0] == 410
+        assert re.fullmatch(r"own-[\w-]{22}", place.fragment)
+        assert (await place.ask("/link", body=place.mac("link")))[0] == 410
+
+
+@pytest.mark.parametrize("link", [None, LINK])
+async def test_it_proves_to_the_page_that_it_printed_the_address(link: str | None) -> None:
+    nonce = "0f" * 16
+    async with listening("https://meet.example", link) as place:
+        status, text, headers = await place.ask("/proof", body=nonce)
+        assert (status, text, headers["Cache-Control"]) == (200, place.mac("page", nonce), "no-store")
+        for wrong in ("", nonce[1:], nonce.upper(), nonce + "00", "\xff" * 32):
+            assert (await place.ask("/proof", body=wrong))[0] == 400
+        for told in (OTHER, CLICK, {}):
+            assert (await place.ask("/proof", told, nonce))[0] == 403
+        assert "own" not in json.loads((await place.ask("/where.json"))[1])
 
 
 # -- the question -----------------------------------------------------------------------------------

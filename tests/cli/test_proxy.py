@@ -127,7 +127,7 @@ def test_the_client_has_no_other_way_to_connect() -> None:
         if "node_modules" not in path.parts and ways.search(path.read_text(encoding="utf-8"))
     }
     used = {name for name in found if not name.startswith("client/tools/")}
-    assert used == {"client/proxy.py", "client/media/sockets.py", "client/cli/page.py"}
+    assert used == {"client/proxy.py", "client/media/sockets.py", "client/cli/served_page.py"}
 
 
 def test_the_libraries_of_a_proxy_are_imported_only_for_one() -> None:

@@ -55,7 +55,7 @@ def test_every_test_of_an_attack_exists() -> None:
     ("heading", "count"),
     [
         ("## Attacks on membership over time", 16),
-        ("## The page's edges", 9),
+        ("## The page's edges", 12),
         ("## Attacks on the server", 18),
         ("## Meetings that move", None),
         ("## Smaller findings", None),

@@ -17,6 +17,7 @@ import msgspec
 import pytest
 
 from snugroom.client.cli import commands, json_output
+from snugroom.client.cli import page as page_command
 from snugroom.client.cli.status import Status
 from snugroom.client.media.stats import OwnStats, StreamStats
 from snugroom.client.session import events as ev
@@ -359,7 +360,7 @@ def keys_of(source: str) -> set[str]:
     [
         ("contacts", keys_of((ROOT / "client/cli/contacts.py").read_text("utf-8"))),
         ("evidence", keys_of((ROOT / "client/cli/evidence.py").read_text("utf-8"))),
-        ("verify-page", {"same", "own", "served", "files", "name", "state"}),
+        ("verify-page", keys_of(inspect.getsource(page_command.run_verify)) | {"name", "state"}),
         ("lab", keys_of(inspect.getsource(scene.as_json))),
         ("lab leakage", keys_of(inspect.getsource(leakage.as_json))),
     ],

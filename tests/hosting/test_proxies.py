@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Iterator
 from contextlib import ExitStack
@@ -95,6 +96,8 @@ def test_the_page_comes_with_the_headers_of_snug(house: House) -> None:
     assert "content-security-policy: " in page.lower()
     assert page.lower().count("referrer-policy: no-referrer") == 1
     assert not re.search(r"^server:.*\d", page, re.MULTILINE | re.IGNORECASE), "no version"
+    told = json.loads(house.ada.run(f"snug verify-page https://{NAME} --json"))
+    assert (told["same"], told["differs"]) == (True, []), "the packaged proxy changes nothing"
     assert re.match(r"HTTP/\S+ 404", house.get("/readyz"))
     plain = house.ada.run(f"curl -sS -i http://{NAME}/room")
     assert re.match(r"HTTP/\S+ 308", plain)

@@ -102,10 +102,12 @@ def test_the_pages_hash_is_the_one_of_both_packages(built: Path, tmp_path: Path)
     with zipfile.ZipFile(built / f"{NAME}-py3-none-any.whl") as wheel:
         wheel.extractall(tmp_path / "wheel")  # noqa: S202 - made here, just now
     assert page.load(tmp_path / "wheel/snugroom/server/page/bundle").hash == told
+    assert not (tmp_path / "wheel/snugroom/server/page/.built").exists(), "it is for builds only"
     with tarfile.open(built / f"{NAME}.tar.gz") as sdist:
         sdist.extractall(tmp_path, filter="data")
         assert {member.mtime for member in sdist.getmembers()} == {1767323045}
     assert page.load(tmp_path / NAME / "server/page/bundle").hash == told
+    assert (tmp_path / NAME / "server/page/.built").exists(), "else npm would be needed"
     assert told in (ROOT / "CHANGELOG.md").read_text(encoding="utf-8")
 
 
@@ -169,7 +171,7 @@ def test_only_a_clean_tag_is_released(tmp_path: Path, bundle: Path) -> None:
     notes = clone.folder / "CHANGELOG.md"
     notes.write_text(notes.read_text(encoding="utf-8").replace(page.load().hash, "0" * 64), encoding="utf-8")
     clone.git("commit", "--quiet", "-a", "-m", "b")
-    assert f"the tag v{VERSION} is not checked out" in clone.release(out).stderr
+    assert f"v{VERSION} is not checked out" in clone.release(out).stderr
     clone.git("tag", "--force", f"v{VERSION}")
     assert "run make note" in clone.release(out).stderr
     assert not out.exists()

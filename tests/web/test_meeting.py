@@ -169,14 +169,17 @@ async def test_a_host_at_the_page_admits_refuses_locks_and_removes(
 ) -> None:
     with meeting_server(tmp_path) as (_, url):
         ada = await Visitor.at(both["firefox"], url, "Ada", look("Ada"))
-        link = await ada.open_room(admission="Ask me each time")
+        link = await ada.open_room(title="Plans", admission="Ask me each time")
         bo = await Visitor.at(both["chromium"], link, "Bo", look("Bo"))
         await bo.knock("It's me, from the third floor")
         await ada.reads("It's me, from the third floor")
         # before they are let in nothing of theirs goes anywhere
         assert await bo.tab.js("probe.peers.length") == 0
         await bo.reads("Waiting to be let in")
-        await until(lambda: ada.tab.js("document.title === '(1) Snug'"), "the title tells of nobody")
+        await until(
+            lambda: ada.tab.js("document.title === '(1) Snug'"),
+            "the tab tells of nobody, or of the meeting",
+        )
         await ada.press("Let in")
         await ada.here("Bo")
         await bo.here("Ada")

@@ -111,7 +111,7 @@ async def test_another_site_cannot_tell_that_the_page_is_served(fresh: Browser, 
     })).then((all) => [...new Set(all)])"""
     async with program(0, {"/": ("text/html", "<body></body>")}) as site:
         with own_page("--server", "https://meet.example") as (_, address):
-            origin = address.rstrip("/")
+            origin = address.partition("/#")[0]
             port = origin.rpartition(":")[2]
             origins = [origin, f"http://127.0.0.1:{port}", f"http://localhost:{port}"]
             urls = [one + path for one in origins for path in ("/", "/where.json", "/main.js", "/nothing")]
@@ -149,7 +149,7 @@ async def test_the_link_leaves_the_address_although_the_server_answers_nothing_e
             await stop.wait()
         if name not in files:
             raise web.HTTPNotFound
-        return web.Response(body=files[name].data, content_type=files[name].content_type.partition(";")[0])
+        return web.Response(body=files[name].data, headers=page.headers_of(name, []))
 
     app = web.Application()
     app.router.add_get("/{path:.*}", answer)
@@ -216,6 +216,34 @@ def _links(host: Any) -> list[str]:
 
 
 # -- a hostile server ---------------------------------------------------------------------------------------
+
+
+@IN_BROWSERS
+@pytest.mark.parametrize("host", ["127.0.0.1", f"{'a2' * 13}.localhost"])
+async def test_no_server_can_say_that_it_is_ones_own_machine(fresh: Browser, bundle: Path, host: str) -> None:
+    """The page as it is, a claim, and an address that looks like one's own, as through a tunnel."""
+
+    async def claim(_: web.Request) -> web.Response:
+        return web.json_response({"origin": None, "own": True, "lecture": False, "peers": []})
+
+    async def proof(_: web.Request) -> web.Response:
+        return web.Response(text="0" * 64)
+
+    app = web.Application()
+    app.add_routes([web.get("/where.json", claim), web.post("/proof", proof)])
+    app.add_routes(page.routes(page.load(), where={}))
+    runner = web.AppRunner(app)
+    await runner.setup()
+    await web.TCPSite(runner, "127.0.0.1", 0).start()
+    try:
+        address = f"http://{host}:{runner.addresses[0][1]}/#own-{'k' * 22}"
+        bo = await Visitor.at(fresh, address, "Bo")
+        await bo.reads("no proof that your machine serves it" if "localhost" in host else "could change it")
+        assert not await bo.tab.js("probe.says('comes from your own machine')")
+        await bo.tab.js("void document.querySelector('.about summary').click()")
+        await bo.reads("snug verify-page")
+    finally:
+        await runner.cleanup()
 
 
 @IN_BROWSERS

@@ -223,7 +223,7 @@ async def test_the_headers_that_the_server_sends_with_the_page(bundle: Path) -> 
 async def serving(bundle: page.Bundle, origin: str | None = None, port: int = 0) -> AsyncIterator[str]:
     """Serve a page with `snug page`; its URL."""
     app = web.Application()
-    where: dict[str, object] = {"origin": origin, "own": origin is not None, "lecture": False, "peers": []}
+    where: dict[str, object] = {"origin": origin, "lecture": False, "peers": []}
     app.add_routes(page.routes(bundle, where=where, connect=[page.sockets(origin)] if origin else []))
     runner = web.AppRunner(app, access_log=None, shutdown_timeout=0.5)
     await runner.setup()

@@ -39,7 +39,7 @@ const unable = (why: Unable): Story => ({
     fake({
       place: "unable",
       unable: why,
-      where: { origin: null, pageOrigin: "https://meet.example", own: false, hash: null, lecture: false, peers: [] },
+      where: { origin: null, pageOrigin: "https://meet.example", own: false, proven: false, hash: null, lecture: false, peers: [] },
     }),
 });
 

@@ -46,7 +46,7 @@ const empty: Values = {
   theme: "system",
   place: "start",
   unable: null,
-  where: { origin: "https://meet.example", pageOrigin: "https://meet.example", own: false, hash: HASH, lecture: false, peers: [] },
+  where: { origin: "https://meet.example", pageOrigin: "https://meet.example", own: false, proven: false, hash: HASH, lecture: false, peers: [] },
   now: NOW,
   going: null,
   name: "",

@@ -47,7 +47,7 @@ function stage(): void {
 
 const model = (over: Parameters<typeof room>[1] = {}) => (): Model => {
   stage();
-  const where = { origin: "https://meet.example", pageOrigin: "http://127.0.0.1:8790", own: true, hash: HASH, lecture: true, peers: [] };
+  const where = { origin: "https://meet.example", pageOrigin: "http://127.0.0.1:8790", own: true, proven: true, hash: HASH, lecture: true, peers: [] };
   return room(some(4), { panel: "lecture", where, tree: VIEWS, ...over });
 };
 

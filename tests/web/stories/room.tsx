@@ -257,7 +257,7 @@ export default [
   story("hands", () => room([person(0), person(1, { hand: 2 }), person(2, { hand: 1 }), person(3)], { hand: false })),
   story("private", () => room(some(4)), press(".chip.private")),
   story("before-frames", () => room(some(2), { encryption: { sealed: 0, opened: 0, silent: null }, tiles: some(2).map((one) => tileOf(one, { pictureState: "connecting", picture: null })) })),
-  story("more", () => room(some(3), { recording: false, where: { origin: "https://meet.example", pageOrigin: "https://meet.example", own: false, hash: HASH, lecture: true, peers: [] } }), press(".controls [aria-label=More]")),
+  story("more", () => room(some(3), { recording: false, where: { origin: "https://meet.example", pageOrigin: "https://meet.example", own: false, proven: false, hash: HASH, lecture: true, peers: [] } }), press(".controls [aria-label=More]")),
   story("leave", () => room(some(3)), press(".control.leave")),
   story("react", () => room(some(3)), press(".controls [aria-label=React]")),
   story("now-host", () => room(guests(3)), () => {

@@ -25,13 +25,22 @@ export default [
   },
   {
     name: "start-link-used",
-    model: () => fake({ linkTrouble: sentence("note.link_used"), where: { ...fake().where.value, pageOrigin: OWN, own: true } }),
+    model: () => fake({ linkTrouble: sentence("note.link_used"), where: { ...fake().where.value, pageOrigin: OWN, own: true, proven: true } }),
   },
   {
     name: "start-own-page",
     model: () =>
       fake(
-        { where: { origin: null, pageOrigin: OWN, own: true, hash: HASH, lecture: false, peers: [] } },
+        { where: { origin: null, pageOrigin: OWN, own: true, proven: true, hash: HASH, lecture: false, peers: [] } },
+        { scan: false },
+      ),
+    play: press("summary"),
+  },
+  {
+    name: "start-own-unproven",
+    model: () =>
+      fake(
+        { where: { origin: null, pageOrigin: OWN, own: true, proven: false, hash: HASH, lecture: false, peers: [] } },
         { scan: false },
       ),
     play: press("summary"),

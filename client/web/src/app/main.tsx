@@ -9,7 +9,8 @@ import { loadEnglish, loadLanguages } from "../words/index";
 import { Store } from "./store";
 import { App } from "./views/app";
 import { loadLater } from "./views/room/load";
-import { learnHash, linkOf, takeFragment, unable, where } from "./where";
+import { isProven, ownFragment } from "./ownPage";
+import { carriesLink, learnHash, linkOf, takeFragment, unable, where } from "./where";
 
 /** The part of Trusted Types used here: `require-trusted-types-for 'script'` needs a policy for the worker's URL. */
 interface TrustedTypes {
@@ -36,14 +37,18 @@ function kept(): Storage | null {
 
 /** Follow the link that a fragment of the address stands for. */
 async function follow(taken: string | null): Promise<void> {
-  if (taken !== null) store.opened(await linkOf(taken, at));
+  if (taken === null) return;
+  // a new address of `snug page`, in a tab that has its page: a new key is in it
+  if (at.own && ownFragment(taken) !== null) store.where.value = { ...store.where.value, proven: await isProven(taken) };
+  if (carriesLink(taken, at)) store.opened(await linkOf(taken, at));
 }
 
 const root = document.getElementById("app");
 if (root === null) throw new Error("no place for the page");
 
-const fragment = takeFragment();
-const [at, cant, meetings] = await Promise.all([where(), unable(), KeptMeetings.open()]);
+const taken = takeFragment();
+const [at, cant, meetings] = await Promise.all([where(taken), unable(), KeptMeetings.open()]);
+const fragment = taken !== null && carriesLink(taken, at) ? taken : null;
 const store = new Store(at, { media: new Media(() => createWorker("blur.js")), createWorker, kept: kept(), meetings });
 if (cant !== null) {
   store.unable.value = cant;

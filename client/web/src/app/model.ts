@@ -69,8 +69,10 @@ export interface Where {
   readonly origin: string | null;
   /** The origin of the page itself. */
   readonly pageOrigin: string;
-  /** Whether the participant's own machine serves the page (`snug page`). */
+  /** Whether the page's address is one of `snug page`: such a page may reach every meeting's server. */
   readonly own: boolean;
+  /** Whether the program that printed that address serves the page: no server can have changed it. */
+  readonly proven: boolean;
   /** The bundle's hash, hex; null while it is computed, or if it cannot be. */
   readonly hash: string | null;
   readonly lecture: boolean;

@@ -6,18 +6,24 @@ import { keptId } from "../kept";
 import { supported } from "../media/link";
 import { type Sentence, sentence } from "../words/sentence";
 import type { Unable, Where } from "./model";
+import { isOwn, isProven, ownFragment, takeLink } from "./ownPage";
 
-/** Return the server's facts about itself (`where.json`); they are empty if there is no such server. */
-export async function where(): Promise<Where> {
+/**
+ * Return the server's facts about itself (`where.json`); they are empty if there is no such server. `fragment`: of the
+ * page's address. Whether the person's own machine serves the page is no fact of the server's: the address decides.
+ */
+export async function where(fragment: string | null = null): Promise<Where> {
   const pageOrigin = location.origin;
-  const told = await fetch("where.json")
+  const facts = fetch("where.json")
     .then((answer): unknown => (answer.ok ? answer.json() : null))
     .catch(() => null);
-  const { origin, own, lecture, peers, kept } = (told ?? {}) as Partial<Record<"origin" | "own" | "lecture" | "peers" | "kept", unknown>>;
+  const [told, proven] = await Promise.all([facts, isProven(fragment)]);
+  const { origin, lecture, peers, kept } = (told ?? {}) as Partial<Record<"origin" | "lecture" | "peers" | "kept", unknown>>;
   return {
     origin: typeof origin === "string" ? origin : null,
     pageOrigin,
-    own: own === true,
+    own: isOwn(pageOrigin),
+    proven,
     lecture: lecture === true,
     peers: Array.isArray(peers) ? peers.map(String) : [],
     hash: null,
@@ -96,14 +102,13 @@ export function takeFragment(): string | null {
   return taken === "" ? null : taken;
 }
 
+/** Return whether a fragment stands for a link: `snug page` without one has only its key there. */
+export const carriesLink = (fragment: string, at: Where): boolean => !(at.own && ownFragment(fragment)?.once === false);
+
 /** Return the link of a fragment; null if it stands for one that `snug page` has handed over before. */
 export async function linkOf(fragment: string, at: Where): Promise<string | null> {
-  const once = at.own ? /^once-(.+)$/.exec(fragment)?.[1] : undefined;
-  if (once !== undefined)
-    return await fetch("link", { method: "POST", body: once, cache: "no-store" }).then(
-      async (answer) => (answer.ok ? await answer.text() : null),
-      () => null,
-    );
+  const once = at.own ? ownFragment(fragment) : null;
+  if (once !== null) return await takeLink(once.key);
   // the participant's own page also receives complete links, because its server is not that of the meeting
   return /^https?:/.test(fragment) ? fragment : `${at.origin ?? at.pageOrigin}/#${fragment}`;
 }

@@ -494,6 +494,7 @@ export default {
   "app.copy_what": "Kopieren: {what}",
   "about.served": "Diese Seite kommt von {origin}. Wer sie betreibt, könnte sie verändern.",
   "about.own": "Diese Seite kommt von deinem eigenen Rechner. Kein Server kann sie verändern.",
+  "about.unproven": "Diese Seite hat eine Adresse von `snug page`, aber keinen Beweis, dass dein Rechner sie ausliefert. Öffne die Adresse, die `snug page` ausgegeben hat.",
   "about.kept": "Diese Seite kommt von deinem Gerät, weil {origin} nicht antwortet.",
   "about.hash": "Ihr Fingerabdruck",
   "about.hash_wait": "Der Fingerabdruck wird berechnet ...",

@@ -46,6 +46,7 @@ export default {
   "app.copy_what": "Copy {what}",
   "about.served": "This page comes from {origin}. Its operator could change it.",
   "about.own": "This page comes from your own machine. No server can change it.",
+  "about.unproven": "This page has an address of `snug page`, and no proof that your machine serves it. Open the address that `snug page` printed.",
   "about.kept": "This page comes from your device, because {origin} does not answer.",
   "about.hash": "Its fingerprint",
   "about.hash_wait": "Working out its fingerprint...",

@@ -494,6 +494,7 @@ export default {
   "app.copy_what": "复制：{what}",
   "about.served": "这个页面来自 {origin}。运营它的人有办法改动它。",
   "about.own": "这个页面来自你自己的电脑，没有服务器能改动它。",
+  "about.unproven": "这个页面的地址属于 `snug page`，但没有证据表明它来自你的电脑。请打开 `snug page` 显示的地址。",
   "about.kept": "这个页面来自你的设备，因为 {origin} 没有响应。",
   "about.hash": "页面的指纹",
   "about.hash_wait": "正在计算指纹……",

@@ -494,6 +494,7 @@ export default {
   "app.copy_what": "複製：{what}",
   "about.served": "這個頁面來自 {origin}。經營它的人有辦法改動它。",
   "about.own": "這個頁面來自你自己的電腦，沒有伺服器能改動它。",
+  "about.unproven": "這個頁面的位址屬於 `snug page`，但沒有證據表明它來自你的電腦。請開啟 `snug page` 顯示的位址。",
   "about.kept": "這個頁面來自你的裝置，因為 {origin} 沒有回應。",
   "about.hash": "頁面的指紋",
   "about.hash_wait": "正在計算指紋……",

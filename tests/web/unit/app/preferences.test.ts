@@ -28,7 +28,7 @@ function visit(kept: Kept): { readonly form: PreJoin; readonly preferences: Pref
 
 function enters(form: PreJoin, name: string): void {
   const origin = "https://meet.example";
-  form.openRoom({ origin, pageOrigin: origin, own: false, hash: null, lecture: false, peers: [] });
+  form.openRoom({ origin, pageOrigin: origin, own: false, proven: false, hash: null, lecture: false, peers: [] });
   form.name.value = name;
   assert.notEqual(form.begin(), null);
 }

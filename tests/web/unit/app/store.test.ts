@@ -118,7 +118,7 @@ describe("the store", () => {
     kept = new Kept();
     serves(null);
     store = new Store(
-      { origin: ORIGIN, pageOrigin: ORIGIN, own: false, hash: null, lecture: false, peers: [] },
+      { origin: ORIGIN, pageOrigin: ORIGIN, own: false, proven: false, hash: null, lecture: false, peers: [] },
       {
         media: side.media,
         meetings: { list: async () => [], book: async () => null } as unknown as Around["meetings"],

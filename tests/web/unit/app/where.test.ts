@@ -14,6 +14,7 @@ const at = (facts: Partial<Where>): Where => ({
   origin: "http://127.0.0.1:8080",
   pageOrigin: OPENED,
   own: false,
+  proven: false,
   lecture: false,
   hash: null,
   peers: [],

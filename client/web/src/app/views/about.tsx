@@ -8,12 +8,15 @@ export const hostOf = (origin: string): string => origin.replace(/^https:\/\//, 
 
 /** The origin of this page in one line; it opens to show ways to check the page. */
 export function About({ model }: { readonly model: Model }) {
-  const { own, pageOrigin, kept } = model.where.value;
+  const { own, proven, pageOrigin, kept } = model.where.value;
+  const from = proven ? "about.own" : own ? "about.unproven" : kept ? "about.kept" : "about.served";
   return (
     <details class="about" onToggle={(event) => event.currentTarget.open && model.do.learnHash()}>
       <summary>
         <Icon name="info" size={18} />
-        <span>{own ? word("about.own") : word(kept ? "about.kept" : "about.served", { origin: hostOf(pageOrigin) })}</span>
+        <span>
+          <Prose text={word(from, { origin: hostOf(pageOrigin) })} />
+        </span>
         <Icon name="chevron-down" size={18} />
       </summary>
       <AboutText model={model} />
@@ -23,15 +26,15 @@ export function About({ model }: { readonly model: Model }) {
 
 /** The hash of the page, and ways to avoid the server's copy. */
 export function AboutText({ model }: { readonly model: Model }) {
-  const { own, pageOrigin, hash } = model.where.value;
+  const { proven, pageOrigin, hash } = model.where.value;
   return (
     <div class="about-text stack">
       <div class="stack tight">
         <strong>{word("about.hash")}</strong>
         <p>{hash === null ? <span class="muted">{word("about.hash_wait")}</span> : <Groups text={hash} every={8} />}</p>
-        <p class="muted">{word(own ? "about.hash_own" : "about.hash_why")}</p>
+        <p class="muted">{word(proven ? "about.hash_own" : "about.hash_why")}</p>
       </div>
-      {own ? null : (
+      {proven ? null : (
         <div class="about-ways">
           <div class="stack tight">
             <p class="muted">{word("about.lie")}</p>

@@ -23,9 +23,9 @@ export function App({ model }: { readonly model: Model }) {
   });
   useSignalEffect(() => {
     const room = model.place.value === "room";
-    const title = room ? model.roomTitle.value : "";
     const waiting = room && model.amHost.value ? model.knocks.value.length : 0;
-    document.title = `${waiting > 0 ? `(${waiting}) ` : ""}${title === "" ? "" : `${title} · `}Snug`;
+    // browsers write titles into their history and their sessions' files: no meeting's title is among them
+    document.title = `${waiting > 0 ? `(${waiting}) ` : ""}Snug`;
   });
   const place = model.place.value;
   if (place === "room") return <Room model={model} />;
