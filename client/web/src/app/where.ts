@@ -27,8 +27,22 @@ export async function where(fragment: string | null = null): Promise<Where> {
     lecture: lecture === true,
     peers: Array.isArray(peers) ? peers.map(String) : [],
     hash: null,
-    kept: kept === true,
+    kept: kept === true && (await isKept()),
   };
+}
+
+/** Return whether the service worker has served this document from the device's copy: a server could say so of any. */
+async function isKept(): Promise<boolean> {
+  const controller = navigator.serviceWorker?.controller ?? null;
+  if (controller === null) return false;
+  const { port1, port2 } = new MessageChannel();
+  const told = new Promise<unknown>((done) => {
+    port1.onmessage = ({ data }) => done(data);
+  });
+  controller.postMessage("kept", [port2]);
+  const kept = (await told) === "kept";
+  port1.close();
+  return kept;
 }
 
 /** Whether the page may connect to that server: to its own server, or to any if the participant serves the page. */

@@ -120,6 +120,11 @@ export class Copy {
     return Response.json({ ...where, kept: true });
   }
 
+  /** Return whether the document `client` came from the copy. */
+  async serves(client: string): Promise<boolean> {
+    return (await this.#clients()).includes(client);
+  }
+
   /** Return the copy that is kept, and what is in it; null: none is, or its list of files was changed. */
   async #kept(): Promise<readonly [Cache, Manifest] | null> {
     const { caches } = this.#around;

@@ -58,7 +58,10 @@ scope.addEventListener("fetch", (event) => {
 
 scope.addEventListener("message", (event) => {
   const [port] = event.ports;
-  event.waitUntil(copy.renew().then(() => port?.postMessage(true), () => port?.postMessage(false)));
+  if (event.data === "kept") {
+    const { id } = event.source as unknown as { readonly id: string };
+    event.waitUntil(copy.serves(id).then((kept) => port?.postMessage(kept ? "kept" : "served")));
+  } else event.waitUntil(copy.renew().then(() => port?.postMessage(true), () => port?.postMessage(false)));
 });
 
 scope.addEventListener("notificationclick", (event) => {

@@ -5,7 +5,7 @@ import { test } from "node:test";
 import { signal } from "@preact/signals";
 import type { Where } from "../../../../client/web/src/app/model";
 import { PreJoin } from "../../../../client/web/src/app/preJoin";
-import { learnHash, misnamed } from "../../../../client/web/src/app/where";
+import { learnHash, misnamed, where } from "../../../../client/web/src/app/where";
 import { sentence } from "../../../../client/web/src/words/sentence";
 
 const OPENED = "https://meet.example";
@@ -40,6 +40,20 @@ test("a link to the page's own address tells the cause, and one to another serve
   assert.deepEqual(form.linkTrouble.value, told);
   assert.equal(form.follow(link("https://elsewhere.example"), at({})), false);
   assert.equal(form.linkTrouble.value?.key, "note.other_server");
+});
+
+test("the service worker says that the page comes from the device, and a server can't", async () => {
+  const at = (answer: string | null): void => {
+    const controller = { postMessage: (_: unknown, [port]: readonly MessagePort[]) => port?.postMessage(answer) };
+    const serviceWorker = { controller: answer === null ? null : controller };
+    Object.defineProperty(globalThis, "navigator", { value: { serviceWorker }, configurable: true });
+  };
+  Object.assign(globalThis, { location: { origin: OPENED, hostname: "meet.example", protocol: "https:" } });
+  globalThis.fetch = async () => Response.json({ origin: OPENED, kept: true });
+  for (const [answer, kept] of [["kept", true], ["served", false], [null, false]] as const) {
+    at(answer);
+    assert.equal((await where()).kept, kept);
+  }
 });
 
 const sha256 = (text: string): string => createHash("sha256").update(text).digest("hex");
