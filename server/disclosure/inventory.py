@@ -30,7 +30,7 @@ ATTRIBUTES: Final[dict[str, dict[str, str]]] = {
         "_workers": "media_workers",
         "_nodes": "nodes",
         "_signaling": "connections",
-        **every("_runner _listener _greeting _reading", "greeting = http"),
+        **every("_runner _listener", "greeting = http"),
         "_tick": MACHINERY + " = http",
         "http_log": "refusals",
         "draining": MACHINERY,
@@ -65,6 +65,10 @@ ATTRIBUTES: Final[dict[str, dict[str, str]]] = {
         " _transport_sslcontext _version",
         "?people[].headers = http",
     ),
+    "snugroom.server.http._Pieces": {
+        **every("_encoding _filename _size _value", PAGE + " = page"),
+        **every("_headers _protocol _meter", "greeting = http"),
+    },
     "snugroom.server.memory.Forgetting": every("_interval _next _rounds", "forgetting"),
     "snugroom.server.logs.LineWriter": {
         "dropped": "log_lines_dropped",
@@ -85,7 +89,6 @@ ATTRIBUTES: Final[dict[str, dict[str, str]]] = {
         "relieved": "refusals = label",
         **every("admission pump", "connections"),
         "_stopping": MACHINERY,
-        "upgraded": "connections = http",
         "ask_bus": MACHINERY,
         "byte_limiters": "connections = http",
         "refusals": "refusals = label",
@@ -108,7 +111,8 @@ ATTRIBUTES: Final[dict[str, dict[str, str]]] = {
         "_finishing": "queued_bytes = http",
     },
     "snugroom.server.rooms.backpressure.ByteLimiter": {
-        **every("handler _on_lost _transport", "connections = http"),
+        **every("handler _on_lost _transport tcp", "connections = http"),
+        "_early": "?people[].headers = http",
         "_aborted": MACHINERY,
         "address": "?people[].address = address",
         "_ledger": "memory_bytes",

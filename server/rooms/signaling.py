@@ -69,8 +69,6 @@ class Signaling:
         self._stopping = False
         #: Sends a request to the bus of the nodes (`server.rooms.nodes`).
         self.ask_bus: Callable[[Request], None] = lambda _: None
-        #: Protocols of the HTTP connections that are WebSockets now.
-        self.upgraded: set[object] = set()
         #: The `ByteLimiter` of each open HTTP connection, WebSocket or not, by its protocol.
         self.byte_limiters: dict[object, ByteLimiter] = {}
         self.refusals: Counter[str] = Counter()
@@ -230,7 +228,9 @@ class Signaling:
         if challenge is not None:
             self.admission.clients.connect(client, handle, address)
         self._sockets += 1
-        self.upgraded.add(request.protocol)
+        visits = self.admission.entrance.visits
+        if byte_limiter is not None:
+            visits.leave(byte_limiter)  # a WebSocket has limits of its own
         try:
             await ws.prepare(request)
             if challenge is None:
@@ -241,20 +241,18 @@ class Signaling:
                     await ws.close()
                 return ws
             if byte_limiter is not None:
-                byte_limiter.start(_DOOR_BYTES, self._count_exceeded, self.hub.ledger)
+                byte_limiter.start(_DOOR_BYTES, self.hub.ledger)
             await self._serve(ws, request, byte_limiter, handle, challenge)
         except (ConnectionError, TimeoutError):
             pass  # the client has gone during the handshake
         finally:
-            self.upgraded.discard(request.protocol)
+            if byte_limiter is not None and byte_limiter.tcp is not None:
+                visits.again(byte_limiter, self._clock())
             self._sockets -= 1
             if challenge is not None:
                 self.perform(self.hub.leave(handle, self._clock()))
                 self.admission.clients.disconnect(client, handle)
         return ws
-
-    def _count_exceeded(self) -> None:
-        self.refusals["pieces"] += 1
 
     async def _serve(
         self,
@@ -386,7 +384,7 @@ class Signaling:
             try:
                 now = self._clock()
                 self._relieve(now)
-                self.admission.clients.tick(now)
+                self.admission.tick(now)
                 self._refuse_heaviest(now)
                 self.perform(self.hub.tick(now))
             except Exception:
@@ -403,10 +401,13 @@ class Signaling:
             self.perform(self._expel(handle, messages.Refused("rate", why, fatal=True)))
 
     def _relieve(self, now: float) -> None:
-        """Take from the largest rooms while everything together exceeds `memory_bytes`."""
-        total, budget = self.memory, self._settings.memory_bytes
-        if total <= budget:
+        """Take from readers of HTTP, then from the largest rooms, while the sum exceeds `memory_bytes`."""
+        budget = self._settings.memory_bytes
+        if self.memory <= budget:
             return
+        entrance = self.admission.entrance
+        entrance.cut(entrance.visits.relieve(self.memory - budget), "unread")
+        total = self.memory
         for effect in memory.relief(self.hub.holdings(self._memory_of), total, budget):
             self.relieved[memory.WHAT[type(effect)]] += 1
             match effect:
@@ -451,7 +452,7 @@ class Signaling:
     @property
     def memory(self) -> int:
         """Bytes that count against `memory_bytes`."""
-        return self.hub.ledger.total(len(self.byte_limiters))
+        return self.hub.ledger.total(len(self.byte_limiters)) + self.admission.entrance.visits.unread
 
     def ready(self) -> list[str]:
         """Return why the server should get no new meetings; nothing if it should."""
