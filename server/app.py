@@ -27,6 +27,7 @@ from snugroom.server.rooms.backpressure import ByteLimiter
 from snugroom.server.rooms.entrance import Arrival
 from snugroom.server.rooms.hub import Hub
 from snugroom.server.rooms.media_server import MediaServer
+from snugroom.server.rooms.relays import Relays
 from snugroom.server.rooms.signaling import Signaling
 from snugroom.server.rooms.visits import PIECE
 from snugroom.server.sfu.io.sockets import BindError
@@ -52,6 +53,16 @@ async def _resolve(host: str) -> tuple[socket.AddressFamily, str]:
         raise StartError(f"the host name {host!r} can't be resolved") from None
     family, _, _, _, address = found[0]
     return family, str(address[0])
+
+
+def _relays(settings: Settings) -> Relays:
+    """Return the TURN servers with their secrets. Raises StartError."""
+    try:
+        return Relays([relay.read() for relay in settings.turn], settings.turn_time)
+    except OSError as error:
+        raise StartError(f"a TURN server's secret_file can't be read: {error.strerror}") from None
+    except ValueError as error:
+        raise StartError(str(error)) from None
 
 
 class Server:
@@ -114,6 +125,7 @@ class Server:
         host, port = config.host_and_port(s.listen)
         family, address = await _resolve(host)
         found, machine = addresses.found(), socket.gethostname()
+        relays = _relays(s)
         self.addresses = where = addresses.choose(s, host, address, found, machine)
         listening = socket.socket(family, socket.SOCK_STREAM)
         try:
@@ -141,6 +153,7 @@ class Server:
         hub = self._make_hub(origin, key)
         hub.permission = None if make_permission is None else make_permission(origin, self._rng)
         self._signaling = self._make_signaling(hub, media, [origin, self.url, *s.allowed_origins, *s.peers])
+        self._signaling.relays = relays
         if self._workers is not None:
             self._workers.on_lost = self._signaling.media_lost
         answers = Answers(self._signaling.admission, self._signaling.byte_limiters, self.clock)
@@ -198,12 +211,6 @@ class Server:
         s = self.settings
         config.check_ports(s)
         told = [(await _resolve(host))[1] for host in (where.media, *s.media_also)]
-        try:
-            turn = [relay.read() for relay in s.turn]
-        except OSError as error:
-            raise StartError(f"a TURN server's secret_file can't be read: {error.strerror}") from None
-        except ValueError as error:
-            raise StartError(str(error)) from None
         setup = Setup(
             address=told[0],
             port=s.media_port,
@@ -211,8 +218,6 @@ class Server:
             also=list(dict.fromkeys(told[1:])),
             beside=where.beside,
             tcp=s.media_tcp,
-            turn=turn,
-            turn_time=s.turn_time,
             limits=s.media,
             forget_time=s.forget_time,
         )

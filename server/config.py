@@ -14,9 +14,9 @@ from typing import Annotated, Literal
 import msgspec
 
 from snugroom.server.nodes.settings import NodeSettings
-from snugroom.server.sfu.io.turn import TurnServer
 from snugroom.server.sfu.limits import MediaLimits
 from snugroom.server.tls import SELF_SIGNED
+from snugroom.server.turn import TurnServer
 from snugroom.server.wire import limits
 
 Count = Annotated[int, msgspec.Meta(ge=1, le=10_000_000)]

@@ -88,6 +88,7 @@ ATTRIBUTES: Final[dict[str, dict[str, str]]] = {
         **every("sent sent_bytes", COUNT),
         "relieved": "refusals = label",
         **every("admission pump", "connections"),
+        "relays": SETTINGS,
         "_stopping": MACHINERY,
         "ask_bus": MACHINERY,
         "byte_limiters": "connections = http",
@@ -96,6 +97,7 @@ ATTRIBUTES: Final[dict[str, dict[str, str]]] = {
     "snugroom.server.rooms.connection.SignalingConnection": {
         "rate_limits": LIMITS,
         "dropped": "connections",
+        "client": "?people[].address",
         "_ws": "?people[].headers = http",
         "_request": "?people[].headers = http",
         "_settings": SETTINGS,
@@ -118,7 +120,7 @@ ATTRIBUTES: Final[dict[str, dict[str, str]]] = {
         "_ledger": "memory_bytes",
         "unclaimed": "memory_bytes",
         "_limit": LIMITS,
-        "_on_exceeded": MACHINERY,
+        "_on_exceeded": MACHINERY + " = label",
     },
     "snugroom.server.rooms.media_server.PendingMedia": {
         "answers": "media = http",
@@ -357,7 +359,7 @@ ATTRIBUTES: Final[dict[str, dict[str, str]]] = {
         "_received": MACHINERY + " = packet",
     },
     "snugroom.server.sfu.workers.pipe.Setup": {
-        **every("port tcp turn turn_time limits forget_time", SETTINGS),
+        **every("port tcp limits forget_time", SETTINGS),
         **every("address bind also beside level", SETTINGS + " = setting"),
     },
     "snugroom.server.sfu.workers.pipe.Join": {

@@ -17,6 +17,7 @@ from collections.abc import Callable, Iterable
 from functools import partial
 from typing import Final
 
+import msgspec
 from aiohttp import WSMsgType, web
 
 from snugroom.server.config import Settings
@@ -30,6 +31,7 @@ from snugroom.server.rooms.effects import AskBus, Drop, Effect, MediaJoin, Media
 from snugroom.server.rooms.hub import Hub
 from snugroom.server.rooms.media_server import MediaServer, PendingMedia
 from snugroom.server.rooms.pump import Pump
+from snugroom.server.rooms.relays import Relays
 from snugroom.server.rooms.turns import PATIENCE
 from snugroom.server.wire import messages
 
@@ -76,6 +78,8 @@ class Signaling:
         self.relieved: Counter[str] = Counter()
         self.admission = Admission(settings, rng, self.refusals, clock)
         self.pump = Pump(settings, self._turn, clock)
+        #: The TURN servers that clients with media are told of.
+        self.relays = Relays([], settings.turn_time)
 
     # -- effects -------------------------------------------------------------------------------
 
@@ -149,7 +153,7 @@ class Signaling:
         except ValueError:
             return self._no_place(effect.handle)
         if isinstance(answer, messages.Transport):
-            return [Send(effect.handle, answer)], []
+            return [Send(effect.handle, self._with_relays(effect.handle, answer))], []
         self._pending_media.setdefault(effect.handle, PendingMedia()).answers.append(answer)
         answer.add_done_callback(partial(self._joined, effect.handle))
         return [], []
@@ -167,12 +171,17 @@ class Signaling:
         if not refused:
             after = waiting.streams if last else None
             listed = [] if after is None else [Send(handle, after)]
-            self.perform([Send(handle, answer.result()), *listed])
+            self.perform([Send(handle, self._with_relays(handle, answer.result())), *listed])
         elif last:
             first, consequences = self._no_place(handle)
             self.perform([*first, *consequences])
         else:
             self.perform(self._no_place_for(handle))  # a later `media` is pending, and decides
+
+    def _with_relays(self, handle: bytes, answer: messages.Transport) -> messages.Transport:
+        connection = self._connections.get(handle)
+        told = self.relays.told(None if connection is None else connection.client, handle)
+        return msgspec.structs.replace(answer, turn=told)
 
     def _no_place(self, handle: bytes) -> tuple[list[Effect], list[Effect]]:
         return self._no_place_for(handle), self.hub.media_refused(handle)
@@ -242,7 +251,7 @@ class Signaling:
                 return ws
             if byte_limiter is not None:
                 byte_limiter.start(_DOOR_BYTES, self.hub.ledger)
-            await self._serve(ws, request, byte_limiter, handle, challenge)
+            await self._serve(ws, request, byte_limiter, client, handle, challenge)
         except (ConnectionError, TimeoutError):
             pass  # the client has gone during the handshake
         finally:
@@ -259,11 +268,13 @@ class Signaling:
         ws: web.WebSocketResponse,
         request: web.Request,
         byte_limiter: ByteLimiter | None,
+        client: Client,
         handle: bytes,
         challenge: messages.Challenge,
     ) -> None:
         now = self._clock()
-        connection = SignalingConnection(ws, request, self._settings, self.hub.ledger, byte_limiter, now)
+        ledger = self.hub.ledger
+        connection = SignalingConnection(ws, request, self._settings, ledger, byte_limiter, client, now)
         self._connections[handle] = connection
         try:
             connection.put(messages.encode(challenge))

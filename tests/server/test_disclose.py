@@ -20,9 +20,9 @@ from snugroom.server.disclosure import audit, inventory, inventory_nodes, view
 from snugroom.server.hostile.runner import Runner
 from snugroom.server.hostile.server import HostileServer
 from snugroom.server.rooms.memory import Ledger
-from snugroom.server.sfu.io.turn import TurnServer
 from snugroom.server.sfu.io.worker_link import WorkerLink, socket_pair
 from snugroom.server.sfu.sfu import Sfu
+from snugroom.server.turn import TurnServer
 from snugroom.server.wire import signed
 from snugroom.server.wire.messages import (
     Broadcast,
