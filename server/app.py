@@ -156,24 +156,7 @@ class Server:
         self._signaling.relays = relays
         if self._workers is not None:
             self._workers.on_lost = self._signaling.media_lost
-        answers = Answers(self._signaling.admission, self._signaling.byte_limiters, self.clock)
-        app = web.Application(client_max_size=1024, middlewares=[answers.count])
-        app.add_routes(
-            [
-                *self._node_routes(self._signaling),
-                web.get("/healthz", self._health),
-                web.get("/readyz", self._ready),
-                *self._page(origin),
-            ]
-        )
-        self._runner = await http.run(
-            app,
-            self.http_log,
-            answers,
-            shutdown_timeout=0.5,
-            keepalive_timeout=s.handshake_time,
-            lingering_time=1.0,
-        )
+        self._runner = await self._run_http(self._signaling, origin)
         self._tick = asyncio.create_task(self._signaling.tick())
         if self._nodes is not None:
             try:
@@ -183,6 +166,26 @@ class Server:
         self._listener = await self._accept(listening)
         log.info("started")
         return self.url
+
+    async def _run_http(self, signaling: Signaling, origin: str) -> web.AppRunner:
+        answers = Answers(signaling.admission, signaling.byte_limiters, self.clock)
+        app = web.Application(client_max_size=1024, middlewares=[answers.count])
+        app.add_routes(
+            [
+                *self._node_routes(signaling),
+                web.get("/healthz", self._health),
+                web.get("/readyz", self._ready),
+                *self._page(origin),
+            ]
+        )
+        return await http.run(
+            app,
+            self.http_log,
+            answers,
+            shutdown_timeout=0.5,
+            keepalive_timeout=self.settings.handshake_time,
+            lingering_time=1.0,
+        )
 
     def _read_certificate(self, names: list[str]) -> Certificate | None:
         if not self.settings.tls:

@@ -14,7 +14,7 @@ ATTRIBUTES: Final[dict[str, dict[str, str]]] = {
         **every("_advertised _bind _also _beside", SETTINGS + " = setting"),
         **every("_tcp port _limits", SETTINGS),
         **every(
-            "_wall _clock _now _lag _late _spent _busy _ticked _length _socket _reader _ticker _loop"
+            "_clock _now _lag _late _spent _busy _ticked _length _socket _reader _ticker _loop"
             " _next_sweep _next_heartbeat",
             MACHINERY,
         ),

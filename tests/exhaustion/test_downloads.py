@@ -15,6 +15,7 @@ import pytest
 
 from snugroom.server import page
 from snugroom.server.app import Server
+from snugroom.server.disclosure import audit
 from snugroom.server.rooms.backpressure import REQUEST_BYTES
 from snugroom.server.rooms.visits import CLIENT_SHARE, PIECE
 from tests.exhaustion.rooms import Innocent
@@ -88,6 +89,12 @@ async def test_answers_that_nobody_reads_cost_little_and_others_go_on(tmp_path: 
             async with place.http.get(f"{place.url}{LARGE}", headers={"Accept-Encoding": "identity"}) as got:
                 assert len(await got.read()) == size
             assert await innocent_opens(place)
+            found = audit.audit(server)
+            assert {"snugroom.server.http._Pieces", "snugroom.server.rooms.visits.Visit"} <= found.classes
+            parts = (".http.", ".visits.", ".backpressure.", ".entrance.", ".answers.")
+            assert [
+                each for each in found.undeclared | found.misplaced if any(p in each for p in parts)
+            ] == []
         await eventually(lambda: visits.unread == 0 and server.greeting <= 1)
 
 
