@@ -43,13 +43,12 @@ _METER: Final = web.AppKey("meter", Meter)
 class Request(web.Request):
     """A request whose answer names no software and no version, whatever makes the answer.
 
-    An answer begins when the connection has room for it, and its body is written in pieces.
+    Its body is written in pieces. aiohttp begins no answer before the connection has room for the one before.
     """
 
     async def _prepare_hook(self, response: web.StreamResponse) -> None:
         await super()._prepare_hook(response)
         response.headers.pop(hdrs.SERVER, None)
-        await self._payload_writer.drain()
         meter = None if self._match_info is None else self._match_info.apps[0].get(_METER)
         if meter is not None:
             meter.begin(self._protocol)
