@@ -463,7 +463,8 @@ class Signaling:
     @property
     def memory(self) -> int:
         """Bytes that count against `memory_bytes`."""
-        return self.hub.ledger.total(len(self.byte_limiters)) + self.admission.entrance.visits.unread
+        held = self.hub.ledger.total(len(self.byte_limiters), tls=bool(self._settings.tls))
+        return held + self.admission.entrance.visits.unread
 
     def ready(self) -> list[str]:
         """Return why the server should get no new meetings; nothing if it should."""
