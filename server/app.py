@@ -169,7 +169,7 @@ class Server:
 
     async def _run_http(self, signaling: Signaling, origin: str) -> web.AppRunner:
         answers = Answers(signaling.admission, signaling.byte_limiters, self.clock)
-        app = web.Application(client_max_size=1024, middlewares=[answers.count])
+        app = web.Application(client_max_size=1024)
         app.add_routes(
             [
                 *self._node_routes(signaling),

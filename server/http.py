@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import secrets
+from collections.abc import Awaitable, Callable
 from functools import partial
 from typing import Any, Final, Protocol
 
@@ -24,6 +25,9 @@ from snugroom.server.rooms.visits import PIECE
 _NAMES: Final = 600
 
 
+_Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
+
+
 class Meter(Protocol):
     """Learns what is written to each connection, which aiohttp's `protocol` of it stands for."""
 
@@ -35,6 +39,9 @@ class Meter(Protocol):
 
     def took(self, protocol: object) -> None:
         """Note that the connection has room for another piece."""
+
+    async def count(self, request: web.Request, handler: _Handler) -> web.StreamResponse:
+        """Answer a request with `handler` when it may be answered."""
 
 
 _METER: Final = web.AppKey("meter", Meter)
@@ -111,6 +118,9 @@ async def run(
     runner = web.AppRunner(app, access_log=None, logger=log or Log(), auto_decompress=False, **options)
     await runner.setup()
     assert runner.server is not None
+    if meter is not None:
+        # not as a middleware: aiohttp keeps these for ever, with all that they refer to
+        runner.server.request_handler = partial(meter.count, handler=app._handle)
     runner.server.request_factory = partial(app._make_request, _cls=Request)
     return runner
 

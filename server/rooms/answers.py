@@ -41,7 +41,6 @@ class Answers:
         if (limiter := self._byte_limiters.get(protocol)) is not None:
             self._admission.entrance.visits.progress(limiter, limiter.unread, self._clock())
 
-    @web.middleware
     async def count(
         self, request: web.Request, handler: Callable[[web.Request], Awaitable[web.StreamResponse]]
     ) -> web.StreamResponse:
