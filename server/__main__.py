@@ -158,12 +158,15 @@ def _settings(arguments: argparse.Namespace) -> Settings:
     return settings
 
 
+def _files(settings: Settings) -> int:
+    """Return the number of files that the settings may need: the system counts every connection as a file."""
+    return 2 * settings.max_connections + settings.media.tcp_connections * settings.media_tcp + 64
+
+
 def _allow_files(settings: Settings) -> None:
-    # the system counts every connection as a file, and its usual limit of 1,024 is below our default
+    # the usual limit of 1,024 is below our default
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    wanted = 2 * settings.max_connections + settings.media.tcp_connections * settings.media_tcp + 64
-    if hard != resource.RLIM_INFINITY:
-        wanted = min(wanted, hard)
+    wanted = _files(settings) if hard == resource.RLIM_INFINITY else min(_files(settings), hard)
     if soft != resource.RLIM_INFINITY and soft < wanted:
         resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
 
@@ -248,6 +251,10 @@ def _say(line: str) -> None:
 
 async def _start(server: Server, console: _Console) -> None:
     await console.start(await server.start())
+    allowed, wanted = resource.getrlimit(resource.RLIMIT_NOFILE)[0], _files(server.settings)
+    if allowed != resource.RLIM_INFINITY and allowed < wanted:
+        needs = "%d files may be open, and max_connections = %d needs %d: raise LimitNOFILE or ulimit -Hn"
+        log.warning(needs, allowed, server.settings.max_connections, wanted)
 
 
 async def _drain(server: Server, seconds: float) -> None:

@@ -11,6 +11,7 @@ import os
 import socket
 import time
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 from aiohttp import web
@@ -21,11 +22,14 @@ from snugroom.server.addresses import Addresses
 from snugroom.server.config import Settings
 from snugroom.server.nodes.settings import NodeSettings
 from snugroom.server.rooms import nodes
+from snugroom.server.rooms.answers import Answers
 from snugroom.server.rooms.backpressure import ByteLimiter
 from snugroom.server.rooms.entrance import Arrival
 from snugroom.server.rooms.hub import Hub
 from snugroom.server.rooms.media_server import MediaServer
+from snugroom.server.rooms.relays import Relays
 from snugroom.server.rooms.signaling import Signaling
+from snugroom.server.rooms.visits import PIECE
 from snugroom.server.sfu.io.sockets import BindError
 from snugroom.server.sfu.sfu import Sfu
 from snugroom.server.sfu.workers.child import WorkerError
@@ -49,6 +53,16 @@ async def _resolve(host: str) -> tuple[socket.AddressFamily, str]:
         raise StartError(f"the host name {host!r} can't be resolved") from None
     family, _, _, _, address = found[0]
     return family, str(address[0])
+
+
+def _relays(settings: Settings) -> Relays:
+    """Return the TURN servers with their secrets. Raises StartError."""
+    try:
+        return Relays([relay.read() for relay in settings.turn], settings.turn_time)
+    except OSError as error:
+        raise StartError(f"a TURN server's secret_file can't be read: {error.strerror}") from None
+    except ValueError as error:
+        raise StartError(str(error)) from None
 
 
 class Server:
@@ -89,8 +103,6 @@ class Server:
         self.draining = False
         #: When to overwrite the traces of connections that have ended (`server.__main__`).
         self.forgetting = memory.Forgetting(settings.forget_time)
-        self._greeting: dict[object, asyncio.TimerHandle] = {}
-        self._reading: set[object] = set()
 
     @property
     def signaling(self) -> Signaling:
@@ -101,7 +113,7 @@ class Server:
     @property
     def greeting(self) -> int:
         """Number of open TCP connections that are not WebSockets."""
-        return sum(handler not in self.signaling.upgraded for handler in self._greeting)
+        return len(self.signaling.admission.entrance.visits)
 
     async def start(self) -> str:
         """Listen, and return the URL.
@@ -113,10 +125,13 @@ class Server:
         host, port = config.host_and_port(s.listen)
         family, address = await _resolve(host)
         found, machine = addresses.found(), socket.gethostname()
+        relays = _relays(s)
         self.addresses = where = addresses.choose(s, host, address, found, machine)
         listening = socket.socket(family, socket.SOCK_STREAM)
         try:
             listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            # connections inherit it: the kernel keeps a piece of what nobody reads, and not megabytes
+            listening.setsockopt(socket.IPPROTO_TCP, socket.TCP_NOTSENT_LOWAT, PIECE)
             listening.bind((address, port))
             if s.nodes is None:  # a node may have to wait for its turn: nobody should wait in its backlog
                 listening.listen(256)
@@ -138,25 +153,10 @@ class Server:
         hub = self._make_hub(origin, key)
         hub.permission = None if make_permission is None else make_permission(origin, self._rng)
         self._signaling = self._make_signaling(hub, media, [origin, self.url, *s.allowed_origins, *s.peers])
+        self._signaling.relays = relays
         if self._workers is not None:
             self._workers.on_lost = self._signaling.media_lost
-        app = web.Application(client_max_size=1024)
-        app.add_routes(
-            [
-                *self._node_routes(self._signaling),
-                web.get("/healthz", self._health),
-                web.get("/readyz", self._ready),
-                *self._page(origin),
-            ]
-        )
-        app.on_response_prepare.append(self._reads)
-        self._runner = await http.run(
-            app,
-            self.http_log,
-            shutdown_timeout=0.5,
-            keepalive_timeout=s.handshake_time,
-            lingering_time=1.0,
-        )
+        self._runner = await self._run_http(self._signaling, origin)
         self._tick = asyncio.create_task(self._signaling.tick())
         if self._nodes is not None:
             try:
@@ -167,6 +167,26 @@ class Server:
         log.info("started")
         return self.url
 
+    async def _run_http(self, signaling: Signaling, origin: str) -> web.AppRunner:
+        answers = Answers(signaling.admission, signaling.byte_limiters, self.clock)
+        app = web.Application(client_max_size=1024)
+        app.add_routes(
+            [
+                *self._node_routes(signaling),
+                web.get("/healthz", self._health),
+                web.get("/readyz", self._ready),
+                *self._page(origin),
+            ]
+        )
+        return await http.run(
+            app,
+            self.http_log,
+            answers,
+            shutdown_timeout=0.5,
+            keepalive_timeout=self.settings.handshake_time,
+            lingering_time=1.0,
+        )
+
     def _read_certificate(self, names: list[str]) -> Certificate | None:
         if not self.settings.tls:
             return None
@@ -176,18 +196,8 @@ class Server:
             raise StartError(str(error)) from None
 
     async def _accept(self, listening: socket.socket) -> asyncio.Server:
-        loop = asyncio.get_running_loop()
-        if self.certificate is None:
-            return await loop.create_server(self._greet, sock=listening)
-        # a TLS handshake has ended, well or badly, before `_greet` cuts the connection
-        time = self.settings.handshake_time / 2
-        return await loop.create_server(
-            self._greet,
-            sock=listening,
-            ssl=self.certificate.context,
-            ssl_handshake_timeout=time,
-            ssl_shutdown_timeout=time,
-        )
+        # not `ssl=`: a client that may not come in gets no handshake (`Arrival`)
+        return await asyncio.get_running_loop().create_server(self._greet, sock=listening)
 
     def reload(self) -> None:
         """Serve the renewed certificate to new connections. A bad one is logged, and changes nothing."""
@@ -204,12 +214,6 @@ class Server:
         s = self.settings
         config.check_ports(s)
         told = [(await _resolve(host))[1] for host in (where.media, *s.media_also)]
-        try:
-            turn = [relay.read() for relay in s.turn]
-        except OSError as error:
-            raise StartError(f"a TURN server's secret_file can't be read: {error.strerror}") from None
-        except ValueError as error:
-            raise StartError(str(error)) from None
         setup = Setup(
             address=told[0],
             port=s.media_port,
@@ -217,8 +221,6 @@ class Server:
             also=list(dict.fromkeys(told[1:])),
             beside=where.beside,
             tcp=s.media_tcp,
-            turn=turn,
-            turn_time=s.turn_time,
             limits=s.media,
             forget_time=s.forget_time,
         )
@@ -313,43 +315,23 @@ class Server:
     def _greet(self) -> asyncio.Protocol:
         """Make the protocol of a new TCP connection.
 
-        The connection is cut unless it becomes a WebSocket within `handshake_time`. A connection that has
-        requested the page gets another `page_time`.
+        The connection is cut unless it becomes a WebSocket or gets an answer within `handshake_time`.
         """
         assert self._runner is not None
         assert self._runner.server is not None
-        handler = self._runner.server()
-        loop = asyncio.get_running_loop()
-
-        def cut() -> None:
-            if handler in self._reading:
-                self._reading.discard(handler)
-                self._greeting[handler] = loop.call_later(self.settings.page_time, cut)
-                return
-            del self._greeting[handler]
-            if handler not in self.signaling.upgraded:
-                limiter.abort()
-                # asyncio reports no end of a connection whose TLS handshake has failed
-                lost()
-
-        byte_limiters = self.signaling.byte_limiters
+        handler, signaling = self._runner.server(), self.signaling
+        entrance = signaling.admission.entrance
 
         def lost() -> None:
             # nothing may refer to the handler, which knows the client's address
             self.forgetting.left(self.clock())
-            byte_limiters.pop(handler, None)
-            self._reading.discard(handler)
-            if (timer := self._greeting.pop(handler, None)) is not None:
-                timer.cancel()
+            if (limiter := signaling.byte_limiters.pop(handler, None)) is not None:
+                entrance.visits.leave(limiter)
 
-        if len(self._greeting) >= self.settings.max_connections:
-            for upgraded in self.signaling.upgraded & self._greeting.keys():
-                self._greeting.pop(upgraded).cancel()  # a WebSocket has timeouts of its own
-        full = len(self._greeting) >= self.settings.max_connections
-        # not call_soon, which would run before connection_made
-        self._greeting[handler] = loop.call_later(0 if full else self.settings.handshake_time, cut)
-        limiter = byte_limiters[handler] = ByteLimiter(handler, lost)
-        return Arrival(self.signaling.admission.entrance, limiter, lost)
+        limiter = ByteLimiter(handler, partial(entrance.refuse, "pieces"), lost)
+        signaling.byte_limiters[handler] = limiter
+        tls = None if self.certificate is None else self.certificate.context
+        return Arrival(entrance, limiter, lost, tls)
 
     def _node_routes(self, signaling: Signaling) -> list[web.RouteDef]:
         """Return the paths of WebSockets. One of several nodes has a path of its own as well."""
@@ -378,10 +360,6 @@ class Server:
         peers = self.settings.peers
         where = {"origin": origin, "lecture": False, "peers": peers}
         return page.routes(bundle, where=where, connect=map(page.sockets, [origin, *peers]))
-
-    async def _reads(self, request: web.Request, _: web.StreamResponse) -> None:
-        """Mark a connection that gets an HTTP response, so that it has another `page_time`."""
-        self._reading.add(request.protocol)
 
     async def _hello(self, _: web.Request) -> web.Response:
         return web.Response(text="Snug: a landlord that can't see in\n")

@@ -14,9 +14,9 @@ from typing import Annotated, Literal
 import msgspec
 
 from snugroom.server.nodes.settings import NodeSettings
-from snugroom.server.sfu.io.turn import TurnServer
 from snugroom.server.sfu.limits import MediaLimits
 from snugroom.server.tls import SELF_SIGNED
+from snugroom.server.turn import TurnServer
 from snugroom.server.wire import limits
 
 Count = Annotated[int, msgspec.Meta(ge=1, le=10_000_000)]
@@ -73,11 +73,12 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=
         media_tcp: whether the media port accepts ICE over TCP too, for networks that block UDP.
         turn: TURN servers sent to browsers: tables of `urls`, and of `secret` or `secret_file` with coturn's
             ``static-auth-secret``.
-        turn_time: lifetime of the TURN credentials. A browser gets new ones whenever its network changes, and
-            a relayed connection outlives them.
+        turn_time: lifetime of the TURN credentials, at least; at most twice that. A browser gets new ones
+            whenever its network changes, and a relayed connection outlives them.
 
     How many
-        max_connections: WebSockets; the process raises its file limit to match, as far as it may.
+        max_connections: WebSockets, and as many other connections; the process raises its file limit to
+            match, as far as it may, and says so if that is not far enough.
         max_rooms: rooms.
         max_lobbies: lobbies.
         max_members: connections in one room.
@@ -92,7 +93,7 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=
         client_header: the header; the other one is ignored, as are both from addresses that aren't trusted.
         proxy_protocol: whether each connection begins with a PROXY header, version 1 or 2, of a trusted proxy
             (without `trusted_proxies`: of a program on this machine); others are closed.
-        connections_per_client: WebSockets.
+        connections_per_client: WebSockets, and twice as many other connections.
         arrivals_per_second: TCP connections, or handshakes through a trusted proxy; beyond it they get 429.
         arrival_burst: the same at once.
         rooms_per_client: rooms; a room counts for the client that has been in it for longest.
@@ -137,8 +138,10 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=
         room_egress_burst: the same at once.
 
     How much, together
-        memory_bytes: blobs, queues and connections in memory, without media: beyond it the largest rooms lose
-            old relayed blobs, then slow readers, and are closed in the end; new connections are refused.
+        memory_bytes: blobs, queues and connections in memory, without media: beyond it readers of the page
+            are cut, then the largest rooms lose old relayed blobs, then slow readers, and are closed in the
+            end; new connections are refused. Unread answers of HTTP are at most a quarter of it, and of one
+            client a 16th.
         egress_per_second: bytes of all messages sent; beyond it rooms take turns.
         egress_burst: the same at once.
         handshakes_per_second: WebSockets opened; the others wait, those of clients with few before those of
@@ -147,7 +150,7 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=
 
     How long
         handshake_time: from the TCP connection to the WebSocket, and from the challenge to the door.
-        page_time: additional time for a connection that loads the page.
+        page_time: in which a reader of the page has to take 64 KiB of it.
         idle_time: without a frame or pong; also in a room that nobody opens.
         heartbeat: between pings; the server closes a connection without a pong within half of this time.
         room_linger: that an opened room outlives its last connection.

@@ -1,4 +1,4 @@
-"""The common part of all HTTP listeners: answers without a banner, and a log without clients' faults.
+"""The common part of all HTTP listeners: answers in pieces, without a banner; a log without clients' faults.
 
 The only module that uses private names of aiohttp.
 """
@@ -8,24 +8,81 @@ from __future__ import annotations
 import asyncio
 import logging
 import secrets
+from collections.abc import Awaitable, Callable
 from functools import partial
-from typing import Any, Final
+from typing import Any, Final, Protocol
 
 from aiohttp import hdrs, web
+from aiohttp.abc import AbstractStreamWriter
 from aiohttp.base_protocol import BaseProtocol
 from aiohttp.http_exceptions import HttpProcessingError
 from aiohttp.http_parser import HttpRequestParser
+from aiohttp.payload import Payload
+
+from snugroom.server.rooms.visits import PIECE
 
 #: More than the names in the cache of aiohttp's parser.
 _NAMES: Final = 600
 
 
+_Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
+
+
+class Meter(Protocol):
+    """Learns what is written to each connection, which aiohttp's `protocol` of it stands for."""
+
+    def begin(self, protocol: object) -> None:
+        """Note that an answer begins."""
+
+    def wrote(self, protocol: object) -> None:
+        """Note that a piece was written."""
+
+    def took(self, protocol: object) -> None:
+        """Note that the connection has room for another piece."""
+
+    async def count(self, request: web.Request, handler: _Handler) -> web.StreamResponse:
+        """Answer a request with `handler` when it may be answered."""
+
+
+_METER: Final = web.AppKey("meter", Meter)
+
+
 class Request(web.Request):
-    """A request whose answer names no software and no version, whatever makes the answer."""
+    """A request whose answer names no software and no version, whatever makes the answer.
+
+    Its body is written in pieces. aiohttp begins no answer before the connection has room for the one before.
+    """
 
     async def _prepare_hook(self, response: web.StreamResponse) -> None:
         await super()._prepare_hook(response)
         response.headers.pop(hdrs.SERVER, None)
+        meter = None if self._match_info is None else self._match_info.apps[0].get(_METER)
+        if meter is not None:
+            meter.begin(self._protocol)
+        if isinstance(response, web.Response) and isinstance(response.body, bytes):
+            response.body = _Pieces(response.body, self._protocol, meter)
+
+
+class _Pieces(Payload):
+    """The body of an answer. aiohttp would write it at once into the memory of the connection."""
+
+    def __init__(self, body: bytes, protocol: object, meter: Meter | None) -> None:
+        super().__init__(body)
+        self._size = len(body)
+        self._protocol, self._meter = protocol, meter
+
+    def decode(self, encoding: str = "utf-8", errors: str = "strict") -> str:
+        return str(self._value, encoding, errors)
+
+    async def write(self, writer: AbstractStreamWriter) -> None:
+        whole = memoryview(self._value)
+        for at in range(0, len(whole), PIECE):
+            await writer.write(whole[at : at + PIECE])
+            if self._meter is not None:
+                self._meter.wrote(self._protocol)
+            await writer.drain()
+            if self._meter is not None:
+                self._meter.took(self._protocol)
 
 
 class Log(logging.LoggerAdapter[logging.Logger]):
@@ -49,11 +106,21 @@ class Log(logging.LoggerAdapter[logging.Logger]):
         super().debug(msg, *arguments, exc_info=exc_info, **more)
 
 
-async def run(app: web.Application, log: Log | None = None, **options: Any) -> web.AppRunner:
-    """Return a runner of `app` that is set up. `options`: as `aiohttp.web.AppRunner` has them."""
-    runner = web.AppRunner(app, access_log=None, logger=log or Log(), **options)
+async def run(
+    app: web.Application, log: Log | None = None, meter: Meter | None = None, **options: Any
+) -> web.AppRunner:
+    """Return a runner of `app` that is set up. `options`: as `aiohttp.web.AppRunner` has them.
+
+    Bodies of requests stay packed: a few bytes could become as much as memory holds.
+    """
+    if meter is not None:
+        app[_METER] = meter
+    runner = web.AppRunner(app, access_log=None, logger=log or Log(), auto_decompress=False, **options)
     await runner.setup()
     assert runner.server is not None
+    if meter is not None:
+        # not as a middleware: aiohttp keeps these for ever, with all that they refer to
+        runner.server.request_handler = partial(meter.count, handler=app._handle)
     runner.server.request_factory = partial(app._make_request, _cls=Request)
     return runner
 

@@ -30,7 +30,7 @@ ATTRIBUTES: Final[dict[str, dict[str, str]]] = {
         "_workers": "media_workers",
         "_nodes": "nodes",
         "_signaling": "connections",
-        **every("_runner _listener _greeting _reading", "greeting = http"),
+        **every("_runner _listener", "greeting = http"),
         "_tick": MACHINERY + " = http",
         "http_log": "refusals",
         "draining": MACHINERY,
@@ -65,6 +65,10 @@ ATTRIBUTES: Final[dict[str, dict[str, str]]] = {
         " _transport_sslcontext _version",
         "?people[].headers = http",
     ),
+    "snugroom.server.http._Pieces": {
+        **every("_encoding _filename _size _value", PAGE + " = page"),
+        **every("_headers _protocol _meter", "greeting = http"),
+    },
     "snugroom.server.memory.Forgetting": every("_interval _next _rounds", "forgetting"),
     "snugroom.server.logs.LineWriter": {
         "dropped": "log_lines_dropped",
@@ -84,8 +88,8 @@ ATTRIBUTES: Final[dict[str, dict[str, str]]] = {
         **every("sent sent_bytes", COUNT),
         "relieved": "refusals = label",
         **every("admission pump", "connections"),
+        "relays": SETTINGS,
         "_stopping": MACHINERY,
-        "upgraded": "connections = http",
         "ask_bus": MACHINERY,
         "byte_limiters": "connections = http",
         "refusals": "refusals = label",
@@ -93,6 +97,7 @@ ATTRIBUTES: Final[dict[str, dict[str, str]]] = {
     "snugroom.server.rooms.connection.SignalingConnection": {
         "rate_limits": LIMITS,
         "dropped": "connections",
+        "client": "?people[].address",
         "_ws": "?people[].headers = http",
         "_request": "?people[].headers = http",
         "_settings": SETTINGS,
@@ -108,13 +113,14 @@ ATTRIBUTES: Final[dict[str, dict[str, str]]] = {
         "_finishing": "queued_bytes = http",
     },
     "snugroom.server.rooms.backpressure.ByteLimiter": {
-        **every("handler _on_lost _transport", "connections = http"),
+        **every("handler _on_lost _transport tcp", "connections = http"),
+        "_early": "?people[].headers = http",
         "_aborted": MACHINERY,
         "address": "?people[].address = address",
         "_ledger": "memory_bytes",
         "unclaimed": "memory_bytes",
         "_limit": LIMITS,
-        "_on_exceeded": MACHINERY,
+        "_on_exceeded": MACHINERY + " = label",
     },
     "snugroom.server.rooms.media_server.PendingMedia": {
         "answers": "media = http",
@@ -353,7 +359,7 @@ ATTRIBUTES: Final[dict[str, dict[str, str]]] = {
         "_received": MACHINERY + " = packet",
     },
     "snugroom.server.sfu.workers.pipe.Setup": {
-        **every("port tcp turn turn_time limits forget_time", SETTINGS),
+        **every("port tcp limits forget_time", SETTINGS),
         **every("address bind also beside level", SETTINGS + " = setting"),
     },
     "snugroom.server.sfu.workers.pipe.Join": {

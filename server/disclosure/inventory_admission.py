@@ -21,8 +21,8 @@ ATTRIBUTES: Final[dict[str, dict[str, str]]] = {
         "_timer": MACHINERY + " = http",
     },
     "snugroom.server.rooms.clients.Client": {
-        **every("arrivals openings wider", LIMITS),
-        **every("handshakes lobbies rooms", "clients_known"),
+        **every("arrivals openings requests wider", LIMITS),
+        **every("handshakes lobbies rooms visits unread", "clients_known"),
         "handles": "?people[].handle = handle",
         "network": "clients_known",
         "prefix": "?people[].address = prefix",
@@ -41,7 +41,25 @@ ATTRIBUTES: Final[dict[str, dict[str, str]]] = {
         "header": SETTINGS + " = setting",
         **every("with_header time", SETTINGS),
         "clients": "clients_known",
+        "visits": "greeting",
         "_refusals": "refusals = label",
+        "_clock": MACHINERY,
+    },
+    "snugroom.server.rooms.visits.Visits": {
+        "_settings": SETTINGS,
+        "_clients": "clients_known",
+        **every("_known _new _readers _of", "greeting = http"),
+        "unread": "memory_bytes",
+    },
+    "snugroom.server.rooms.visits.Visit": {
+        "key": "greeting = http",
+        "client": "clients_known",
+        "at": MACHINERY,
+        "unread": "memory_bytes",
+    },
+    "snugroom.server.rooms.answers.Answers": {
+        "_admission": "connections",
+        "_byte_limiters": "connections = http",
         "_clock": MACHINERY,
     },
     "snugroom.server.rooms.entrance.Arrival": {
@@ -49,7 +67,7 @@ ATTRIBUTES: Final[dict[str, dict[str, str]]] = {
         **every("_then _turned_away", MACHINERY + " = http"),
         "_transport": "connections = http",
         "_data": "?people[].address = packet",
-        "_late": MACHINERY + " = http",
+        **every("_tls _securing", "connections = http"),
     },
     "snugroom.server.rooms.handshakes.Handshakes": {
         "_tokens": LIMITS,

@@ -7,13 +7,14 @@ from typing import Final
 from snugroom.server.disclosure.kinds import COUNT, LIMITS, MACHINERY, SETTINGS, every
 
 ATTRIBUTES: Final[dict[str, dict[str, str]]] = {
-    "snugroom.server.sfu.io.turn.TurnServer": every("urls secret secret_file", SETTINGS + " = setting"),
+    "snugroom.server.turn.TurnServer": every("urls secret secret_file", SETTINGS + " = setting"),
+    "snugroom.server.rooms.relays.Relays": every("_servers _lifetime _wall", SETTINGS),
     "snugroom.server.sfu.limits.MediaLimits": {},
     "snugroom.server.sfu.sfu.Sfu": {
         **every("_advertised _bind _also _beside", SETTINGS + " = setting"),
-        **every("_tcp _turn _turn_time port _limits", SETTINGS),
+        **every("_tcp port _limits", SETTINGS),
         **every(
-            "_wall _clock _now _lag _late _spent _busy _ticked _length _socket _reader _ticker _loop"
+            "_clock _now _lag _late _spent _busy _ticked _length _socket _reader _ticker _loop"
             " _next_sweep _next_heartbeat",
             MACHINERY,
         ),

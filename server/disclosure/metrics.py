@@ -109,6 +109,10 @@ def _process(page: Page, server: Server) -> None:
     page.put(("snug_ready", "gauge", about), int(not server.unready()))
     about = "Log lines that nobody read in time, or that no disk took."
     page.put(("snug_log_lines_dropped_total", "counter", about), logs.dropped())
+    about = "TCP connections that are no WebSockets now."
+    page.put(("snug_http_connections", "gauge", about), server.greeting)
+    about = "Bytes of answers that wait for readers of HTTP."
+    page.put(("snug_http_unread_bytes", "gauge", about), server.signaling.admission.entrance.visits.unread)
     about = "Requests that were no valid HTTP."
     page.put(("snug_http_malformed_total", "counter", about), server.http_log.malformed)
 

@@ -42,13 +42,25 @@ class Admission:
 
     def client(self, request: web.Request, address: str | None) -> tuple[Client, str | None]:
         """Return the client of a request, and its address. `address` is of the connection or PROXY header."""
+        if address is None or not self.entrance.proxies.trusts(address):
+            return self.clients.find(address, self._clock()), address
+        client, address = self.named(request, address)
+        if not self.entrance.admits(address):
+            raise web.HTTPTooManyRequests(text="too many connections\n", headers={"Retry-After": "5"})
+        return client, address
+
+    def named(self, request: web.Request, proxy: str) -> tuple[Client, str | None]:
+        """Return the client that the trusted `proxy` names in a request, and its address."""
         entrance = self.entrance
-        if address is not None and entrance.proxies.trusts(address):
-            lines = request.headers.getall(entrance.header, ())
-            address = entrance.proxies.client(address, lines, entrance.header)
-            if not entrance.admits(address):
-                raise web.HTTPTooManyRequests(text="too many connections\n", headers={"Retry-After": "5"})
+        lines = request.headers.getall(entrance.header, ())
+        address = entrance.proxies.client(proxy, lines, entrance.header)
         return self.clients.find(address, self._clock()), address
+
+    def tick(self, now: float) -> None:
+        """Cut connections whose time is over, and forget clients that have left."""
+        for connection in self.entrance.visits.tick(now):
+            connection.abort()
+        self.clients.tick(now)
 
     def refusal(self, client: Client) -> Refused | None:
         """Return why the client may have no further WebSocket; None if it may."""

@@ -24,6 +24,10 @@ WIDER: Final = 4
 #: Clients known at once. Beyond this the next period begins early.
 KNOWN_MAX: Final = 50_000
 _NETWORK: Final = 6
+#: Requests of HTTP that one client may make without waiting: at once, the whole page for 90 people; and so
+#: many a second.
+REQUEST_BURST: Final = 4096.0
+REQUESTS_PER_SECOND: Final = 200.0
 
 
 class Client:
@@ -37,8 +41,11 @@ class Client:
         "network",
         "openings",
         "prefix",
+        "requests",
         "rooms",
         "unlimited",
+        "unread",
+        "visits",
         "wider",
     )
 
@@ -62,8 +69,12 @@ class Client:
         self.lobbies = 0
         #: Handshakes of the last periods. A client with fewer goes first.
         self.handshakes = 0.0
+        #: Its TCP connections that are no WebSockets, and their unread bytes (`server.rooms.visits`).
+        self.visits = 0
+        self.unread = 0
         self.arrivals = TokenBucket(settings.arrivals_per_second * wider, settings.arrival_burst * wider, now)
         self.openings = TokenBucket(settings.openings_per_second * wider, settings.opening_burst * wider, now)
+        self.requests = TokenBucket(REQUESTS_PER_SECOND * wider, REQUEST_BURST * wider, now)
 
     def both(self) -> Iterator[Client]:
         """Yield the client, and the network that it belongs to."""
@@ -79,6 +90,16 @@ class Client:
     def arrive(self, now: float) -> bool:
         """Count a TCP connection. Return False if there are too many in too short a time."""
         return self.unlimited or all(each.arrivals.take(now) for each in self.both())
+
+    def request(self, now: float) -> float:
+        """Count a request of HTTP, and return the seconds for which it has to wait."""
+        if self.unlimited:
+            return 0.0
+        waits = []
+        for each in self.both():
+            waits.append(each.requests.wait(now))
+            each.requests.spend(now, 1.0)
+        return max(waits)
 
     def may_have(self, held: Callable[[Client], int], most: int) -> bool:
         """Return whether one more of something is within the quota `most` of one client."""
@@ -154,23 +175,43 @@ class Clients:
 
     def connect(self, client: Client, handle: bytes, address: str | None) -> None:
         """Note a WebSocket. `address` is kept for as long as the client has one."""
-        prefix = None if address is None else addresses.prefix(address)
         for each in client.both():
             each.handles[handle] = None
-            if prefix is not None and not each.prefix and not each.unlimited:
-                each.prefix += prefix[: _NETWORK if each.wider > 1 else None]
+            _keep_prefix(each, address)
 
     def disconnect(self, client: Client, handle: bytes) -> None:
-        """Forget a WebSocket, and with the last one the prefix."""
+        """Forget a WebSocket, and with the last connection the prefix."""
         for each in client.both():
             each.handles.pop(handle, None)
-            if not each.handles:
-                each.prefix[:] = bytes(len(each.prefix))  # a bytearray that shrinks keeps what was in it
-                each.prefix.clear()
+            _drop_prefix(each)
+
+    def enter(self, client: Client, address: str | None) -> None:
+        """Note a TCP connection that is no WebSocket. `address` is kept for as long as the client has one."""
+        for each in client.both():
+            each.visits += 1
+            _keep_prefix(each, address)
+
+    def leave(self, client: Client) -> None:
+        """Forget a connection that `enter` noted, and with the last one the prefix."""
+        for each in client.both():
+            each.visits -= 1
+            _drop_prefix(each)
 
     def present(self) -> list[Client]:
         """Return the clients that have WebSockets now, without the unknown one."""
         return [client for client in self._present() if client.handles and client.wider == 1]
+
+
+def _keep_prefix(client: Client, address: str | None) -> None:
+    prefix = None if address is None else addresses.prefix(address)
+    if prefix is not None and not client.prefix and not client.unlimited:
+        client.prefix += prefix[: _NETWORK if client.wider > 1 else None]
+
+
+def _drop_prefix(client: Client) -> None:
+    if not client.handles and not client.visits:
+        client.prefix[:] = bytes(len(client.prefix))  # a bytearray that shrinks keeps what was in it
+        client.prefix.clear()
 
 
 def _hash(key: bytes, prefix: bytes) -> bytes:

@@ -13,6 +13,7 @@ from aiohttp import WSMsgType, web
 
 from snugroom.server.config import Settings
 from snugroom.server.rooms.backpressure import ByteLimiter
+from snugroom.server.rooms.clients import Client
 from snugroom.server.rooms.memory import FRAME, Ledger
 from snugroom.server.rooms.rate_limits import RateLimits
 
@@ -33,8 +34,10 @@ class SignalingConnection:
         settings: Settings,
         ledger: Ledger,
         byte_limiter: ByteLimiter | None,
+        client: Client,
         now: float,
     ) -> None:
+        self.client = client
         self.rate_limits = RateLimits(settings, now)
         self.dropped = False
         self._ws = ws

@@ -1,20 +1,23 @@
-"""The first protocol of each TCP connection: it knows the client, and counts its arrivals.
+"""The first protocol of each TCP connection: it knows the client, and counts its arrivals and connections.
 
 It reads the PROXY header, if the settings say that there is one, and then puts the next protocol in its
-place. A connection that may not come in costs no more than its acceptance.
+place, after a TLS handshake if the server has TLS. A connection that may not come in costs no more than its
+acceptance.
 """
 
 from __future__ import annotations
 
 import asyncio
+import ssl
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Final
 
 from snugroom.server.config import Settings
 from snugroom.server.rooms.addresses import PROXY_MAX, Proxies, ProxyError, is_loopback, proxy_header
 from snugroom.server.rooms.backpressure import ByteLimiter
 from snugroom.server.rooms.clients import Clients
+from snugroom.server.rooms.visits import Connection, Visits
 
 _TOO_MANY: Final = (
     b"HTTP/1.1 429 Too Many Requests\r\nRetry-After: 5\r\nContent-Length: 0\r\nConnection: close\r\n\r\n"
@@ -32,8 +35,25 @@ class Entrance:
         self.with_header = settings.proxy_protocol
         self.time = settings.handshake_time
         self.clients = clients
+        self.visits = Visits(settings, clients)
         self._refusals = refusals
         self._clock = clock
+
+    def enters(self, connection: ByteLimiter, address: str | None) -> bool:
+        """Give a connection its place, or return False. None: the client is not known, or not yet."""
+        now = self._clock()
+        cut = self.visits.enter(connection, self.clients.find(address, now), address, now)
+        if cut is None:
+            self.refuse("visits")
+            return False
+        self.cut(cut, "visits")
+        return True
+
+    def cut(self, connections: Iterable[Connection], code: str) -> None:
+        """Cut connections that were given up, and count them by `code`."""
+        for connection in connections:
+            self.refuse(code)
+            connection.abort()
 
     def admits(self, address: str | None) -> bool:
         """Count an arrival of the client at `address`. None: the client is not known, or not yet."""
@@ -42,6 +62,10 @@ class Entrance:
             return True
         self.refuse("arrivals")
         return False
+
+    def now(self) -> float:
+        """Return the time."""
+        return self._clock()
 
     def trusts(self, peer: str) -> bool:
         """Return whether `peer` may say in a PROXY header whom it speaks for."""
@@ -59,17 +83,25 @@ class Arrival(asyncio.Protocol):
     of HTTP is read. `turned_away` is called if `then` does not take over.
     """
 
-    def __init__(self, entrance: Entrance, then: ByteLimiter, turned_away: Callable[[], object]) -> None:
+    def __init__(
+        self,
+        entrance: Entrance,
+        then: ByteLimiter,
+        turned_away: Callable[[], object],
+        tls: ssl.SSLContext | None = None,
+    ) -> None:
         self._entrance = entrance
         self._then = then
         self._turned_away = turned_away
+        self._tls = tls
+        self._securing: asyncio.Task[None] | None = None
         self._transport: asyncio.Transport | None = None
         self._data = b""
-        self._late: asyncio.TimerHandle | None = None
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         assert isinstance(transport, asyncio.Transport)
         self._transport = transport
+        self._then.accept(transport)
         peername = transport.get_extra_info("peername")
         peer = peername[0] if isinstance(peername, tuple) else ""
         entrance = self._entrance
@@ -78,8 +110,8 @@ class Arrival(asyncio.Protocol):
                 entrance.refuse("proxy")
                 self._end()
                 return
-            loop = asyncio.get_running_loop()
-            self._late = loop.call_later(entrance.time, transport.abort)
+            if not entrance.enters(self._then, None):
+                self._end()
             return
         proxied = entrance.proxies.trusts(peer)
         self._pass_on(peer if proxied else entrance.proxies.client(peer, (), ""), b"", proxied=proxied)
@@ -103,9 +135,6 @@ class Arrival(asyncio.Protocol):
         self._end()
 
     def _end(self) -> None:
-        if self._late is not None:
-            self._late.cancel()
-            self._late = None
         if self._transport is not None:
             self._transport.abort()
         self._transport, self._data = None, b""
@@ -114,18 +143,54 @@ class Arrival(asyncio.Protocol):
     def _pass_on(self, address: str | None, rest: bytes, *, proxied: bool = False) -> None:
         transport = self._transport
         assert transport is not None
-        if self._late is not None:
-            self._late.cancel()
-            self._late = None
         self._transport, self._data = None, b""
-        if not proxied and not self._entrance.admits(address):
-            transport.write(_TOO_MANY)
-            transport.close()
-            self._turned_away()
+        entrance, then = self._entrance, self._then
+        if not proxied and not entrance.admits(address):
+            self._refuse(transport)
             return
-        then = self._then
+        known = None if proxied else address
+        if entrance.with_header:
+            client = entrance.clients.find(known, entrance.now())
+            if not entrance.visits.belongs(then, client, known):
+                entrance.refuse("visits")
+                self._refuse(transport)
+                return
+        elif not entrance.enters(then, known):
+            self._refuse(transport)
+            return
         then.address = address
+        if self._tls is not None:
+            self._securing = asyncio.get_running_loop().create_task(self._secure(transport, self._tls))
+            return
         transport.set_protocol(then)
         then.connection_made(transport)
         if rest:
             then.data_received(rest)
+
+    def _refuse(self, transport: asyncio.Transport) -> None:
+        if self._tls is None:
+            transport.write(_TOO_MANY)
+            transport.close()
+        else:
+            transport.abort()  # an answer would cost a handshake
+        self._turned_away()
+
+    async def _secure(self, transport: asyncio.Transport, tls: ssl.SSLContext) -> None:
+        # a TLS handshake has ended, well or badly, before the connection is cut
+        time = self._entrance.time / 2
+        try:
+            secured = await asyncio.get_running_loop().start_tls(
+                transport,
+                self._then,
+                tls,
+                server_side=True,
+                ssl_handshake_timeout=time,
+                ssl_shutdown_timeout=time,
+            )
+        except OSError:
+            secured = None
+        if secured is not None and not transport.is_closing():
+            self._then.connection_made(secured)
+        else:
+            transport.abort()
+            self._then.connection_lost(None)

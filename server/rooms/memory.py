@@ -10,11 +10,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
-#: Bytes around a blob that a room holds, around a frame in a queue, and of a connection of HTTP (WebSocket
-#: or not), as measured with thousands of them.
+#: Bytes around a blob that a room holds, around a frame in a queue, of a connection of HTTP (WebSocket or
+#: not), and more of one with TLS of the server's own, as measured with hundreds and thousands of them.
 BLOB: Final = 256
 FRAME: Final = 128
 CONNECTION: Final = 24_576
+TLS: Final = 40_960
 #: After relief this share of the budget is in use, so that it does not begin again at once.
 _EASE: Final = 0.9
 #: Bytes that a room may hold for each of its connections before it is asked for any.
@@ -32,9 +33,10 @@ class Ledger:
         self.inbox = 0  # messages that arrive, and that wait for their turn
         self.most = 0
 
-    def total(self, connections: int) -> int:
-        """Return all bytes, given the number of connections."""
-        total = self.blobs + self.frames + self.inbox + CONNECTION * connections
+    def total(self, connections: int, *, tls: bool = False) -> int:
+        """Return all bytes, given the number of connections, and whether they have TLS."""
+        each = CONNECTION + TLS * tls
+        total = self.blobs + self.frames + self.inbox + each * connections
         self.most = max(self.most, total)
         return total
 

@@ -17,6 +17,7 @@ from collections.abc import Callable, Iterable
 from functools import partial
 from typing import Final
 
+import msgspec
 from aiohttp import WSMsgType, web
 
 from snugroom.server.config import Settings
@@ -30,6 +31,7 @@ from snugroom.server.rooms.effects import AskBus, Drop, Effect, MediaJoin, Media
 from snugroom.server.rooms.hub import Hub
 from snugroom.server.rooms.media_server import MediaServer, PendingMedia
 from snugroom.server.rooms.pump import Pump
+from snugroom.server.rooms.relays import Relays
 from snugroom.server.rooms.turns import PATIENCE
 from snugroom.server.wire import messages
 
@@ -69,8 +71,6 @@ class Signaling:
         self._stopping = False
         #: Sends a request to the bus of the nodes (`server.rooms.nodes`).
         self.ask_bus: Callable[[Request], None] = lambda _: None
-        #: Protocols of the HTTP connections that are WebSockets now.
-        self.upgraded: set[object] = set()
         #: The `ByteLimiter` of each open HTTP connection, WebSocket or not, by its protocol.
         self.byte_limiters: dict[object, ByteLimiter] = {}
         self.refusals: Counter[str] = Counter()
@@ -78,6 +78,8 @@ class Signaling:
         self.relieved: Counter[str] = Counter()
         self.admission = Admission(settings, rng, self.refusals, clock)
         self.pump = Pump(settings, self._turn, clock)
+        #: The TURN servers that clients with media are told of.
+        self.relays = Relays([], settings.turn_time)
 
     # -- effects -------------------------------------------------------------------------------
 
@@ -151,7 +153,7 @@ class Signaling:
         except ValueError:
             return self._no_place(effect.handle)
         if isinstance(answer, messages.Transport):
-            return [Send(effect.handle, answer)], []
+            return [Send(effect.handle, self._with_relays(effect.handle, answer))], []
         self._pending_media.setdefault(effect.handle, PendingMedia()).answers.append(answer)
         answer.add_done_callback(partial(self._joined, effect.handle))
         return [], []
@@ -169,12 +171,17 @@ class Signaling:
         if not refused:
             after = waiting.streams if last else None
             listed = [] if after is None else [Send(handle, after)]
-            self.perform([Send(handle, answer.result()), *listed])
+            self.perform([Send(handle, self._with_relays(handle, answer.result())), *listed])
         elif last:
             first, consequences = self._no_place(handle)
             self.perform([*first, *consequences])
         else:
             self.perform(self._no_place_for(handle))  # a later `media` is pending, and decides
+
+    def _with_relays(self, handle: bytes, answer: messages.Transport) -> messages.Transport:
+        connection = self._connections.get(handle)
+        told = self.relays.told(None if connection is None else connection.client, handle)
+        return msgspec.structs.replace(answer, turn=told)
 
     def _no_place(self, handle: bytes) -> tuple[list[Effect], list[Effect]]:
         return self._no_place_for(handle), self.hub.media_refused(handle)
@@ -230,7 +237,9 @@ class Signaling:
         if challenge is not None:
             self.admission.clients.connect(client, handle, address)
         self._sockets += 1
-        self.upgraded.add(request.protocol)
+        visits = self.admission.entrance.visits
+        if byte_limiter is not None:
+            visits.leave(byte_limiter)  # a WebSocket has limits of its own
         try:
             await ws.prepare(request)
             if challenge is None:
@@ -241,31 +250,31 @@ class Signaling:
                     await ws.close()
                 return ws
             if byte_limiter is not None:
-                byte_limiter.start(_DOOR_BYTES, self._count_exceeded, self.hub.ledger)
-            await self._serve(ws, request, byte_limiter, handle, challenge)
+                byte_limiter.start(_DOOR_BYTES, self.hub.ledger)
+            await self._serve(ws, request, byte_limiter, client, handle, challenge)
         except (ConnectionError, TimeoutError):
             pass  # the client has gone during the handshake
         finally:
-            self.upgraded.discard(request.protocol)
+            if byte_limiter is not None and byte_limiter.tcp is not None:
+                visits.again(byte_limiter, self._clock())
             self._sockets -= 1
             if challenge is not None:
                 self.perform(self.hub.leave(handle, self._clock()))
                 self.admission.clients.disconnect(client, handle)
         return ws
 
-    def _count_exceeded(self) -> None:
-        self.refusals["pieces"] += 1
-
     async def _serve(
         self,
         ws: web.WebSocketResponse,
         request: web.Request,
         byte_limiter: ByteLimiter | None,
+        client: Client,
         handle: bytes,
         challenge: messages.Challenge,
     ) -> None:
         now = self._clock()
-        connection = SignalingConnection(ws, request, self._settings, self.hub.ledger, byte_limiter, now)
+        ledger = self.hub.ledger
+        connection = SignalingConnection(ws, request, self._settings, ledger, byte_limiter, client, now)
         self._connections[handle] = connection
         try:
             connection.put(messages.encode(challenge))
@@ -386,7 +395,7 @@ class Signaling:
             try:
                 now = self._clock()
                 self._relieve(now)
-                self.admission.clients.tick(now)
+                self.admission.tick(now)
                 self._refuse_heaviest(now)
                 self.perform(self.hub.tick(now))
             except Exception:
@@ -403,10 +412,13 @@ class Signaling:
             self.perform(self._expel(handle, messages.Refused("rate", why, fatal=True)))
 
     def _relieve(self, now: float) -> None:
-        """Take from the largest rooms while everything together exceeds `memory_bytes`."""
-        total, budget = self.memory, self._settings.memory_bytes
-        if total <= budget:
+        """Take from readers of HTTP, then from the largest rooms, while the sum exceeds `memory_bytes`."""
+        budget = self._settings.memory_bytes
+        if self.memory <= budget:
             return
+        entrance = self.admission.entrance
+        entrance.cut(entrance.visits.relieve(self.memory - budget), "unread")
+        total = self.memory
         for effect in memory.relief(self.hub.holdings(self._memory_of), total, budget):
             self.relieved[memory.WHAT[type(effect)]] += 1
             match effect:
@@ -451,7 +463,8 @@ class Signaling:
     @property
     def memory(self) -> int:
         """Bytes that count against `memory_bytes`."""
-        return self.hub.ledger.total(len(self.byte_limiters))
+        held = self.hub.ledger.total(len(self.byte_limiters), tls=bool(self._settings.tls))
+        return held + self.admission.entrance.visits.unread
 
     def ready(self) -> list[str]:
         """Return why the server should get no new meetings; nothing if it should."""

@@ -27,7 +27,6 @@ from snugroom.server.sfu.io.reader import Read, Reader
 from snugroom.server.sfu.io.sockets import bind_addresses, open_sockets
 from snugroom.server.sfu.io.tcp import Tcp
 from snugroom.server.sfu.io.ticker import Ticker
-from snugroom.server.sfu.io.turn import TurnServer, with_credentials
 from snugroom.server.sfu.io.worker_link import WorkerLink
 from snugroom.server.sfu.limits import DATAGRAM_MAX, OWN_SSRC, MediaError, MediaLimits
 from snugroom.server.sfu.link import Bridge, Endpoint, Link
@@ -55,8 +54,7 @@ class Sfu:
     address to listen on (default: `address`); `server.sfu.io.sockets.bind_addresses` derives from it the
     address to bind for `also`. `beside` is an address of this machine for its own programs, beside loopback;
     clients are given it if it could be bound. `port` 0 takes a free port. `tcp`: the SFU accepts ICE over TCP
-    too. `turn` are relays that clients are given, with credentials for `turn_time` seconds by `wall`, Unix
-    time. All methods must be called on the event loop's thread.
+    too. All methods must be called on the event loop's thread.
     """
 
     def __init__(
@@ -68,11 +66,8 @@ class Sfu:
         also: Sequence[str] = (),
         beside: str | None = None,
         tcp: bool = False,
-        turn: Sequence[TurnServer] = (),
-        turn_time: float = 3600.0,
         limits: MediaLimits = MediaLimits(),  # noqa: B008 - frozen
         clock: Callable[[], float] = time.monotonic,
-        wall: Callable[[], float] = time.time,
         rng: Callable[[int], bytes] = os.urandom,
     ) -> None:
         self._advertised = address
@@ -80,9 +75,6 @@ class Sfu:
         self._beside = beside
         self._bind = bind if bind is not None else address
         self._tcp = tcp
-        self._turn = list(turn)
-        self._turn_time = turn_time
-        self._wall = wall
         self.port = port
         self._limits = limits
         self._clock = clock
@@ -196,7 +188,6 @@ class Sfu:
             port=self.port,
             others=self._also,
             tcp=self._tcp,
-            turn=with_credentials(self._turn, self._wall(), self._turn_time, os.urandom),
         )
 
     def subscribe(

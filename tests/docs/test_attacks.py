@@ -56,7 +56,7 @@ def test_every_test_of_an_attack_exists() -> None:
     [
         ("## Attacks on membership over time", 16),
         ("## The page's edges", 12),
-        ("## Attacks on the server", 18),
+        ("## Attacks on the server", 20),
         ("## Meetings that move", None),
         ("## Smaller findings", None),
         ("## Attacks that achieved nothing", None),

@@ -11,7 +11,7 @@ from typing import Any, Final
 
 import pytest
 
-from snugroom.server.sfu.io.turn import credential
+from snugroom.server.rooms.relays import credential
 from tests.hosting.machine import ROOT, Machine, Network
 
 PROGRAMS: Final = ("turnserver", "nft")
@@ -60,8 +60,9 @@ class Relay:
         return found
 
 
-def credentials(lifetime: float = 600.0) -> tuple[str, str]:
-    return credential("LONG-RANDOM-TEXT", time.time(), lifetime, os.urandom(8))
+def credentials(lifetime: float = 600.0, client: str = "") -> tuple[str, str]:
+    """Of a client that no other test knows, or of this one."""
+    return credential("LONG-RANDOM-TEXT", time.time(), lifetime, client or os.urandom(8).hex())
 
 
 @pytest.fixture(scope="module")
@@ -144,12 +145,11 @@ def test_a_call_outlives_its_credentials_and_nobody_else_uses_them(relay: Relay)
         relay.configured(text)
 
 
-def test_one_browsers_credentials_take_few_ports(relay: Relay) -> None:
-    """Credentials of the same second count separately: a crowd that joins at once is not one user."""
-    name, other = credentials(), credentials()
-    found = relay.ask(name=name, more=20)
-    assert found["taken"] == [0] * 15 + [QUOTA] * 5
-    assert relay.ask(name=other)["allocated"] == 0
+def test_one_clients_credentials_take_few_ports(relay: Relay) -> None:
+    """All credentials of one client count together, and those of another separately."""
+    found = relay.ask(name=credentials(client="one"), more=70)
+    assert found["taken"] == [0] * 63 + [QUOTA] * 7
+    assert relay.ask(name=credentials(client="other"))["allocated"] == 0
 
 
 def test_no_file_has_a_members_address(relay: Relay) -> None:

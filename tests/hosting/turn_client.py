@@ -109,6 +109,14 @@ async def _open(order: Order) -> tuple[Any, int]:
     return client, await _ask(client, stun.Method.ALLOCATE, **wanted)
 
 
+async def take(orders: list[Order]) -> list[int]:
+    """Take a port for each order, and give up none before the last; return 0 or the error's code for each."""
+    opened = [await _open(order) for order in orders]
+    for client, _ in opened:
+        client.transport.close()
+    return [code for _, code in opened]
+
+
 async def work(order: Order) -> dict[str, Any]:
     """Take a port as ordered, and try all peers."""
     client, allocated = await _open(order)

@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pytest
 
-from snugroom.server.sfu.io.turn import TurnServer
+from snugroom.server.turn import TurnServer
 
 #: Ports that it relays from.
 FIRST, LAST = 49160, 49260

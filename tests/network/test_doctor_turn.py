@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 import asyncio
-import os
 import socket
-import time
 from pathlib import Path
 
 import pytest
 
 from snugroom.server.doctor import judge_media, probe_turn
 from snugroom.server.doctor.verdict import Verdict
-from snugroom.server.sfu.io.turn import TurnServer, with_credentials
+from snugroom.server.rooms.relays import Relays
+from snugroom.server.turn import TurnServer
 from tests.network import coturn
 from tests.patience import PATIENCE
 
@@ -20,7 +19,7 @@ HOST = "127.0.0.1"
 
 
 async def judged(server: TurnServer, *media: str) -> list[Verdict]:
-    (told,) = with_credentials([server], time.time(), 600.0, os.urandom)
+    (told,) = Relays([server], 600.0).told(None, b"doctor")
     async with asyncio.timeout(PATIENCE):
         return [
             verdict

@@ -20,9 +20,9 @@ from snugroom.server.disclosure import audit, inventory, inventory_nodes, view
 from snugroom.server.hostile.runner import Runner
 from snugroom.server.hostile.server import HostileServer
 from snugroom.server.rooms.memory import Ledger
-from snugroom.server.sfu.io.turn import TurnServer
 from snugroom.server.sfu.io.worker_link import WorkerLink, socket_pair
 from snugroom.server.sfu.sfu import Sfu
+from snugroom.server.turn import TurnServer
 from snugroom.server.wire import signed
 from snugroom.server.wire.messages import (
     Broadcast,
@@ -265,6 +265,9 @@ async def test_all_that_is_held_is_in_the_disclosure() -> None:
         # of a process, not of a server within another one
         absent |= {"snugroom.server.logs.LineWriter", "snugroom.server.__main__._Console"}
         alive = found.classes | absent | {"snugroom.server.page.Bundle", "snugroom.server.page.File"}
+        # tests/exhaustion/test_downloads.py audits answers while they are written
+        absent |= {"snugroom.server.http._Pieces", "snugroom.server.rooms.visits.Visit"}
+        alive |= absent
         # nobody's way is narrow here, so nothing waits
         narrow = {
             "snugroom.server.sfu.core.pacer.Pacer",

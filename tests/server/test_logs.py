@@ -98,6 +98,8 @@ def test_nothing_of_ours_logs_an_argument_but_codes() -> None:
         '"handling a datagram raised %s", type(error).__name__',
         '"a tick raised %s", type(error).__name__',
         '"a handshake failed"',
+        # numbers of the settings and of the system
+        "needs, allowed, server.settings.max_connections, wanted",
         # of media workers there are numbers, counted from 0
         '"%d media workers", len(self.slots)',
         '"media worker %d does not read its messages", self.number',

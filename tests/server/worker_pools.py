@@ -38,8 +38,6 @@ async def pool(count: int = 2, port: int = 0, limits: MediaLimits = LIMITS) -> A
         bind="127.0.0.1",
         also=[],
         tcp=False,
-        turn=[],
-        turn_time=1.0,
         limits=limits,
     )
     made = Workers(count, setup)

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from snugroom.server.sfu.io.turn import TurnServer
+from snugroom.server.turn import TurnServer
 from tests.media_server.test_networks import ipv6
 from tests.network import coturn
 from tests.network.proxy import SERVER, Proxy

@@ -47,6 +47,7 @@ PLAN: Final[tuple[tuple[str, int], ...]] = (
     ("bytes_of_one", 1),
     ("hoards", 16),
     ("nonsense", 16),
+    ("downloads", 16),
     *((name, clients) for name in ("passing_rooms", "squatters", "idlers") for clients in CLIENTS),
 )
 _SETTINGS: Final[dict[str, object]] = {"trusted_proxies": '["127.0.0.1"]'}

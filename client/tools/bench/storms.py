@@ -330,6 +330,28 @@ async def nonsense(storm: Storm) -> None:
     await storm.together(64, one)
 
 
+async def downloads(storm: Storm) -> None:
+    """Requests for the page's largest file whose answers nobody reads, as many as they may."""
+
+    def make(head: bytes) -> Intruder:
+        plain = head.replace(b"GET /ws", b"GET /blur.wasm")
+        return Intruder(
+            plain.replace(b"Upgrade: websocket\r\nConnection: Upgrade", b"Accept-Encoding: identity")
+        )
+
+    async def one() -> None:
+        intruder = await storm.raw(make)
+        assert intruder.transport is not None
+        intruder.transport.pause_reading()
+        storm.count["entered"] += 1
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout_at(min(storm.end, asyncio.get_running_loop().time() + _ANSWER)):
+                await intruder.closed.wait()
+        intruder.close()
+
+    await storm.together(1_024, one)
+
+
 async def calm(storm: Storm) -> None:
     """Nothing: what the machine itself does to a meeting."""
     await asyncio.sleep(storm.end - asyncio.get_running_loop().time())
@@ -345,6 +367,7 @@ STORMS: Final[dict[str, Callable[[Storm], Awaitable[None]]]] = {
     "idlers": idlers,
     "hoards": hoards,
     "nonsense": nonsense,
+    "downloads": downloads,
 }
 
 

@@ -16,7 +16,6 @@ import msgspec
 
 from snugroom.server.memory_search import Found, Wanted
 from snugroom.server.sfu.facts import MediaFacts, StreamFacts
-from snugroom.server.sfu.io.turn import TurnServer
 from snugroom.server.sfu.limits import MediaLimits
 from snugroom.server.wire.messages import Media, Stream, Transport
 
@@ -44,8 +43,6 @@ class Setup(msgspec.Struct, frozen=True, tag=True, kw_only=True):
     also: list[str]
     beside: str | None = None
     tcp: bool
-    turn: list[TurnServer]
-    turn_time: float
     limits: MediaLimits
     forget_time: float = 30.0
     level: str = "WARNING"
