@@ -14,6 +14,7 @@ import aiohttp
 
 from snugroom.client.proxy import ProxyFault
 from snugroom.client.session.catalogue.sentence import Sentence, sentence
+from snugroom.server.wire.outgoing import RedirectedError
 
 #: Statuses by which a proxy says that it does not reach the server behind it.
 NOBODY_BEHIND: Final = frozenset({502, 503, 504})
@@ -27,6 +28,8 @@ def reason(error: BaseException) -> Sentence:
     match error:
         case ProxyFault(why=why):
             return why
+        case RedirectedError(status=status):
+            return sentence("terminal.redirects", status=status)
         case aiohttp.WSServerHandshakeError(status=status) if status in NOBODY_BEHIND:
             return sentence("terminal.nobody_behind", status=status)
         case aiohttp.WSServerHandshakeError(status=429):

@@ -19,6 +19,7 @@ from urllib.parse import unquote
 import aiohttp
 
 from snugroom.client.session.catalogue.sentence import sentence
+from snugroom.server.wire.outgoing import http_session
 
 if TYPE_CHECKING:
     import python_socks
@@ -173,9 +174,9 @@ def http_client(
     """
     if proxy is None:
         timeout = aiohttp.ClientTimeout(total=total, connect=connect, sock_connect=connect)
-        return aiohttp.ClientSession(timeout=timeout, auto_decompress=False)
+        return http_session(timeout=timeout, auto_decompress=False)
     timeout = aiohttp.ClientTimeout(total=None if total is None else SLOWNESS * total, sock_connect=DIAL_TIME)
-    return aiohttp.ClientSession(timeout=timeout, auto_decompress=False, connector=proxy.connector())
+    return http_session(timeout=timeout, auto_decompress=False, connector=proxy.connector())
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,6 +8,7 @@ import aiohttp
 
 from snugroom.client.failures import NOBODY_BEHIND
 from snugroom.client.proxy import Proxy, http_client
+from snugroom.server.wire.outgoing import RedirectedError
 
 #: Seconds for the answer; more through a proxy.
 ANSWER_TIME: Final = 2.0
@@ -18,8 +19,10 @@ async def answers(url: str, proxy: Proxy | None = None) -> bool:
     try:
         async with (
             http_client(proxy, total=ANSWER_TIME) as http,
-            http.head(f"{url}/", allow_redirects=False) as answer,
+            http.head(f"{url}/") as answer,
         ):
             return answer.status not in NOBODY_BEHIND
+    except RedirectedError:
+        return True
     except (aiohttp.ClientError, TimeoutError, OSError):
         return False

@@ -28,6 +28,7 @@ from snugroom.client.session.catalogue.sentence import sentence
 from snugroom.crypto.entry.invite import Invite, canonical_origin
 from snugroom.crypto.errors import SnugCryptoError
 from snugroom.server import page
+from snugroom.server.wire.outgoing import http_session
 
 #: Maximum number of bytes of one fetched file, and of seconds for all files.
 FILE_MAX: Final = 8 * 2**20
@@ -119,7 +120,7 @@ async def compare(url: str, bundle: page.Bundle) -> list[Row]:
         "Accept": "text/html,*/*",
         "User-Agent": "Mozilla/5.0 (X11; Linux x86_64; rv:140.0) Gecko/20100101",
     }
-    async with aiohttp.ClientSession(timeout=timeout, headers=headers) as http:
+    async with http_session(timeout=timeout, headers=headers) as http:
         rows = []
         listed = await _listed(http, url)
         for name in sorted({*bundle.files, *listed}):
@@ -149,7 +150,7 @@ async def _sum(http: aiohttp.ClientSession, url: str) -> str | None:
 
 
 async def _fetch(http: aiohttp.ClientSession, url: str) -> bytes | None:
-    async with http.get(url, allow_redirects=False) as response:
+    async with http.get(url) as response:
         if response.status != 200:
             return None
         data = b""
