@@ -14,11 +14,14 @@ from snugroom.server.wire.outgoing import RedirectedError
 ANSWER_TIME: Final = 2.0
 
 
-async def answers(url: str, proxy: Proxy | None = None) -> bool:
-    """Return whether a server, or the node with this URL, answers a HEAD request, as in `doors.ts`."""
+async def answers(url: str, proxy: Proxy | None = None, *, public_only: bool = False) -> bool:
+    """Return whether a server, or the node with this URL, answers a HEAD request, as in `doors.ts`.
+
+    `public_only`: as for `http_client`.
+    """
     try:
         async with (
-            http_client(proxy, total=ANSWER_TIME) as http,
+            http_client(proxy, total=ANSWER_TIME, public_only=public_only) as http,
             http.head(f"{url}/") as answer,
         ):
             return answer.status not in NOBODY_BEHIND

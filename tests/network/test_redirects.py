@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import contextlib
+import re
 from collections.abc import AsyncIterator, Awaitable, Callable
 from pathlib import Path
 from typing import Any, Final
@@ -13,7 +14,7 @@ from aiohttp import web
 
 from snugroom.client import failures
 from snugroom.client.cli import page as verify_page
-from snugroom.client.connection import Connection
+from snugroom.client.connection import Clock, Connection
 from snugroom.client.proxy import Proxy, http_client
 from snugroom.client.reachable import answers
 from snugroom.client.session import Session
@@ -105,8 +106,9 @@ async def test_neither_a_websocket_nor_a_request_is_led_elsewhere(
 async def test_every_program_says_that_it_was_redirected(servers: Servers, status: int) -> None:
     servers.status = status
     told: list[ev.Event] = []
-    session = Session.host(origin=servers.url, name="Ada", now=1e9)
-    connection = Connection(session, make_engine=lambda *_: None, on_event=told.append)
+    clock = Clock()
+    session = Session.host(origin=servers.url, name="Ada", now=clock())
+    connection = Connection(session, make_engine=lambda *_: None, on_event=told.append, clock=clock)
     running = connection.run()
     lost = await _first_loss(connection, running)
     sentence = failures.reason(RedirectedError(status))
@@ -202,3 +204,28 @@ def test_the_look_finds_every_other_way() -> None:
         "http.get(url, allow_redirects=True)",
     ):
         assert ways(ast.parse(code)), code
+
+
+def calls(text: str) -> list[str]:
+    """Return the arguments of each call of the browser's `fetch`."""
+    found = []
+    for call in re.finditer(r"(?<![.\w#])fetch\((?!request: )", text):
+        depth, end = 1, call.end()
+        while depth:
+            depth += {"(": 1, ")": -1}.get(text[end], 0)
+            end += 1
+        found.append(text[call.end() : end - 1])
+    return found
+
+
+def test_the_page_follows_none_either() -> None:
+    """Browsers follow none for a WebSocket. What a person opens is the browser's matter."""
+    source = ROOT / "client" / "web" / "src"
+    found = [
+        (str(path.relative_to(source)), call)
+        for path in source.rglob("*.ts*")
+        for call in calls(path.read_text(encoding="utf-8"))
+    ]
+    follow = [each for each in found if not re.search(r'redirect: "(error|manual)"', each[1])]
+    assert follow == [("service/main.ts", "request")]
+    assert len(found) > 12

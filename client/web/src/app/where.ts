@@ -10,7 +10,7 @@ import type { Unable, Where } from "./model";
 /** Return the server's facts about itself (`where.json`); they are empty if there is no such server. */
 export async function where(): Promise<Where> {
   const pageOrigin = location.origin;
-  const told = await fetch("where.json")
+  const told = await fetch("where.json", { redirect: "error" })
     .then((answer): unknown => (answer.ok ? answer.json() : null))
     .catch(() => null);
   const { origin, own, lecture, peers, kept } = (told ?? {}) as Partial<Record<"origin" | "own" | "lecture" | "peers" | "kept", unknown>>;
@@ -50,13 +50,13 @@ const NAMED_BY_CONTENT = /-[0-9A-Z]{8}\.js$/;
  * `media/blur.ts` has their sums from the build, and runs no other.
  */
 async function bundleHash(inMeeting: boolean): Promise<string> {
-  const manifest = (await (await fetch("manifest.json")).json()) as { readonly files: Readonly<Record<string, string>> };
+  const manifest = (await (await fetch("manifest.json", { redirect: "error" })).json()) as { readonly files: Readonly<Record<string, string>> };
   const names = Object.keys(manifest.files).sort();
   const runs = (name: string): boolean => RUNNING.includes(name) || (inMeeting && name === "worker.js");
   const lines = names.map(async (name) => {
     if (name.startsWith("blur.")) return `${manifest.files[name]} ${name}\n`;
     const cache = runs(name) || NAMED_BY_CONTENT.test(name) ? "force-cache" : "default";
-    const answer = await fetch(name === "index.html" ? "./" : name, { cache });
+    const answer = await fetch(name === "index.html" ? "./" : name, { cache, redirect: "error" });
     if (!answer.ok) throw new Error(name);
     return `${await sha256(await answer.arrayBuffer())} ${name}\n`;
   });
@@ -100,7 +100,7 @@ export function takeFragment(): string | null {
 export async function linkOf(fragment: string, at: Where): Promise<string | null> {
   const once = at.own ? /^once-(.+)$/.exec(fragment)?.[1] : undefined;
   if (once !== undefined)
-    return await fetch("link", { method: "POST", body: once, cache: "no-store" }).then(
+    return await fetch("link", { method: "POST", body: once, cache: "no-store", redirect: "error" }).then(
       async (answer) => (answer.ok ? await answer.text() : null),
       () => null,
     );
