@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 import pytest
 
 from snugroom.client.session import Session
@@ -11,7 +9,6 @@ from snugroom.client.session import events as ev
 from snugroom.client.session.addresses import StrangeServerError
 from snugroom.client.session.options import Options
 from snugroom.crypto.entry.invite import Invite
-from tests.session import servers, world
 from tests.session.servers import Servers, listed
 from tests.session.world import Participant, seeded
 
@@ -35,13 +32,25 @@ class Public(Servers):
         self.hub = self.hubs[FIRST]
 
     def _connect(self, who: Participant, endpoint: ev.Endpoint) -> None:
-        origin = who.origins.get(endpoint, "")
-        if origin in self.strange and not who.session.options.private_servers:
+        origin = who.origins[endpoint] = who.origins.get(endpoint) or FIRST
+        if origin in self.strange and who.label != "Ada":
             if endpoint == ev.ROOM:
                 self.tried.append((who.label, origin))
             self._feed(who, ev.Lost(endpoint, "its name", strange=True))
         else:
             super()._connect(who, endpoint)
+
+    def opened(self, **options: bool) -> Participant:
+        """Ada opens a meeting."""
+        session = Session.host(
+            origin=FIRST,
+            name="Ada",
+            admission="all",
+            options=Options(**options),
+            now=self.now,
+            rng=seeded(self.random.getrandbits(32)),
+        )
+        return self.add("Ada", session)
 
     def connects(self, who: Participant, origin: str) -> int:
         """How often the session had its shell connect there, for whatever, ahead of time too."""
@@ -50,16 +59,10 @@ class Public(Servers):
         )
 
 
-@pytest.fixture(autouse=True)
-def _public(monkeypatch: pytest.MonkeyPatch) -> None:
-    for module in (world, servers):
-        monkeypatch.setattr(module, "ORIGIN", FIRST)
-
-
 def meeting(seed: int, *, mirror: bool = False) -> tuple[Public, list[Participant]]:
     """Ada hosts it, and her program goes anywhere: she may be hostile, or have a server at home."""
     w = Public(seed)
-    ada = w.host("Ada", options=replace(ANYWHERE, mirror=mirror))
+    ada = w.opened(private_servers=True, mirror=mirror)
     w.until(lambda: bool(ada.of(ev.InviteMade)))
     people = [ada, *(w.guest(w.link_of(ada), name) for name in ("Bo", "Cem"))]
     w.until(lambda: w.agreed(people))
@@ -178,7 +181,7 @@ def test_what_was_told_in_the_lobby_is_not_told_again_in_the_room() -> None:
 
 def test_a_host_is_told_at_once_that_others_will_not_come() -> None:
     w = Public(8)
-    ada = w.host("Ada")
+    ada = w.opened()
     w.until(lambda: bool(ada.of(ev.InviteMade)))
     for strange, why in ((METADATA, "without https"), (LAPTOP, "private network")):
         with pytest.raises(StrangeServerError, match=why):
