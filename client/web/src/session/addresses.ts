@@ -6,6 +6,7 @@
  */
 import { ipv4, ipv6 } from "../crypto/entry/invite";
 import { LOCAL_NAMES, SPECIAL_IPV4, SPECIAL_IPV6 } from "../wire/limits";
+import type { Transport } from "../wire/messages";
 import { CommandError, sentence } from "../words/sentence";
 
 /** Why a meeting does not lead somewhere; part of the key of a sentence. */
@@ -59,6 +60,23 @@ export function isPublic(address: string): boolean {
   const embedded = embeddedIn(bytes);
   if (embedded.length > 0) return embedded.every(isPublicFour);
   return within(bytes, "2000::/3") && !SPECIAL_IPV6.some((network) => within(bytes, network));
+}
+
+/**
+ * Return the media parameters of a further server without addresses and relays in private networks; null: none is left.
+ *
+ * Where a relay's name leads, only the browser knows.
+ */
+export function publicMedia(given: Transport): Transport | null {
+  const [address, ...others] = [given.address, ...given.others].filter(isPublic);
+  if (address === undefined) return null;
+  const turn = given.turn.map((each) => ({ ...each, urls: each.urls.filter(isPublicRelay) }));
+  return { ...given, address, others, turn: turn.filter(({ urls }) => urls.length > 0) };
+}
+
+function isPublicRelay(url: string): boolean {
+  const [, six, host = ""] = /^turns?:(?:\[([^\]]+)\]|([^:?]+))/i.exec(url) ?? [];
+  return isPublicHost((six ?? host).toLowerCase());
 }
 
 /** Return scheme and host of a canonical origin; an IPv6 address without brackets. */
