@@ -40,13 +40,13 @@ class Public(Servers):
         else:
             super()._connect(who, endpoint)
 
-    def opened(self, **options: bool) -> Participant:
+    def opened(self, options: Options) -> Participant:
         """Ada opens a meeting."""
         session = Session.host(
             origin=FIRST,
             name="Ada",
             admission="all",
-            options=Options(**options),
+            options=options,
             now=self.now,
             rng=seeded(self.random.getrandbits(32)),
         )
@@ -62,7 +62,7 @@ class Public(Servers):
 def meeting(seed: int, *, mirror: bool = False) -> tuple[Public, list[Participant]]:
     """Ada hosts it, and her program goes anywhere: she may be hostile, or have a server at home."""
     w = Public(seed)
-    ada = w.opened(private_servers=True, mirror=mirror)
+    ada = w.opened(Options(private_servers=True, mirror=mirror))
     w.until(lambda: bool(ada.of(ev.InviteMade)))
     people = [ada, *(w.guest(w.link_of(ada), name) for name in ("Bo", "Cem"))]
     w.until(lambda: w.agreed(people))
@@ -181,7 +181,7 @@ def test_what_was_told_in_the_lobby_is_not_told_again_in_the_room() -> None:
 
 def test_a_host_is_told_at_once_that_others_will_not_come() -> None:
     w = Public(8)
-    ada = w.opened()
+    ada = w.opened(Options())
     w.until(lambda: bool(ada.of(ev.InviteMade)))
     for strange, why in ((METADATA, "without https"), (LAPTOP, "private network")):
         with pytest.raises(StrangeServerError, match=why):

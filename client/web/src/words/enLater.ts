@@ -178,7 +178,7 @@ export default {
   "room.repeated": "{alarm} This has happened {count:n} times.",
   "room.text_size": "a message has 1 to {most} characters",
   "room.no_such_server": "{origin} is not among the servers of this meeting.",
-  "room.strange_server": "{origin} can't be on the list: {why}. The programs of the others go nowhere else than to public servers with https from a meeting that began at {first}. Name another server.",
+  "room.strange_server": "{origin} can't be on the list: {why}. From a meeting that began at {first}, the others' programs go only to public servers with https. Name another server.",
   "room.strange_http": "it is without https",
   "room.strange_private": "that is an address inside a private network, or of a device itself",
   "room.strange_name": "its name leads into a private network, or to your device itself",
