@@ -150,7 +150,7 @@ class Connection:
         self._closing: set[ev.Endpoint] = set()
         self._room_url = session.origin
         self._media_is_public = False  # the server is at a public address, and so is its media
-        self._media_told = False  # that no media goes through the proxy
+        self._media_told = False  # that no media comes, for now or for good
 
     # -- from outside --------------------------------------------------------------------------
 
@@ -447,23 +447,23 @@ class Connection:
     async def _media_failed(self, error: TransportError) -> None:
         """Report that there is no media link, and try again.
 
-        Through a proxy, that is told once. Until media comes, no stream is subscribed to: otherwise members
-        would conclude that the server keeps their media from us.
+        Where it may never come about, as through a proxy, that is told once. Until media comes, no stream is
+        subscribed to: otherwise members would conclude that the server keeps their media from us.
         """
         why = recognised(error.args[0], "shell")
-        if self._proxy is None:
+        if self._proxy is None and not error.final:
             self._on_event(sentences.alarm("media_unreachable", why=why))
-            if not error.final:
-                await asyncio.sleep(_MEDIA_RETRY)
+            await asyncio.sleep(_MEDIA_RETRY)
         else:
             if not self._media_told:
                 self._media_told = True
-                self._on_event(sentences.alarm("media_unreachable.proxy", why=why))
+                cause = "private" if self._proxy is None else "proxy"
+                self._on_event(sentences.alarm(f"media_unreachable.{cause}", why=why))
                 self.feed(ev.SelectStreams(()))
-            if not error.final:
-                await asyncio.sleep(_MEDIA_RETRY_PROXY)
-        if not error.final:
-            self._publish()
+            if error.final:
+                return
+            await asyncio.sleep(_MEDIA_RETRY_PROXY)
+        self._publish()
 
 
 def _is_below(url: str, origin: str) -> bool:

@@ -21,6 +21,7 @@ from snugroom.client.proxy import Proxy, http_client
 from snugroom.client.reachable import answers
 from snugroom.client.session import Session
 from snugroom.client.session import events as ev
+from snugroom.client.session.catalogue.sentence import sentence
 from snugroom.client.session.options import Options
 from snugroom.crypto.entry.invite import HostSeed
 from snugroom.server.wire.messages import Transport
@@ -271,3 +272,19 @@ class _Peer:
 )
 def test_where_the_server_is_decides_where_its_media_may_be(address: str, judged: bool) -> None:
     assert connections._is_at_public_address(_Peer(address)) == judged  # type: ignore[arg-type]
+
+
+async def test_it_is_said_once_and_not_tried_again() -> None:
+    told: list[ev.Event] = []
+    session = Session.host(origin=FIRST, name="Ada", now=1e9)
+    connection = Connection(
+        session, make_engine=lambda *_: None, on_event=told.append, allows=lambda _: False
+    )
+    why = sentence("shell.media_private", address="10.0.0.1")
+    async with asyncio.timeout(PATIENCE):
+        for _ in range(3):
+            await connection._media_failed(TransportError(why, final=True))
+    (alarm,) = (e for e in told if isinstance(e, ev.Alarm))
+    assert alarm.kind == "media_unreachable"
+    assert "without audio and video" in alarm.text
+    assert "again" not in alarm.text

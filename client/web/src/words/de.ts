@@ -167,6 +167,7 @@ export default {
   "alarm.rejoining.unanswered": "Seit {seconds} Sekunden beantwortet niemand die Bitte deines Programms, wieder hereinzukommen. Der Server hält die Bitte oder die Antworten zurück, oder es ist niemand da. Soweit dein Programm weiß, hat dich niemand im Raum entfernt. Verabredet am Telefon, wo es weitergeht.",
   "alarm.maybe_lost": "Der Server war weg, gleich nachdem du „{text}“ gesagt hast. Vielleicht haben es nicht alle bekommen; sag es noch einmal, wenn es wichtig ist.",
   "alarm.media_unreachable": "Keine Verbindung für Ton und Bild: {why}. Neuer Versuch ...",
+  "alarm.media_unreachable.private": "Bei diesem Server nimmst du ohne Ton und Bild teil: {why}.",
   "alarm.media_lost": "Die Verbindung für Ton und Bild ist weg ({why}). Neuer Versuch ...",
   "alarm.misdirected": "Der Server wollte dein Programm an einen anderen Ort schicken, der kein Rechner dieses Servers ist. Dein Programm ist nicht dorthin gegangen. Das Programm des Servers ist kaputt, oder er will dich fortlocken.",
   "alarm.unasked": "Der Server schickt Antworten auf Fragen, die dein Programm nie gestellt hat. Dein Programm beachtet sie nicht: Solche Antworten ändern nichts. Das Programm des Servers ist kaputt, oder er will dich aus dem Raum bringen.",

@@ -66,6 +66,7 @@ export default {
   "alarm.rejoining.unanswered": "For {seconds} s nobody has answered your program's request to be let in again. The server holds the request or the answers back, or no member is there. Nobody in the room has removed you, as far as your program knows. Agree by phone where to meet.",
   "alarm.maybe_lost": "The server went away right after you said “{text}”. Your message may not have reached everybody; say it again if it matters.",
   "alarm.media_unreachable": "No media connection: {why}. Trying again...",
+  "alarm.media_unreachable.private": "At this server you take part without audio and video: {why}.",
   "alarm.media_lost": "The media connection is gone ({why}). Trying again...",
   "alarm.misdirected": "The server tried to send your program to another place, which is no machine of this server. Your program didn't go there. The server's program is broken, or it tries to lead you away.",
   "alarm.unasked": "The server sends answers to questions that your program never asked. Your program ignores them: such answers change nothing. The server's program is broken, or it tries to get you out of the room.",

@@ -167,6 +167,7 @@ export default {
   "alarm.rejoining.unanswered": "已经 {seconds} 秒没有人回应你的程序重新进来的请求。可能是服务器扣下了请求或回答，也可能是没有人在。就你的程序所知，房间里没有人请你出去。请用电话约好在哪里继续。",
   "alarm.maybe_lost": "你刚说完“{text}”，服务器就断了。可能不是每个人都收到；重要的话请再说一次。",
   "alarm.media_unreachable": "没有音视频连接：{why}。正在重试……",
+  "alarm.media_unreachable.private": "在这个服务器，你参加会议而没有音视频：{why}。",
   "alarm.media_lost": "音视频连接断了（{why}）。正在重试……",
   "alarm.misdirected": "服务器想让你的程序去另一个地方，那里不是这个服务器的机器。你的程序没有去。服务器的程序坏了，或是它想把你引开。",
   "alarm.unasked": "服务器发来了你的程序从没问过的问题的回答。你的程序不理会：这样的回答改变不了什么。服务器的程序坏了，或是它想让你离开房间。",

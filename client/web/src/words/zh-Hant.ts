@@ -167,6 +167,7 @@ export default {
   "alarm.rejoining.unanswered": "已經 {seconds} 秒沒有人回應你的程式重新進來的請求。可能是伺服器扣住了請求或回答，也可能是沒有人在。就你的程式所知，房間裡沒有人請你出去。請用電話約好在哪裡繼續。",
   "alarm.maybe_lost": "你剛說完「{text}」，伺服器就斷了。可能不是每個人都收到；重要的話請再說一次。",
   "alarm.media_unreachable": "沒有影音連線：{why}。正在重試……",
+  "alarm.media_unreachable.private": "在這個伺服器，你參加會議而沒有影音：{why}。",
   "alarm.media_lost": "影音連線斷了（{why}）。正在重試……",
   "alarm.misdirected": "伺服器想讓你的程式去另一個地方，那裡不是這個伺服器的機器。你的程式沒有去。伺服器的程式壞了，或是它想把你引開。",
   "alarm.unasked": "伺服器送來了你的程式從沒問過的問題的回答。你的程式不理會：這樣的回答改變不了什麼。伺服器的程式壞了，或是它想讓你離開房間。",

@@ -110,7 +110,7 @@ export class ServerMessages {
         const { here, origin } = this.#room;
         const transport = here.isHome || !isConfined(origin) ? message : publicMedia(message);
         const why = sentence("shell.media_private", { address: message.address });
-        if (transport === null) this.#room.tell(sentences.alarm("media_unreachable", { why }));
+        if (transport === null) this.#room.tell(sentences.alarm("media_unreachable.private", { why }));
         else this.#room.perform({ type: "MediaTransport", transport });
         break;
       }
