@@ -15,6 +15,7 @@ from types import MappingProxyType
 from typing import Final
 
 import aiohttp
+from aiohttp.abc import AbstractResolver
 
 from snugroom.client import failures
 from snugroom.client.media.engine import MediaEngine, StreamStats, TransportError
@@ -23,6 +24,7 @@ from snugroom.client.proxy import SLOWNESS, Proxy, ProxyFault, Tunnel, http_clie
 from snugroom.client.reachable import answers
 from snugroom.client.session import Session
 from snugroom.client.session import events as ev
+from snugroom.client.session.addresses import is_confined, is_public
 from snugroom.client.session.catalogue import sentences
 from snugroom.client.session.catalogue.sentence import recognised, sentence
 from snugroom.client.session.kernel.large_room import is_large
@@ -101,6 +103,7 @@ class Connection:
     URLs of servers on this machine, to connect to in place of their origins. With a `proxy`, all connections
     go through it, except these. `tick`: seconds between two ticks, for a slow clock. `allows` is asked about
     each origin before a connection to it; a server that it refuses counts as one that can't be reached.
+    `resolver` looks names up, in place of the system.
     """
 
     def __init__(
@@ -116,6 +119,7 @@ class Connection:
         addresses: Mapping[str, str] = MappingProxyType({}),
         proxy: Proxy | None = None,
         allows: Callable[[str], bool] = lambda _: True,
+        resolver: AbstractResolver | None = None,
     ) -> None:
         self.session = session
         self.clock = clock or Clock()
@@ -131,9 +135,13 @@ class Connection:
         self._tick = tick
         self._allows = allows
         self._slowness = 1.0 if proxy is None else SLOWNESS
-        self._http: dict[Proxy | None, aiohttp.ClientSession] = {}
+        #: By proxy, and whether it connects to public addresses only.
+        self._http: dict[tuple[Proxy | None, bool], aiohttp.ClientSession] = {}
+        self._resolver = resolver
+        self._is_confined = not session.options.private_servers and is_confined(session.origin)
         self._connections: dict[ev.Endpoint, asyncio.Task[None]] = {}
         self._queues: dict[ev.Endpoint, asyncio.Queue[bytes]] = {}
+        self._clients = AsyncExitStack()
         self._spare = SpareConnection(self._open)
         self._tasks: set[asyncio.Task[None]] = set()
         self._done = asyncio.Event()
@@ -141,7 +149,8 @@ class Connection:
         self._engine_made = False
         self._closing: set[ev.Endpoint] = set()
         self._room_url = session.origin
-        self._media_told = False  # that no media goes through the proxy
+        self._media_is_public = False  # the server is at a public address, and so is its media
+        self._media_told = False  # that no media comes, for now or for good
 
     # -- from outside --------------------------------------------------------------------------
 
@@ -161,7 +170,7 @@ class Connection:
 
     def make_link(self) -> MediaTransport:
         """Return a transport for media: through the proxy, if there is one."""
-        return MediaTransport(tunnel=self._tunnel)
+        return MediaTransport(tunnel=self._tunnel, public_only=lambda: self._media_is_public)
 
     def _tunnel(self) -> Tunnel | None:
         proxy = self._proxy_to(self._room_url)
@@ -169,16 +178,28 @@ class Connection:
 
     def _proxy_to(self, url: str) -> Proxy | None:
         """Return the proxy to the server with this URL; None for a direct connection."""
-        own = any(url == each or url.startswith(f"{each}/") for each in self._addresses.values())
-        return None if own else self._proxy
+        return None if self._is_own(url) else self._proxy
+
+    def _is_own(self, url: str) -> bool:
+        return any(_is_below(url, each) for each in self._addresses.values())
+
+    def _public_only(self, url: str) -> bool:
+        """Return whether to connect to public addresses only: the person has not named this server."""
+        return self._is_confined and not self._is_own(url) and not _is_below(url, self.session.origin)
+
+    async def _client(self, url: str) -> aiohttp.ClientSession:
+        """Return the HTTP client for the server with this URL."""
+        proxy, public_only = self._proxy_to(url), self._public_only(url)
+        if (proxy, public_only) not in self._http:
+            client = http_client(
+                proxy, connect=_CONNECT_TIME, public_only=public_only, resolver=self._resolver
+            )
+            self._http[proxy, public_only] = await self._clients.enter_async_context(client)
+        return self._http[proxy, public_only]
 
     async def run(self) -> ev.Ended:
         """Run until the session ends. An error of this machine, and not of a connection, is raised."""
-        async with AsyncExitStack() as clients:
-            # a direct one only where there is something to connect to directly
-            for proxy in {self._proxy, *((None,) if self._addresses else ())}:
-                client = http_client(proxy, connect=_CONNECT_TIME)
-                self._http[proxy] = await clients.enter_async_context(client)
+        async with self._clients:
             self._perform(self.session.start())
             try:
                 while not self._done.is_set():
@@ -297,11 +318,15 @@ class Connection:
                 taken = await self._spare.take(url) if endpoint == ev.ROOM else None
                 ws, first = taken or (await self._open(url), None)
         except NETWORK as error:
+            if failures.is_strange(error):
+                return ev.Lost(endpoint, failures.reason(error), strange=True)
             distrust = failures.distrust(error, self.session.origin)
             # a proxy that makes no connection says nothing of the server
             faulty = distrust is not None or isinstance(error, ProxyFault)
-            answered = not faulty and await answers(url, proxy)
+            answered = not faulty and await answers(url, proxy, public_only=self._public_only(url))
             return ev.Lost(endpoint, failures.reason(error), answered, distrust)
+        if endpoint == ev.ROOM:
+            self._media_is_public = not self.session.options.private_servers and _is_at_public_address(ws)
         writer = asyncio.get_running_loop().create_task(_write(ws, queue))
         try:
             return ev.Lost(endpoint, await self._read(endpoint, ws, first), answered=True)
@@ -312,9 +337,8 @@ class Connection:
             await part_with(ws)
 
     async def _open(self, url: str) -> aiohttp.ClientWebSocketResponse:
-        return await self._http[self._proxy_to(url)].ws_connect(
-            url + "/ws", compress=0, max_msg_size=limits.FRAME_MAX
-        )
+        client = await self._client(url)
+        return await client.ws_connect(url + "/ws", compress=0, max_msg_size=limits.FRAME_MAX)
 
     async def _read(
         self, endpoint: ev.Endpoint, ws: aiohttp.ClientWebSocketResponse, first: aiohttp.WSMessage | None
@@ -423,22 +447,32 @@ class Connection:
     async def _media_failed(self, error: TransportError) -> None:
         """Report that there is no media link, and try again.
 
-        Through a proxy, that is told once. Until media comes, no stream is subscribed to: otherwise members
-        would conclude that the server keeps their media from us.
+        Where it may never come about, as through a proxy, that is told once. Until media comes, no stream is
+        subscribed to: otherwise members would conclude that the server keeps their media from us.
         """
         why = recognised(error.args[0], "shell")
-        if self._proxy is None:
+        if self._proxy is None and not error.final:
             self._on_event(sentences.alarm("media_unreachable", why=why))
             await asyncio.sleep(_MEDIA_RETRY)
         else:
             if not self._media_told:
                 self._media_told = True
-                self._on_event(sentences.alarm("media_unreachable.proxy", why=why))
+                cause = "private" if self._proxy is None else "proxy"
+                self._on_event(sentences.alarm(f"media_unreachable.{cause}", why=why))
                 self.feed(ev.SelectStreams(()))
             if error.final:
                 return
             await asyncio.sleep(_MEDIA_RETRY_PROXY)
         self._publish()
+
+
+def _is_below(url: str, origin: str) -> bool:
+    return url == origin or url.startswith(f"{origin}/")
+
+
+def _is_at_public_address(ws: aiohttp.ClientWebSocketResponse) -> bool:
+    peer = ws.get_extra_info("peername")
+    return peer is not None and is_public(str(peer[0]))
 
 
 async def _write(ws: aiohttp.ClientWebSocketResponse, queue: asyncio.Queue[bytes]) -> None:

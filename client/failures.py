@@ -12,8 +12,9 @@ from urllib.parse import urlsplit
 
 import aiohttp
 
-from snugroom.client.proxy import ProxyFault
+from snugroom.client.proxy import ProxyFault, StrangeAddressError
 from snugroom.client.session.catalogue.sentence import Sentence, sentence
+from snugroom.server.wire.outgoing import RedirectedError
 
 #: Statuses by which a proxy says that it does not reach the server behind it.
 NOBODY_BEHIND: Final = frozenset({502, 503, 504})
@@ -24,9 +25,13 @@ _OTHER_NAME: Final = frozenset({62, 63, 64})
 
 def reason(error: BaseException) -> Sentence:
     """Return why a connection could not be made, or broke."""
+    if is_strange(error):
+        return sentence("room.strange_name")
     match error:
         case ProxyFault(why=why):
             return why
+        case RedirectedError(status=status):
+            return sentence("terminal.redirects", status=status)
         case aiohttp.WSServerHandshakeError(status=status) if status in NOBODY_BEHIND:
             return sentence("terminal.nobody_behind", status=status)
         case aiohttp.WSServerHandshakeError(status=429):
@@ -46,6 +51,11 @@ def reason(error: BaseException) -> Sentence:
         case OSError() if error.errno is not None:
             return _by_system(error)
     return sentence("terminal.broke")
+
+
+def is_strange(error: BaseException) -> bool:
+    """Return whether no connection was made because the address is none to which a meeting leads."""
+    return isinstance(error, aiohttp.ClientConnectorError) and isinstance(error.os_error, StrangeAddressError)
 
 
 def distrust(error: BaseException, origin: str) -> Sentence | None:

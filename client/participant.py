@@ -34,6 +34,7 @@ from snugroom.client.session import Session
 from snugroom.client.session import events as ev
 from snugroom.client.session.catalogue import reasons
 from snugroom.client.session.catalogue.sentence import table
+from snugroom.client.session.options import Options
 from snugroom.crypto.entry.invite import canonical_origin
 from snugroom.crypto.errors import SnugCryptoError
 from snugroom.server.wire.messages import MediaKind
@@ -163,6 +164,7 @@ class Participant:
         name: str,
         title: str = "",
         admit: Literal["ask", "all"] = "ask",
+        private_servers: bool = False,
         media: Media | None = _TEST_CARD,
         on_event: Callable[[Event], None] | None = None,
         on_decoded: OnDecoded | None = None,
@@ -170,14 +172,18 @@ class Participant:
         """Return a participant that will open a meeting at a server, such as ``https://meet.example``.
 
         `admit`: "ask" leaves each knock to `admit`, "all" admits everybody who has the link. `media`: None
-        for no media at all, neither sent nor received. `on_event` is called with each event, and
-        `on_decoded(leaf, kind, decoded)` with each decoded frame: `leaf` is the authenticated sender's.
-        ValueError, with a sentence, if origin, name or media can't be used.
+        for no media at all, neither sent nor received. `private_servers`: from a public https server, the
+        meeting may lead this program to servers without https and into private networks too. `on_event` is
+        called with each event, and `on_decoded(leaf, kind, decoded)` with each decoded frame: `leaf` is the
+        authenticated sender's. ValueError, with a sentence, if origin, name or media can't be used.
         """
 
         def make(now: float) -> Session:
             where = canonical_origin(origin)
-            return Session.host(origin=where, name=name, title=title, admission=admit, now=now)
+            options = Options(private_servers=private_servers)
+            return Session.host(
+                origin=where, name=name, title=title, admission=admit, options=options, now=now
+            )
 
         return cls(make, name, media, on_event, on_decoded)
 
@@ -188,6 +194,7 @@ class Participant:
         *,
         name: str,
         greeting: str = "",
+        private_servers: bool = False,
         media: Media | None = _TEST_CARD,
         on_event: Callable[[Event], None] | None = None,
         on_decoded: OnDecoded | None = None,
@@ -198,7 +205,8 @@ class Participant:
         """
 
         def make(now: float) -> Session:
-            return Session.join(link, name=name, greeting=greeting, now=now)
+            options = Options(private_servers=private_servers)
+            return Session.join(link, name=name, greeting=greeting, options=options, now=now)
 
         return cls(make, name, media, on_event, on_decoded)
 

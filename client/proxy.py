@@ -18,10 +18,14 @@ from urllib.parse import unquote
 
 import aiohttp
 
+from snugroom.client.session.addresses import is_public
 from snugroom.client.session.catalogue.sentence import sentence
+from snugroom.server.wire.outgoing import http_session
 
 if TYPE_CHECKING:
     import python_socks
+    from aiohttp import AddrInfoType
+    from aiohttp.abc import AbstractResolver
 
 #: A proxy's address. `socks5h` is curl's name for what is always done here: the proxy resolves names.
 _ADDRESS: Final = re.compile(
@@ -84,8 +88,11 @@ class Proxy:
         kind: Literal["socks5", "http"] = "http" if found["kind"].lower() == "http" else "socks5"
         return cls(kind, found["host"].strip("[]").lower(), int(found["port"]), user, password)
 
-    def connector(self) -> aiohttp.TCPConnector:
-        """Return a connector of aiohttp. All of its connections go through the proxy, or raise ProxyFault."""
+    def connector(self, *, public_only: bool = False) -> aiohttp.TCPConnector:
+        """Return a connector of aiohttp. All of its connections go through the proxy, or raise ProxyFault.
+
+        `public_only`: as for `http_client`; where names lead, the proxy alone knows.
+        """
         from aiohttp_socks import ProxyConnector
 
         proxy = self
@@ -94,6 +101,8 @@ class Proxy:
             """Raises what aiohttp's own connector raises, and ProxyFault."""
 
             async def connect(self, req: aiohttp.ClientRequest, *args: Any, **named: Any) -> Any:
+                if public_only and _is_private_literal(req.url.host or ""):
+                    raise aiohttp.ClientConnectorError(req.connection_key, StrangeAddressError())
                 try:
                     return await super().connect(req, *args, **named)
                 except (aiohttp.ClientError, TimeoutError):
@@ -164,18 +173,50 @@ class Proxy:
         return "HTTP" if self.kind == "http" else "SOCKS5"
 
 
+class StrangeAddressError(OSError):
+    """Nothing was sent: the address is none of the internet, and a meeting does not lead elsewhere."""
+
+
+def _public_socket(info: AddrInfoType) -> socket.socket:
+    """Return a socket for an address that a name has led to, or a literal one; StrangeAddressError.
+
+    aiohttp connects the socket to this very address: no second look-up could lead elsewhere.
+    """
+    family, kind, protocol, _, place = info
+    if not is_public(str(place[0])):
+        raise StrangeAddressError
+    return socket.socket(family, kind, protocol)
+
+
+def _is_private_literal(host: str) -> bool:
+    try:
+        return not is_public(host)
+    except ValueError:
+        return False  # a name
+
+
 def http_client(
-    proxy: Proxy | None, *, connect: float | None = None, total: float | None = None
+    proxy: Proxy | None,
+    *,
+    connect: float | None = None,
+    total: float | None = None,
+    public_only: bool = False,
+    resolver: AbstractResolver | None = None,
 ) -> aiohttp.ClientSession:
     """Return an HTTP client that connects through the proxy only; directly without one.
 
     `connect`, `total`: seconds for a connection, and for a whole request. Through a proxy both take longer.
+    `public_only`: it connects to no address that is none of the internet: StrangeAddressError in
+    a ClientConnectorError. `resolver` looks names up where there is no proxy.
     """
     if proxy is None:
         timeout = aiohttp.ClientTimeout(total=total, connect=connect, sock_connect=connect)
-        return aiohttp.ClientSession(timeout=timeout, auto_decompress=False)
+        own = aiohttp.TCPConnector(resolver=resolver, socket_factory=_public_socket if public_only else None)
+        return http_session(timeout=timeout, auto_decompress=False, connector=own)
     timeout = aiohttp.ClientTimeout(total=None if total is None else SLOWNESS * total, sock_connect=DIAL_TIME)
-    return aiohttp.ClientSession(timeout=timeout, auto_decompress=False, connector=proxy.connector())
+    return http_session(
+        timeout=timeout, auto_decompress=False, connector=proxy.connector(public_only=public_only)
+    )
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,11 +6,13 @@ from typing import Final
 
 import aiohttp
 
+from snugroom.client import failures
 from snugroom.client.proxy import SLOWNESS, Proxy, ProxyFault, http_client
 from snugroom.client.session.catalogue.sentence import Sentence, sentence
 from snugroom.crypto.entry.permission import Token
 from snugroom.crypto.entry.voucher import Exchange, Voucher
 from snugroom.server.wire import limits, messages
+from snugroom.server.wire.outgoing import RedirectedError
 
 #: Tries in all, and seconds for each: the server gives the same tokens to the same request.
 TRIES: Final = 3
@@ -51,6 +53,8 @@ async def exchange(origin: str, voucher: Voucher, proxy: Proxy | None = None) ->
                 await ws.send_str(messages.encode(messages.Exchange(voucher.sent, asked.blinded)).decode())
                 answer = messages.decode_server(await ws.receive_str(timeout=wait))
         except (aiohttp.ClientError, TimeoutError, OSError, TypeError) as error:
+            if isinstance(error, RedirectedError):
+                raise UnreachableError(failures.reason(error)) from None
             why = error.why if isinstance(error, ProxyFault) else sentence("voucher.unanswered")
             continue
         except messages.WireError:

@@ -25,6 +25,7 @@ from urllib.parse import urlsplit
 from snugroom.client.cli import language
 from snugroom.client.cli.output import Output
 from snugroom.client.session import events as ev
+from snugroom.client.session.addresses import check_all
 from snugroom.client.session.catalogue.sentence import Language, Sentence, in_language, sentence
 from snugroom.crypto.entry.invite import SERVERS_MAX, canonical_origin
 from snugroom.crypto.errors import MalformedError
@@ -244,7 +245,8 @@ def carry(
     """Say what the server of the arguments shows, start it, and have `ends` stop it.
 
     `servers`: the meeting's, as canonical origins; empty if it begins here. LandlordError, with a sentence,
-    if the server can't start, or if a meeting to return to does not list it; MalformedError for its origin.
+    if the server can't start, or if a meeting to return to does not list it; MalformedError for its origin,
+    StrangeServerError if others would not go there.
     """
     named = arguments.landlord_origin
     spoken = language.chosen(arguments.lang, os.environ)
@@ -255,6 +257,8 @@ def carry(
     others = [each for each in servers if each != landlord.origin]
     if len(others) > SERVERS_MAX:
         raise LandlordError(sentence("link.many_servers", most=SERVERS_MAX))
+    if servers and landlord.origin:
+        check_all(servers[0], [landlord.origin], anywhere=arguments.private_servers)
     output.warn("landlord", landlord.warning(), state="starting", origin=landlord.origin or None, pid=None)
     ends.callback(landlord.stop)
     landlord.start(others)

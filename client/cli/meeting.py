@@ -28,6 +28,7 @@ from snugroom.client.media.files import SourceError
 from snugroom.client.proxy import SLOWNESS, ProxyAddressError
 from snugroom.client.session import Session
 from snugroom.client.session import events as ev
+from snugroom.client.session.addresses import StrangeServerError
 from snugroom.client.session.catalogue import reasons
 from snugroom.client.session.catalogue.sentence import in_language
 from snugroom.client.session.entry.invites import LabelError
@@ -42,6 +43,7 @@ _UNUSABLE = (
     passphrase.PassphraseError,
     SnugCryptoError,
     LabelError,
+    StrangeServerError,
     ProxyAddressError,
 )
 
@@ -57,6 +59,12 @@ def add_parser(commands: Any) -> None:
         default=60.0,
         metavar="60s",
         help="keep trying for this time if the server drops the meeting (default 60s)",
+    )
+    shared.add_argument(
+        "--private-servers",
+        action="store_true",
+        help="from a public https server, the meeting may lead this program to servers without https and "
+        "into private networks too, such as to a host's own computer",
     )
     proxy_option.add_argument(shared)
     language.add_argument(shared)
@@ -353,6 +361,7 @@ def _options(arguments: argparse.Namespace, book: Book | None) -> Options:
         evidence_names=arguments.evidence_names,
         patience=arguments.patience,
         slowness=1.0 if arguments.proxy is None else SLOWNESS,
+        private_servers=arguments.private_servers,
     )
 
 

@@ -30,6 +30,7 @@ from aiohttp.typedefs import Handler
 
 from snugroom.client.files import flags
 from snugroom.client.reachable import answers
+from snugroom.client.session.addresses import is_confined, led
 from snugroom.crypto.entry.invite import canonical_origin
 from snugroom.crypto.errors import SnugCryptoError
 from snugroom.server import page
@@ -45,8 +46,9 @@ _NO_STORE: Final = {hdrs.CACHE_CONTROL: "no-store"}
 class OwnPage:
     """The page for a browser on this machine, from `start` to `close`.
 
-    With an `origin`, the page may connect to that server and to `servers` only. The page gets `link` once, by
-    the key in the address that `start` returns: browsers write addresses into their history, and keep them.
+    With an `origin`, the page may connect to that server and to those of `servers` only to which a meeting
+    leads (`addresses`). The page gets `link` once, by the key in the address that `start` returns: browsers
+    write addresses into their history, and keep them.
     """
 
     def __init__(
@@ -59,6 +61,9 @@ class OwnPage:
         lecture: bool = False,
         routes: Iterable[web.RouteDef] = (),
     ) -> None:
+        self._first = origin
+        self._is_confined = origin is not None and is_confined(origin)
+        servers = servers if origin is None else led(origin, servers, anywhere=False)
         self._origins = None if origin is None else {origin, *servers}
         self._link = link
         self._key = secrets.token_urlsafe(16)
@@ -163,7 +168,10 @@ class OwnPage:
             raise web.HTTPBadRequest(text="the origin of a server is expected\n") from None
         if self._origins is not None and origin not in self._origins:
             raise web.HTTPForbidden(text="this page is for another server\n")
-        return web.json_response(await answers(origin + (path[0] if path else "")), headers=_NO_STORE)
+        # the page may have been led to any other server than the one of its link
+        public_only = self._is_confined and origin != self._first
+        found = await answers(origin + (path[0] if path else ""), public_only=public_only)
+        return web.json_response(found, headers=_NO_STORE)
 
 
 def _listen(port: int) -> list[socket.socket]:

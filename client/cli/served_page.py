@@ -21,6 +21,7 @@ from aiohttp import hdrs
 from snugroom.crypto.entry.invite import canonical_origin
 from snugroom.crypto.errors import SnugCryptoError
 from snugroom.server import page
+from snugroom.server.wire.outgoing import RedirectedError, http_session
 
 #: Maximum number of bytes of one file, of seconds for all, and of files in a server's manifest.
 FILE_MAX: Final = 8 * 2**20
@@ -151,7 +152,7 @@ async def fetch_all(url: str, bundle: page.Bundle) -> dict[str, Answers]:
         "cookie_jar": aiohttp.DummyCookieJar(),
         "auto_decompress": False,
     }
-    async with aiohttp.ClientSession(**options) as http:
+    async with http_session(**options) as http:
 
         async def ask(name: str) -> Answers:
             path = f"{url}/" if name == _INDEX else f"{url}/{name}"
@@ -164,14 +165,17 @@ async def fetch_all(url: str, bundle: page.Bundle) -> dict[str, Answers]:
 
 
 async def _ask(http: aiohttp.ClientSession, url: str, headers: Mapping[str, str]) -> Answer:
-    async with http.get(url, allow_redirects=False, headers=headers) as response:
-        told = list(response.headers.items())
-        data = b""
-        async for chunk in response.content.iter_chunked(65_536):
-            data += chunk
-            if len(data) > FILE_MAX:
-                return Answer(response.status, told, None)
-        return Answer(response.status, told, data)
+    try:
+        async with http.get(url, headers=headers) as response:
+            told = list(response.headers.items())
+            data = b""
+            async for chunk in response.content.iter_chunked(65_536):
+                data += chunk
+                if len(data) > FILE_MAX:
+                    return Answer(response.status, told, None)
+            return Answer(response.status, told, data)
+    except RedirectedError as error:
+        return Answer(error.status, [(hdrs.LOCATION, error.location)], b"")
 
 
 def _listed(answers: Answers) -> list[str]:

@@ -19,6 +19,7 @@ from snugroom.client.media.ice import make_credentials
 from snugroom.client.media.sockets import TcpWire, UdpWire, Wire, connected
 from snugroom.client.media.srtp import SrtpError
 from snugroom.client.proxy import SLOWNESS, ProxyFault, Tunnel
+from snugroom.client.session.addresses import is_public
 from snugroom.client.session.catalogue.sentence import sentence
 from snugroom.server.wire.messages import Transport
 from snugroom.server.wire.rtcp import is_rtcp
@@ -79,7 +80,8 @@ class MediaTransport:
     tries other sockets.
 
     `tunnel` is asked when the transport connects. With one, all goes through a proxy, over TCP: no UDP, and
-    nothing directly.
+    nothing directly. `public_only` is asked then, too: whether to send nothing to addresses that are none of
+    the internet. A server at a public address could name machines in the member's own network.
 
     `loss`, when given, is called for every incoming media packet; the packet is dropped if it returns true
     (for tests and netem). Callbacks run in the event loop and must not block.
@@ -91,6 +93,7 @@ class MediaTransport:
         *,
         loss: Callable[[], bool] | None = None,
         tunnel: Callable[[], Tunnel | None] = lambda: None,
+        public_only: Callable[[], bool] = lambda: False,
     ) -> None:
         self.on_rtp: Callable[[bytes], None] = _ignore_packet
         self.on_rtcp: Callable[[bytes], None] = _ignore_packet
@@ -101,6 +104,7 @@ class MediaTransport:
         self.unsent = 0
         self._loss = loss
         self._find_tunnel = tunnel
+        self._public_only = public_only
         self._tunnel: Tunnel | None = None
         self._fault: ProxyFault | None = None  # the proxy's last one
         self._ufrag, self._password = make_credentials(rng)
@@ -150,6 +154,11 @@ class MediaTransport:
                 raise TransportError(sentence("terminal.proxy_no_tcp"), final=True)
             # one address for each host that the proxy is asked for
             addresses = list({self._tunnel.target(address): address for address in addresses}.values())
+        elif self._public_only():
+            public = [address for address in addresses if is_public(address)]
+            if not public:
+                raise TransportError(sentence("shell.media_private", address=addresses[0]), final=True)
+            addresses = public
         loop = asyncio.get_running_loop()
         self._begun = True
         self._ready = loop.create_future()

@@ -47,6 +47,8 @@ class Options:
     patience: float = 60.0
     #: Waits for the network are this many times as long: through a proxy, connections are slower.
     slowness: float = 1.0
+    #: Go on at servers without https, or in private networks, from a meeting that began at a public one too.
+    private_servers: bool = False
     #: The password or token that opens a room, where not anyone may.
     permission: PermissionMeans | None = None
 

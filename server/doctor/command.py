@@ -29,6 +29,7 @@ from snugroom.server.doctor import (
 )
 from snugroom.server.doctor.facts import Machine, Tls
 from snugroom.server.doctor.verdict import Verdict
+from snugroom.server.wire.outgoing import http_session
 
 #: The settings of the Debian package, and of `snug-server init`.
 SETTINGS: Final = Path("/etc/snug/snug.toml")
@@ -97,7 +98,7 @@ async def remote(
             context = probe_web.unverified()
     timeout = aiohttp.ClientTimeout(total=None, connect=probe_web.TIME, sock_read=probe_web.TIME)
     connector = aiohttp.TCPConnector(ssl=context)
-    async with aiohttp.ClientSession(connector=connector, timeout=timeout, trust_env=False) as http:
+    async with http_session(connector=connector, timeout=timeout) as http:
         found = await probe_web.page(http, origin)
         reached = judge_web.page(found)
         yield reached

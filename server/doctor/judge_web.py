@@ -202,6 +202,13 @@ def signaling(found: Signaling) -> Verdict:
             "Look at rules for /ws in the proxy, and at `origin` in snug.toml.",
         ),
         404: ("The path /ws does not reach Snug.", "Have the proxy pass on all paths of this name."),
+        **dict.fromkeys(
+            (301, 302, 303, 307, 308),
+            (
+                "Clients follow no redirect, and this address redirects to another one.",
+                "Give clients and links the other address, or have the proxy serve this one itself.",
+            ),
+        ),
     }.get(
         found.status,
         (

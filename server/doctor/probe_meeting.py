@@ -21,6 +21,7 @@ from snugroom.server.doctor.facts import Room, Signaling
 from snugroom.server.doctor.probe_web import TIME
 from snugroom.server.wire import limits, messages, signed
 from snugroom.server.wire.messages import Challenge, Closing, Entered, Message, Refused, Shown, Transport
+from snugroom.server.wire.outgoing import RedirectedError
 
 M = TypeVar("M", bound=Message)
 #: Messages read in search of one, at most.
@@ -52,7 +53,7 @@ async def visit(
     try:
         async with asyncio.timeout(TIME):
             ws = await http.ws_connect(url, compress=0, max_msg_size=limits.FRAME_MAX)
-    except aiohttp.WSServerHandshakeError as error:
+    except (aiohttp.WSServerHandshakeError, RedirectedError) as error:
         yield Visit(Signaling(url, origin, status=error.status))
         return
     except (aiohttp.ClientError, OSError, TimeoutError) as error:

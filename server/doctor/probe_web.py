@@ -15,6 +15,7 @@ from cryptography import x509
 
 from snugroom.server.doctor.facts import Names, Page, Tls
 from snugroom.server.tls import fingerprint
+from snugroom.server.wire.outgoing import RedirectedError
 
 #: Seconds for one answer.
 TIME: Final = 5.0
@@ -126,10 +127,12 @@ async def _certificate(host: str, port: int, context: ssl.SSLContext) -> Tls:
 async def page(http: aiohttp.ClientSession, origin: str) -> Page:
     """Request ``/healthz``, and compare clocks."""
     try:
-        async with http.get(f"{origin}/healthz", allow_redirects=False) as response:
+        async with http.get(f"{origin}/healthz") as response:
             date = response.headers.get("Date", "")
             body = (await response.content.read(200)).strip()
             return Page(response.status, response.status == 200 and body == b'{"ok": true}', skew=_skew(date))
+    except RedirectedError as error:
+        return Page(error.status)
     except TimeoutError:
         return Page(error="no answer in time")
     except aiohttp.ClientConnectorError as error:

@@ -123,6 +123,29 @@ READY_STRAGGLERS: Final = 2
 #: Seconds for which a room holds a commit in favour of the loser of the last race (section 3, G6).
 FAIRNESS_HOLD: Final = 0.5
 
+# -- addresses to which a meeting does not lead (protocol section 12) -----------------------
+#: Networks that are not the internet (IANA's registries of special-purpose addresses), and multicast.
+SPECIAL_IPV4: Final = (
+    "0.0.0.0/8",
+    "10.0.0.0/8",
+    "100.64.0.0/10",
+    "127.0.0.0/8",
+    "169.254.0.0/16",
+    "172.16.0.0/12",
+    "192.0.0.0/24",
+    "192.0.2.0/24",
+    "192.88.99.0/24",
+    "192.168.0.0/16",
+    "198.18.0.0/15",
+    "198.51.100.0/24",
+    "203.0.113.0/24",
+    "224.0.0.0/3",
+)
+#: The same within 2000::/3. No address outside it is public.
+SPECIAL_IPV6: Final = ("2001::/23", "2001:db8::/32", "3fff::/20")
+#: Names below which no public server is (RFC 6761, RFC 6762, RFC 8375, and ICANN's .internal).
+LOCAL_NAMES: Final = ("localhost", "local", "internal", "home.arpa")
+
 
 def bucket(size: int) -> int:
     """Return the smallest bucket that holds `size` bytes. Raises ValueError if `size` exceeds the largest."""

@@ -377,6 +377,10 @@ def test_it_ends_after_an_error_of_its_host(
             ("--landlord", *(part for i in range(1, 10) for part in ("--server", f"http://127.0.0.1:{i}"))),
             "a link names at most 8 further servers",
         ),
+        (
+            ("--server", "https://meet.example", "--landlord", "127.0.0.1:8080"),
+            "or have everybody start with --private-servers",
+        ),
     ],
 )
 def test_wrong_arguments_start_nothing(arguments: tuple[str, ...], why: str) -> None:

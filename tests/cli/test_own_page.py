@@ -75,7 +75,8 @@ class Place:
 async def listening(
     origin: str | None = None, link: str | None = None, port: int = 0
 ) -> AsyncIterator[Place]:
-    own = OwnPage(small(), origin, link, servers=[] if origin is None else ["http://127.0.0.1:1"])
+    further = "https://other.example" if origin and origin.startswith("https") else "http://127.0.0.1:1"
+    own = OwnPage(small(), origin, link, servers=[] if origin is None else [further])
     address = await own.start(port)
     try:
         async with aiohttp.ClientSession() as http:
@@ -180,7 +181,9 @@ async def test_every_answer_has_the_same_headers() -> None:
             await place.ask("/link", body="wrong"),
         ]
         assert {status for status, _, _ in answers} == {200, 404, 405, 421, 403, 410}
-        wanted = page.headers(page.sockets(each) for each in ("https://meet.example", "http://127.0.0.1:1"))
+        wanted = page.headers(
+            page.sockets(each) for each in ("https://meet.example", "https://other.example")
+        )
         for _, _, headers in answers:
             assert wanted.items() <= headers.items()
 
@@ -256,3 +259,12 @@ async def test_it_says_whether_its_server_answers(status: int, there: str) -> No
 async def test_without_a_server_of_its_own_it_asks_the_one_of_the_pasted_link() -> None:
     async with answering(200) as origin, listening() as place:
         assert (await place.ask("/answers", body=origin))[:2] == (200, "true")
+
+
+def test_a_link_from_a_public_server_lets_the_page_connect_to_no_private_one() -> None:
+    """The page itself judges no name, so its policy names no server that a meeting does not lead to."""
+    servers = ["https://other.example", "http://192.168.1.5:8080", "https://127.0.0.1"]
+    policy = OwnPage(small(), "https://meet.example", servers=servers)._headers["Content-Security-Policy"]
+    assert "connect-src 'self' wss://meet.example wss://other.example;" in policy
+    policy = OwnPage(small(), "http://127.0.0.1:1", servers=servers)._headers["Content-Security-Policy"]
+    assert "ws://192.168.1.5:8080" in policy

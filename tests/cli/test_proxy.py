@@ -119,7 +119,7 @@ def test_the_address_comes_from_the_option_or_from_the_environment_which_childre
 def test_the_client_has_no_other_way_to_connect() -> None:
     """HTTP clients and sockets are made where a proxy is honoured, and by commands that refuse one."""
     ways = re.compile(
-        r"ClientSession\(|TCPConnector\(|socket\.socket\(|create_connection|open_connection|getaddrinfo"
+        r"ClientSession\(|http_session\(|TCPConnector\(|socket\.socket\(|create_connection|open_connection|getaddrinfo"
     )
     found = {
         str(path.relative_to(ROOT))

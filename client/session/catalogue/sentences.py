@@ -23,6 +23,11 @@ def status(key: str, /, **args: Arg) -> Status:
     return Status(key.partition(".")[0], sentence(f"status.{key}", **args))
 
 
+def strange_server(first: str, origin: str, why: str) -> Status:
+    """Our program does not go to this server of the meeting; `why`: an `addresses.Objection`, or "name"."""
+    return status("strange_server", first=first, origin=origin, why=sentence(f"room.strange_{why}"))
+
+
 def two_stories(slot: int, who: Arg = None) -> Alarm:
     """The chain of the server, or the chain signed by the members in `who`, differs from ours."""
     return alarm("two_stories.by", slot=slot, who=who) if who else alarm("two_stories", slot=slot)

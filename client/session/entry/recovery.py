@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from snugroom.client.session import events as ev
+from snugroom.client.session.addresses import led
 from snugroom.client.session.catalogue import sentences
 from snugroom.client.session.catalogue.sentence import Sentence, sentence
 from snugroom.client.session.entry.guest import Entry, GuestLobby
@@ -24,6 +25,7 @@ from snugroom.client.session.kernel.membership import SUITE, policy_of
 from snugroom.client.session.kernel.ports import Room
 from snugroom.client.session.kernel.rejoin_keys import RejoinKeys
 from snugroom.client.session.kernel.views import leaf_view, ticket_of
+from snugroom.client.session.options import Options
 from snugroom.crypto import hpke, mls
 from snugroom.crypto.agreed.ledger import Ledger
 from snugroom.crypto.agreed.room_state import ANY_HOST, Policy, RejoinTicket
@@ -295,7 +297,7 @@ class HostReturnLobby:
         make_package: Callable[[float], mls.KeyPackageBundle],
         psks: dict[bytes, bytes],
         rejoin_key: SigningKey,
-        slowness: float = 1.0,
+        options: Options,
         *,
         now: float,
         rng: Rng = os.urandom,
@@ -311,8 +313,9 @@ class HostReturnLobby:
         self._assemblies = pieces.Assemblies()
         self._rng = rng
         self._key = recovery.recovery_key(kept.door_seed)
-        origins = (kept.origin, *kept.servers)
-        self._connections = LobbyConnections(kept.secret, origins, self.effects, rng, slowness)
+        servers = led(kept.origin, kept.servers, anywhere=options.private_servers)
+        origins = (kept.origin, *servers)
+        self._connections = LobbyConnections(kept.secret, origins, self.effects, rng, options.slowness)
         self._nonce = b""
         self._sought_at = 0.0
         self._sent: _Sent | None = None

@@ -52,12 +52,14 @@ class Lost:
 
     `answered`: the server accepted the connection, or refused it with a message. `distrust`: why the
     server's certificate does not prove that it is the server of the link; None if that is not the cause.
+    `strange`: no connection was made, for the server's name leads where a meeting leads no program.
     """
 
     endpoint: Endpoint
     why: str
     answered: bool = False
     distrust: str | None = None
+    strange: bool = False
 
 
 @dataclass(frozen=True)

@@ -12,7 +12,7 @@ from typing import Final
 from snugroom.client.session import events as ev
 from snugroom.client.session.catalogue import sentences
 from snugroom.client.session.kernel.feature import Feature
-from snugroom.client.session.kernel.places import further_place
+from snugroom.client.session.kernel.places import further_place, leads
 from snugroom.client.session.kernel.ports import Room
 from snugroom.client.session.kernel.second_room import SecondRoom
 from snugroom.client.session.kernel.verdict import Change
@@ -89,8 +89,9 @@ class Mirror(Feature):
         """Connect to the next server of the list, if the meeting is mirrored; leave any other."""
         m, here = self.room.membership, self.room.here
         servers = m.policy.servers if m.policy.mirrored else ()
-        number = here.server % len(servers) + 1 if servers else 0
-        wanted = servers[number - 1] if servers else None
+        ours = [n for n, each in enumerate(servers, 1) if leads(self.room, each.origin)]
+        number = next((n for n in ours if n > here.server), ours[0] if ours else 0)
+        wanted = servers[number - 1] if number else None
         if wanted is None or wanted.origin == here.origin:
             self._close_mirror()
             return

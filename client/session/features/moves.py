@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from snugroom.client.session import addresses
 from snugroom.client.session import events as ev
 from snugroom.client.session.catalogue import content, sentences
 from snugroom.client.session.catalogue.sentence import sentence
@@ -26,6 +27,7 @@ class Moves(Announcement[content.Move]):
     def __init__(self, room: Room) -> None:
         super().__init__(room)
         self._wanted: int | None = None  # the server's index in the list, 0 where the meeting began
+        self._judged: Policy | None = None  # whose servers are judged
         self._gathers = False  # at the hosts' place: somebody has come in, and does not know a member's
 
     # -- commands ----------------------------------------------------------------------------------
@@ -54,6 +56,7 @@ class Moves(Announcement[content.Move]):
         origins = [canonical_origin(each) for each in given]
         if len(origins) > SERVERS_MAX or len({room.origin, *origins}) != 1 + len(origins):
             raise ValueError(sentence("link.many_servers", most=SERVERS_MAX))
+        addresses.check_all(room.origin, origins, anywhere=room.options.private_servers)
 
         def change(policy: Policy) -> Policy | None:
             if room.host_keys is None:
@@ -87,6 +90,7 @@ class Moves(Announcement[content.Move]):
             raise ValueError(sentence("room.no_such_server", origin=origin))
         if origin == here:
             raise ValueError(sentence("room.is_there", origin=origin))
+        addresses.check_all(room.origin, [origin], anywhere=room.options.private_servers)
         self._wanted = origins.index(origin)
         self.announce(now)
 
@@ -102,6 +106,16 @@ class Moves(Announcement[content.Move]):
         for leaf in away:
             room.queue(RemoveIntent(leaf, m.signature_key(leaf) or b"", absent=True), now)
 
+    def _tell_strange(self) -> None:
+        """Tell of servers of the list to which our program does not go."""
+        policy = self.room.membership.policy
+        if policy is self._judged:
+            return
+        self._judged = policy
+        first, anywhere = self.room.origin, self.room.options.private_servers
+        for origin, why in addresses.strange(first, policy.origins, anywhere=anywhere):
+            self.room.tell(sentences.strange_server(first, origin, why))
+
     def _origins(self) -> list[str]:
         return [self.room.origin, *self.room.membership.policy.origins]
 
@@ -113,6 +127,7 @@ class Moves(Announcement[content.Move]):
 
     def tick(self, now: float) -> None:
         room, here = self.room, self.room.here
+        self._tell_strange()
         if here.attempt and here.server and room.is_synced(now):
             if self._gathers and room.idle:
                 self._gathers = False
@@ -130,10 +145,16 @@ class Moves(Announcement[content.Move]):
 
     def follow(self, what: content.Move, by: int, now: float) -> None:
         self._wanted = None
-        origins, server, here = self._origins(), what.server, self.room.here
+        room = self.room
+        origins, server, here = self._origins(), what.server, room.here
         if server >= len(origins) or (origins[server] == here.origin and not here.attempt):
             return
-        if origins[server] != here.origin:
-            who = self.room.membership.name(by)
-            self.room.tell(sentences.status("moving", who=who, origin=origins[server]))
-        self.room.look_elsewhere(now, server)
+        who, origin = room.membership.name(by), origins[server]
+        objection = addresses.objection(room.origin, origin, anywhere=room.options.private_servers)
+        if objection is not None:
+            why = sentence(f"room.strange_{objection}")
+            room.tell(sentences.status("move_refused", who=who, origin=origin, why=why))
+            return
+        if origin != here.origin:
+            room.tell(sentences.status("moving", who=who, origin=origin))
+        room.look_elsewhere(now, server)

@@ -79,7 +79,7 @@ class PlaceQuorum(Feature):
     def tick(self, now: float) -> None:
         room = self.room
         home = room.here.is_home
-        if not room.is_synced(now) or not room.membership.policy.servers:
+        if not room.is_synced(now) or not room.here.leads_elsewhere:
             self._without_since = None
             return
         if now - self._counted_at < COUNT_EVERY:

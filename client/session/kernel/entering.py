@@ -5,6 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 
+from snugroom.client.session import events as ev
+from snugroom.client.session.addresses import led, strange
+from snugroom.client.session.catalogue import sentences
 from snugroom.client.session.entry.guest import Entry, GuestLobby
 from snugroom.client.session.entry.recovery import RejoinLobby
 from snugroom.client.session.kernel.me import Me
@@ -108,8 +111,8 @@ def guest_lobby(
         ticket = RejoinTicket(known.group_id, known.slot, known.chain, rng(16))
         return me.package(at, rejoin_key, ticket, [rejoin_key])
 
-    return GuestLobby(
-        link,
+    lobby = GuestLobby(
+        replace(link, servers=led(link.origin, link.servers, anywhere=options.private_servers)),
         me.name,
         greeting,
         make_package,
@@ -121,6 +124,9 @@ def guest_lobby(
         now=now,
         rng=rng,
     )
+    for origin, why in strange(link.origin, link.servers, anywhere=options.private_servers):
+        lobby.effects.append(ev.Tell(sentences.strange_server(link.origin, origin, why)))
+    return lobby
 
 
 def rejoin_lobby(
@@ -145,6 +151,7 @@ def rejoin_lobby(
         link,
         psks,
         is_stuck=lambda: room.stuck_at is not None,
+        anywhere=room.options.private_servers,
         first=first,
         now=now,
         rng=rng,
@@ -156,6 +163,7 @@ def comeback_lobby(
     kept: MemberRecoveryData,
     keys: RejoinKeys,
     psks: dict[bytes, bytes],
+    options: Options,
     *,
     now: float,
     rng: Rng,
@@ -168,6 +176,7 @@ def comeback_lobby(
         kept.invite,
         psks,
         is_stuck=lambda: False,
+        anywhere=options.private_servers,
         first=None,
         final=True,
         now=now,
@@ -183,6 +192,7 @@ def _rejoin_lobby(
     psks: dict[bytes, bytes],
     *,
     is_stuck: Callable[[], bool],
+    anywhere: bool,
     first: int | None,
     final: bool = False,
     now: float,
@@ -200,7 +210,7 @@ def _rejoin_lobby(
         )
         return me.package(at, keys.request(), ticket, keys.ticket_signers())
 
-    link = replace(link, servers=now_standing().policy.origins)
+    link = replace(link, servers=led(link.origin, now_standing().policy.origins, anywhere=anywhere))
     return RejoinLobby(
         link, me.name, now_standing, keys, package, psks, first=first, final=final, now=now, rng=rng
     )

@@ -128,7 +128,7 @@ class Moving:
     def soon(self, failures: int, now: float) -> int:
         """Return the failures that count for the pause before the next connection: few while we search."""
         searches = self._without_since is not None and now - self._without_since < SEARCH_TIME
-        return 0 if searches and self._room.membership.policy.servers else failures
+        return 0 if searches and self._places.leads_elsewhere else failures
 
     def connecting(self, now: float) -> None:
         """Choose the server for the next connection."""
@@ -176,8 +176,7 @@ class Moving:
             self._room.tell(sentences.status("back"))
 
     def _is_due(self, now: float) -> bool:
-        servers = self._room.membership.policy.servers
-        if self._without_since is None or (not servers and self._room.here.is_home):
+        if self._without_since is None or (self._room.here.is_home and not self._places.leads_elsewhere):
             return False
         after = READY_MOVE_AFTER if self._room.next_is_ready else MOVE_AFTER
         return now - self._without_since >= after * self._room.options.slowness

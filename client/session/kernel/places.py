@@ -13,6 +13,7 @@ from typing import Final
 
 import msgspec
 
+from snugroom.client.session import addresses
 from snugroom.client.session.kernel.membership import Membership
 from snugroom.client.session.kernel.place import Place
 from snugroom.client.session.kernel.ports import Room
@@ -42,6 +43,11 @@ def further_place(m: Membership, server: int, move_key: bytes | None = None) -> 
     found = m.policy.servers[server - 1]
     door = place_door_key(move_key or m.move_key, found.origin, 0)
     return Place(server, 0, found.origin, door, found.room_admin_public)
+
+
+def leads(room: Room, origin: str) -> bool:
+    """Return whether our program goes to that server of the policy's list."""
+    return addresses.objection(room.origin, origin, anywhere=room.options.private_servers) is None
 
 
 def _listed(m: Membership, origin: str) -> int:
@@ -124,6 +130,11 @@ class PlaceRoom:
     def is_outdated(self) -> bool:
         """Whether the meeting has another place at this server by now: members departed, or keys changed."""
         return False
+
+    @property
+    def leads_elsewhere(self) -> bool:
+        """Whether the policy's list has a server to which our program goes."""
+        return any(leads(self._room, origin) for origin in self._room.membership.policy.origins)
 
     @property
     def openers(self) -> list[bytes]:
@@ -294,12 +305,21 @@ class Places(PlaceRoom):
                 return
         self.go(before.server + 1)
 
+    def _skipped(self, server: int) -> int:
+        """Return that server of the policy's list, or the next one to which our program goes; 0: none."""
+        listed = self._room.membership.policy.origins
+        numbers = (n for n in range(max(server, 1), len(listed) + 1) if leads(self._room, listed[n - 1]))
+        return next(numbers, 0) if server else 0
+
     def go(self, server: int, attempt: int = 0) -> bool:
         """Go on to that server of the policy's list, from 1; to the first of all if the list has no such.
 
-        `attempt`: to that member's place, and not at all if it has none. Return whether we go.
+        `attempt`: to that member's place, and not at all if it has none. A server to which our program does
+        not go is passed over. Return whether we go.
         """
         m = self._room.membership
+        if self._skipped(server) != server:
+            server, attempt = self._skipped(server), 0
         if attempt:
             place = self._of_member(server, attempt - 1, m.move_key)
             if place is None:

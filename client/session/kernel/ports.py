@@ -91,6 +91,10 @@ class Here(Protocol):
         """0 at the hosts' place; else the leaf of the member whose place it is, plus 1."""
 
     @property
+    def leads_elsewhere(self) -> bool:
+        """Whether the policy's list has a server to which our program goes."""
+
+    @property
     def openers(self) -> list[bytes]:
         """Our keys for places of our own (32 bytes each), in the order of the policy's servers."""
 

@@ -42,6 +42,7 @@ class ServerLink:
         self._liveness = Liveness(now, slowness)
         self._redirects = Redirects()
         self._distrusted = False  # a certificate that proves nothing was reported
+        self._strange: set[str] = set()  # servers of which it was told that we do not go there
 
     @property
     def contacted(self) -> bool:
@@ -54,9 +55,19 @@ class ServerLink:
 
     def performed(self, effects: Sequence[ev.Effect]) -> list[ev.Effect]:
         """Take note of what the session does with its connections. Return the effects for the shell."""
-        directed = [self._redirects.begun(effect) for effect in effects]
+        directed = [self._redirects.begun(effect) for effect in effects if self._is_news(effect)]
         self._liveness.performed(directed)
         return directed
+
+    def _is_news(self, effect: ev.Effect) -> bool:
+        """Return False for what was told already: that we do not go to a server."""
+        match effect:
+            case ev.Tell(ev.Status("strange_server", Sentence() as text)):
+                origin = str(text.args["origin"])
+                is_news = origin not in self._strange
+                self._strange.add(origin)
+                return is_news
+        return True
 
     def check(self, what: ev.Input, now: float) -> Outcome:
         """Return what an input means for the connections."""
@@ -102,6 +113,9 @@ class ServerLink:
     def _lost(self, lost: ev.Lost) -> Outcome:
         """Take note of a lost connection, and of a certificate that proves nothing."""
         self._liveness.lost(lost.endpoint)
+        if lost.strange:
+            told = sentences.strange_server(self._origin, self._origin_of(lost.endpoint), "name")
+            return Outcome([lost], [ev.Tell(told)])
         if lost.distrust is None:
             return Outcome([lost if self.contacted else replace(lost, why=self._contact.lost(lost.why))])
         args = {"origin": self._origin_of(lost.endpoint), "why": lost.distrust}

@@ -10,6 +10,7 @@ import os
 from collections.abc import Sequence
 from typing import Final, Literal
 
+from snugroom.client.session import addresses
 from snugroom.client.session import events as ev
 from snugroom.client.session.catalogue import reasons, sentences
 from snugroom.client.session.catalogue.sentence import sentence
@@ -90,9 +91,10 @@ class Session:
         """Open a meeting at a server, with the open invite and `invites`. `servers`: where it can go on.
 
         `again`: what a host's device has kept of a meeting that nobody is in. Its links lead here then.
-        ValidationError("SNUG-11") for the name, ValueError for a label, MalformedError for a server.
+        ValidationError("SNUG-11") for the name, ValueError for a label and a strange server, MalformedError.
         """
         me = Me(name, rng)
+        addresses.check_all(origin, servers, anywhere=options.private_servers)
         if again is None or again.host_keys is None:
             seed, secret, index = HostSeed.from_random(rng), rng(16), 0
         else:
@@ -150,7 +152,7 @@ class Session:
         session._kept = kept
         rejoin_key, make_package = me.new_leaf()
         session._guest = HostReturnLobby(
-            kept, make_package, session._invites.psks, rejoin_key, options.slowness, now=now, rng=rng
+            kept, make_package, session._invites.psks, rejoin_key, options, now=now, rng=rng
         )
         session._collect(now)
         return session
@@ -169,7 +171,7 @@ class Session:
         session = cls(me, kept.invite, options, rng, now)
         session._comeback = comeback = Comeback.begin(kept, rng)
         session._guest = entering.comeback_lobby(
-            me, kept, comeback.keys, session._invites.psks, now=now, rng=rng
+            me, kept, comeback.keys, session._invites.psks, options, now=now, rng=rng
         )
         session._collect(now)
         return session
@@ -188,6 +190,11 @@ class Session:
     def origin(self) -> str:
         """The origin of the server that holds this meeting."""
         return self._invites.own.origin
+
+    @property
+    def options(self) -> Options:
+        """A participant's choices."""
+        return self._options
 
     @property
     def ended(self) -> ev.Ended | None:

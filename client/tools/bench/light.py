@@ -23,6 +23,7 @@ from snugroom.client.media.ice import Connected, ConsentLost, IceClient, IceEffe
 from snugroom.client.media.srtp import Srtp, SrtpError
 from snugroom.client.media.twcc_arrivals import INTERVAL, Arrivals
 from snugroom.server.wire import limits, messages, rtcp, rtp, signed, stun
+from snugroom.server.wire.outgoing import http_session
 
 M = TypeVar("M", bound=messages.Message)
 
@@ -410,7 +411,7 @@ class Crowd:
 async def gathering(url: str, address: str | None = None) -> AsyncIterator[Crowd]:
     """A crowd on the server at `url`, which connects from `address`. All members leave on exit."""
     connector = aiohttp.TCPConnector(limit=0, local_addr=None if address is None else (address, 0))
-    async with aiohttp.ClientSession(connector=connector) as http:
+    async with http_session(connector=connector) as http:
         crowd = Crowd(url, http)
         ticking = asyncio.get_running_loop().create_task(crowd._tick())
         try:

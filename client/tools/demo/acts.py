@@ -18,6 +18,7 @@ from snugroom.client.tools.demo.pcap import Recorded
 from snugroom.client.tools.demo.process import ServerProcess
 from snugroom.client.tools.lab.operator import Operator, OperatorError
 from snugroom.server.wire.limits import BUCKETS
+from snugroom.server.wire.outgoing import http_session
 
 #: Seconds after an act in which members may still be told of it: heartbeats carry the evidence.
 LATER: Final = 20.0
@@ -137,7 +138,7 @@ class LectureServer(Operator):
         limit = aiohttp.ClientTimeout(total=_END_TIME)
         try:
             async with (
-                aiohttp.ClientSession(timeout=limit) as http,
+                http_session(timeout=limit) as http,
                 http.get(url + "now", headers={"X-Snug-Token": token}) as answer,
             ):
                 told = await answer.json()

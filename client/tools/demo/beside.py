@@ -17,6 +17,7 @@ import aiohttp
 
 from snugroom.client.tools.demo.process import ServerError, ServerProcess
 from snugroom.client.tools.demo.projector import RefusedError
+from snugroom.server.wire.outgoing import http_session
 
 #: The members' names: others than the robots', so that nobody takes one meeting for the other.
 NAMES: Final = ("Gwen Ordinary", "Hugo Ordinary")
@@ -112,7 +113,7 @@ class Beside:
         url = f"{self._server.url}{path}"
         try:
             async with (
-                aiohttp.ClientSession(timeout=limit) as http,
+                http_session(timeout=limit) as http,
                 http.request(method, url, data=body) as answer,
             ):
                 return await answer.json() if answer.ok else None

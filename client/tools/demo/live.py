@@ -15,6 +15,7 @@ import aiohttp
 from snugroom.client.tools.demo.beside import Beside
 from snugroom.client.tools.demo.projector import RefusedError
 from snugroom.client.tools.demo.votes import QUESTIONS, Votes
+from snugroom.server.wire.outgoing import http_session
 
 _HEADER: Final = "X-Snug-Token"
 #: Seconds for the server's window to answer, and for it to search the memory.
@@ -153,7 +154,7 @@ class Live:
     async def _window(self, method: str, path: str, body: bytes | None, seconds: float) -> Any:
         """Return the answer of the server's window; None without one."""
         if self._http is None:
-            self._http = aiohttp.ClientSession()
+            self._http = http_session()
         url, _, token = self._meeting.window.partition("#")
         limit = aiohttp.ClientTimeout(total=seconds)
         try:

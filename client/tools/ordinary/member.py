@@ -32,6 +32,7 @@ from snugroom.client.media.codec import (
 from snugroom.client.media.sources import TestCard
 from snugroom.client.tools.ordinary.server import LINES, OTHERS_MAX
 from snugroom.client.tools.ordinary.stock import connection
+from snugroom.server.wire.outgoing import http_session
 
 _VIDEO_CLOCK: Final = 90_000
 #: Own frames that are kept: four seconds.
@@ -143,7 +144,7 @@ class Member:
             for kind in LINES:
                 self._peer.addTransceiver(kind, direction="recvonly")
         await self._peer.setLocalDescription(await self._peer.createOffer())
-        self._http = aiohttp.ClientSession()
+        self._http = http_session()
         self._socket = await self._http.ws_connect(f"{url}meeting")
         self._run(self._read(self._socket))
         offer = self._peer.localDescription.sdp

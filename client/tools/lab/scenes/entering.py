@@ -6,8 +6,6 @@ import asyncio
 import contextlib
 import os
 
-import aiohttp
-
 from snugroom.client.session import events as ev
 from snugroom.client.tools.lab import mallory
 from snugroom.client.tools.lab.intruder import Intruder
@@ -17,6 +15,7 @@ from snugroom.client.tools.lab.verdict import Outcome, impossible, succeeds
 from snugroom.crypto.entry import lobby
 from snugroom.crypto.entry.invite import HostKeys, HostSeed, Invite, day_of, lobby_envelope_key
 from snugroom.server.wire import limits, messages
+from snugroom.server.wire.outgoing import http_session
 
 _THEME = "entering"
 #: Seconds of the meeting that are recorded after an act.
@@ -178,7 +177,7 @@ async def _outsider(stage: Stage) -> list[bytes]:
     )
     blobs: list[bytes] = []
     async with (
-        aiohttp.ClientSession() as http,
+        http_session() as http,
         http.ws_connect(stage.operator.url + "/ws", max_msg_size=limits.FRAME_MAX) as ws,
     ):
         with contextlib.suppress(TimeoutError):

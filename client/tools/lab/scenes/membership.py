@@ -19,6 +19,7 @@ from snugroom.client.tools.lab.stage import Stage, room_of
 from snugroom.client.tools.lab.verdict import Outcome, detected, impossible
 from snugroom.crypto.entry import invite
 from snugroom.server.wire import messages
+from snugroom.server.wire.outgoing import http_session
 
 _THEME = "membership"
 #: Posts in the lobby from this size on are knocks and answers.
@@ -157,7 +158,7 @@ async def filled_seats(stage: Stage) -> Outcome:
     """A former member has the door's key. Seats belong to holders of a pass."""
     bo = stage.member("Bo")
     stage.mark()
-    async with aiohttp.ClientSession(connector=aiohttp.TCPConnector(limit=0)) as http:
+    async with http_session(connector=aiohttp.TCPConnector(limit=0)) as http:
         sockets = []  # a connection that nobody holds is closed
         for _ in range(_CROWD):
             socket, hello = await _stranger(stage, http)

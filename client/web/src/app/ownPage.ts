@@ -29,7 +29,7 @@ const hmac = async (key: string): Promise<CryptoKey> =>
 const message = (purpose: "page" | "link", nonce = ""): BufferSource => utf8(`snug ${purpose}\n${location.origin}\n${nonce}`);
 
 const ask = async (path: string, body: string): Promise<string | null> => {
-  const answer = await fetch(path, { method: "POST", body, cache: "no-store" });
+  const answer = await fetch(path, { method: "POST", body, cache: "no-store", redirect: "error" });
   return answer.ok ? await answer.text() : null;
 };
 

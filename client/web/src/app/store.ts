@@ -345,7 +345,7 @@ export class Store implements Model {
   /** Handle an error of the worker. Before its first message, the server's file is at fault: missing, or changed. */
   async #broken(ran: boolean): Promise<void> {
     const why = sentence("unable.worker_why");
-    const there = ran || (await fetch("where.json", { cache: "no-store" }).then(({ ok }) => ok, () => false));
+    const there = ran || (await fetch("where.json", { cache: "no-store", redirect: "error" }).then(({ ok }) => ok, () => false));
     this.hear({ type: "broken", why });
     if (!ran) this.unable.value = there ? "page_changed" : "server_gone";
   }

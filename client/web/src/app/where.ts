@@ -14,7 +14,7 @@ import { isOwn, isProven, ownFragment, takeLink } from "./ownPage";
  */
 export async function where(fragment: string | null = null): Promise<Where> {
   const pageOrigin = location.origin;
-  const facts = fetch("where.json")
+  const facts = fetch("where.json", { redirect: "error" })
     .then((answer): unknown => (answer.ok ? answer.json() : null))
     .catch(() => null);
   const [told, proven] = await Promise.all([facts, isProven(fragment)]);
@@ -70,13 +70,13 @@ const NAMED_BY_CONTENT = /-[0-9A-Z]{8}\.js$/;
  * `media/blur.ts` has their sums from the build, and runs no other.
  */
 async function bundleHash(inMeeting: boolean): Promise<string> {
-  const manifest = (await (await fetch("manifest.json")).json()) as { readonly files: Readonly<Record<string, string>> };
+  const manifest = (await (await fetch("manifest.json", { redirect: "error" })).json()) as { readonly files: Readonly<Record<string, string>> };
   const names = Object.keys(manifest.files).sort();
   const runs = (name: string): boolean => RUNNING.includes(name) || (inMeeting && name === "worker.js");
   const lines = names.map(async (name) => {
     if (name.startsWith("blur.")) return `${manifest.files[name]} ${name}\n`;
     const cache = runs(name) || NAMED_BY_CONTENT.test(name) ? "force-cache" : "default";
-    const answer = await fetch(name === "index.html" ? "./" : name, { cache });
+    const answer = await fetch(name === "index.html" ? "./" : name, { cache, redirect: "error" });
     if (!answer.ok) throw new Error(name);
     return `${await sha256(await answer.arrayBuffer())} ${name}\n`;
   });

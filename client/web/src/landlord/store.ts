@@ -102,6 +102,7 @@ export class Store implements OperatorWindow {
         headers: { "X-Snug-Token": this.#token },
         body,
         cache: "no-store",
+        redirect: "error",
         signal: AbortSignal.timeout(body === null ? PATIENCE : SEARCH_PATIENCE),
       });
       if (answer.ok) {

@@ -87,7 +87,7 @@ const PATIENCE = 15_000;
 /** Return a file as it was built; rejects if the server has another one, or none. */
 async function load(name: string, ways: readonly RequestCache[] = ["force-cache", "reload"]): Promise<ArrayBuffer> {
   for (const cache of ways) {
-    const answer = await fetch(name, { cache });
+    const answer = await fetch(name, { cache, redirect: "error" });
     const data = await answer.arrayBuffer();
     const sum = Array.from(new Uint8Array(await crypto.subtle.digest("SHA-256", data)), (byte) => byte.toString(16).padStart(2, "0"));
     if (BLUR_SUMS.includes(`${sum.join("")} ${name}\n`)) return data;

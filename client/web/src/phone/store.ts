@@ -99,6 +99,7 @@ export class Store implements Ballot {
       const answer = await fetch(what, {
         ...(body === undefined ? {} : { method: "POST", body: JSON.stringify(body), headers: { "Content-Type": "application/json" } }),
         cache: "no-store",
+        redirect: "error",
         credentials: "omit",
         signal: AbortSignal.timeout(PATIENCE),
       });

@@ -149,6 +149,7 @@ export class Store implements Story {
         headers: { "X-Snug-Token": this.#token, "Content-Type": "application/json" },
         body,
         cache: "no-store",
+        redirect: "error",
         signal: AbortSignal.timeout(patience),
       });
       if (answer.ok || answer.status === 409) {

@@ -37,7 +37,8 @@ const PATIENCE = 8000;
 const scope = self as unknown as Scope;
 const copy = new Copy({
   caches,
-  fetch: (request) => fetch(request),
+  // a browser follows what a person opens; nothing else is led elsewhere
+  fetch: (request) => (request instanceof Request && request.mode === "navigate" ? fetch(request) : fetch(request, { redirect: "error" })),
   isOpen: async (client) => (await scope.clients.get(client)) !== undefined,
   unregister: () => scope.registration.unregister(),
   patience: () => new Promise((done) => setTimeout(done, PATIENCE)),

@@ -176,10 +176,10 @@ export class Connections {
 async function answers(url: string, own: boolean): Promise<boolean> {
   try {
     if (own) {
-      const told = await fetch("answers", { method: "POST", body: url, cache: "no-store", signal: AbortSignal.timeout(4000) });
+      const told = await fetch("answers", { method: "POST", body: url, cache: "no-store", redirect: "error", signal: AbortSignal.timeout(4000) });
       return (await told.json()) === true;
     }
-    const { status } = await fetch(`${url}/`, { method: "HEAD", cache: "no-store", signal: AbortSignal.timeout(2000) });
+    const { status } = await fetch(`${url}/`, { method: "HEAD", cache: "no-store", redirect: "manual", signal: AbortSignal.timeout(2000) });
     return ![502, 503, 504].includes(status); // a proxy before a stopped server answers 502, 503 or 504
   } catch {
     return false;

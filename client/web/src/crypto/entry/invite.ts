@@ -71,14 +71,14 @@ function canonicalHost(host: string): string | null {
 }
 
 /** Return the four numbers of an IPv4 address in decimal without leading zeros, else null. */
-function ipv4(text: string): number[] | null {
+export function ipv4(text: string): number[] | null {
   const octets = text.split(".");
   if (octets.length !== 4 || !octets.every((o) => /^(?:0|[1-9][0-9]{0,2})$/.test(o) && Number(o) < 256)) return null;
   return octets.map(Number);
 }
 
 /** Return the eight groups of an IPv6 address (RFC 4291, 2.2), else null. */
-function ipv6(text: string): number[] | null {
+export function ipv6(text: string): number[] | null {
   const halves = text.split("::");
   if (halves.length > 2) return null;
   const read = (half: string, last: boolean): number[] | null => {

@@ -25,6 +25,10 @@ export const status = (key: string, args?: Args): EventOf<"Status"> => ({
   text: sentence(`status.${key}`, args),
 });
 
+/** Our page does not go to this server of the meeting; `why`: see `addresses.ts`. */
+export const strangeServer = (first: string, origin: string, why: string) =>
+  status("strange_server", { first, origin, why: sentence(`room.strange_${why}`) });
+
 /** The chain of the server, or the chain signed by the members in `who`, differs from ours. */
 export const twoStories = (slot: number, who: Arg = "") =>
   who === "" ? alarm("two_stories", { slot }) : alarm("two_stories.by", { slot, who });

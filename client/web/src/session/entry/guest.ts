@@ -1,4 +1,5 @@
 /** A newcomer in the lobby, with its knock (protocol section 4). */
+import { led, strange } from "../addresses";
 import { type Bytes, among, type Rng, same, systemRng } from "../../crypto/bytes";
 import { SnugCryptoError, ValidationError } from "../../crypto/errors";
 import type { IdentityKey } from "../../crypto/proof/identity";
@@ -133,8 +134,10 @@ export class GuestLobby {
     this.#identity = facts.identity ?? null;
     this.rng = facts.rng ?? systemRng;
     const { secret, origin, servers } = facts.link;
-    this.connections = new LobbyConnections(secret, [origin, ...servers], this.effects, this.rng);
+    this.connections = new LobbyConnections(secret, [origin, ...led(origin, servers)], this.effects, this.rng);
     this.tell(sentences.status("waiting"));
+    for (const [each, why] of strange(origin, servers))
+      this.effects.push({ type: "Tell", event: sentences.strangeServer(origin, each, why) });
   }
 
   /** Report a status, unless the last one was of the same kind. */

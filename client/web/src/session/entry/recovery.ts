@@ -5,6 +5,7 @@
  * the members know the epoch, and that no host is there. Even with the server's help, a member can commit only a
  * return that the return key has signed. A server sees that messages are exchanged in the lobby.
  */
+import { led } from "../addresses";
 import { type Bytes, among, hex, type Rng, same, systemRng } from "../../crypto/bytes";
 import { SnugCryptoError } from "../../crypto/errors";
 import * as invite from "../../crypto/entry/invite";
@@ -375,7 +376,7 @@ export class HostReturnLobby {
     this.#rejoinKey = rejoinKey;
     this.#rng = rng;
     this.#key = recovery.recoveryKey(kept.doorSeed);
-    this.#connections = new LobbyConnections(kept.secret, [kept.origin, ...kept.servers], this.effects, rng);
+    this.#connections = new LobbyConnections(kept.secret, [kept.origin, ...led(kept.origin, kept.servers)], this.effects, rng);
     this.effects.push({ type: "Tell", event: sentences.status("returning") });
   }
 

@@ -5,6 +5,7 @@
  * other one withholds. A member that departs knows the key of the place that the others had so far. They leave it for a
  * new one, and stay for a while to be heard by members from whom the departure is withheld.
  */
+import { objection } from "../addresses";
 import { type Bytes, hex, same } from "../../crypto/bytes";
 import * as sentences from "../catalogue/sentences";
 import { type Endpoint, type InputOf, SECOND, THIRD } from "../events";
@@ -102,14 +103,14 @@ export class Mirror extends Feature {
   async #keepMirror(now: number): Promise<void> {
     const { membership: m, here } = this.room;
     const { mirrored, servers } = m.policy;
-    const number = (here.server % servers.length) + 1;
-    const wanted = mirrored ? servers[number - 1] : undefined;
+    const ours = servers.filter(({ origin }) => objection(this.room.origin, origin) === null);
+    const wanted = mirrored ? (ours.find((each) => servers.indexOf(each) >= here.server) ?? ours[0]) : undefined;
     if (wanted === undefined || wanted.origin === here.origin) return this.#closeMirror();
     const place = this.#mirror?.place;
     // under another move key there is no mirror yet: see `adopted`
     if (place?.origin === wanted.origin && same(place.roomAdminPublic, wanted.roomAdminPublic)) return;
     this.#closeMirror();
-    const made = await furtherPlace(m, number);
+    const made = await furtherPlace(m, 1 + servers.indexOf(wanted));
     if (made !== null) this.#mirror = new (await load()).SecondRoom(this.room, this.#free(), made, now);
   }
 

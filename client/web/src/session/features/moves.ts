@@ -4,6 +4,7 @@ import { canonicalOrigin, SERVERS_MAX } from "../../crypto/entry/invite";
 import type { Policy } from "../../crypto/agreed/roomState";
 import { CommandError, sentence } from "../../words/sentence";
 import type { AnyContent } from "../catalogue/content";
+import { checkAll, objection, strange } from "../addresses";
 import * as sentences from "../catalogue/sentences";
 import type { Change } from "../kernel/verdict";
 import { Monitor } from "../monitor/monitor";
@@ -17,6 +18,8 @@ export class Moves extends Announcement<Move> {
   #wanted: number | null = null;
   /** At the hosts' place: somebody has come in, and does not know a member's. */
   #gathers = false;
+  /** Whose servers are judged. */
+  #judged: Policy | null = null;
 
   protected readonly alarm = "false_end.move";
 
@@ -34,6 +37,7 @@ export class Moves extends Announcement<Move> {
     const origins = given.map(canonicalOrigin);
     if (origins.length > SERVERS_MAX || new Set([room.origin, ...origins]).size !== 1 + origins.length)
       throw new CommandError(sentence("link.many_servers", { most: SERVERS_MAX }));
+    checkAll(room.origin, origins);
     if (room.hostKeys === null) throw new CommandError(sentence("room.host_only"));
     const servers = await room.hostKeys.current.servers(room.membership.group.groupId, origins);
     const change = (policy: Policy): Policy | null =>
@@ -65,6 +69,7 @@ export class Moves extends Announcement<Move> {
     const origin = given === "" ? next : canonicalOrigin(given);
     if (!origins.includes(origin)) throw new CommandError(sentence("room.no_such_server", { origin }));
     if (origin === here) throw new CommandError(sentence("room.is_there", { origin }));
+    checkAll(this.room.origin, [origin]);
     this.#wanted = origins.indexOf(origin);
     await this.announce(now);
   }
@@ -84,6 +89,15 @@ export class Moves extends Announcement<Move> {
     }
   }
 
+  /** Tell of servers of the list to which our page does not go. */
+  #tellStrange(): void {
+    const { policy } = this.room.membership;
+    if (policy === this.#judged) return;
+    this.#judged = policy;
+    const first = this.room.origin;
+    for (const [origin, why] of strange(first, policy.origins)) this.room.tell(sentences.strangeServer(first, origin, why));
+  }
+
   get #origins(): string[] {
     return [this.room.origin, ...this.room.membership.policy.origins];
   }
@@ -98,6 +112,7 @@ export class Moves extends Announcement<Move> {
   override async tick(now: number): Promise<void> {
     const { room } = this;
     const { here, incarnation } = room;
+    this.#tellStrange();
     if (here.attempt > 0 && here.server > 0 && room.isSynced(now)) {
       const others = incarnation === null ? [] : room.feature(Monitor).atIncarnation(incarnation, now);
       if (this.#gathers && room.idle) {
@@ -127,8 +142,10 @@ export class Moves extends Announcement<Move> {
     const origin = this.#origins[server];
     const { here } = this.room;
     if (origin === undefined || (origin === here.origin && here.attempt === 0)) return;
-    if (origin !== here.origin)
-      this.room.tell(sentences.status("moving", { who: this.room.membership.name(by), origin }));
+    const who = this.room.membership.name(by);
+    const why = objection(this.room.origin, origin);
+    if (why !== null) return this.room.tell(sentences.status("move_refused", { who, origin, why: sentence(`room.strange_${why}`) }));
+    if (origin !== here.origin) this.room.tell(sentences.status("moving", { who, origin }));
     await this.room.lookElsewhere(now, server);
   }
 }

@@ -70,7 +70,7 @@ export class PlaceQuorum extends Feature {
   override async tick(now: number): Promise<void> {
     const { room } = this;
     const { isHome } = room.here;
-    if (room.membership.policy.servers.length === 0 || room.incarnation === null || !room.isSynced(now)) {
+    if (!room.here.leadsElsewhere || room.incarnation === null || !room.isSynced(now)) {
       this.#withoutSince = null;
       return;
     }

@@ -137,7 +137,7 @@ export class Moving {
   /** Return the failures that count for the pause before the next connection: few while we search. */
   soon(failures: number, now: number): number {
     const searches = this.#withoutSince !== null && now - this.#withoutSince < SEARCH_TIME;
-    return searches && this.#room.membership.policy.servers.length > 0 ? 0 : failures;
+    return searches && this.#places.leadsElsewhere ? 0 : failures;
   }
 
   /** Choose the server for the next connection. */
@@ -191,7 +191,7 @@ export class Moving {
 
   #isDue(now: number): boolean {
     if (this.#withoutSince === null) return false;
-    if (this.#room.membership.policy.servers.length === 0 && this.#places.isHome) return false;
+    if (!this.#places.leadsElsewhere && this.#places.isHome) return false;
     return now - this.#withoutSince >= (this.#room.nextIsReady ? READY_MOVE_AFTER : MOVE_AFTER);
   }
 }

@@ -5,6 +5,7 @@
  * writes the place's into messages for its server, and reads the meeting's out of the server's answers: a session goes
  * on there as after a restart of its server.
  */
+import { led, objection } from "../addresses";
 import * as envelope from "../../crypto/agreed/envelope";
 import { among, type Bytes, hex, same, utf8 } from "../../crypto/bytes";
 import * as invite from "../../crypto/entry/invite";
@@ -49,6 +50,10 @@ export class PlaceRoom implements Here {
 
   get elsewhere(): string {
     return this.current?.origin ?? "";
+  }
+
+  get leadsElsewhere(): boolean {
+    return led(this.room.origin, this.room.membership.policy.origins).length > 0;
   }
 
   get doorKey(): SigningKey {
@@ -261,13 +266,23 @@ export class Places extends PlaceRoom {
     await this.go(server + 1);
   }
 
+  /** Return that server of the policy's list, or the next one to which our page goes; 0: none. */
+  #skipped(server: number): number {
+    const { origins } = this.room.membership.policy;
+    const at = origins.findIndex((origin, i) => i + 1 >= server && objection(this.room.origin, origin) === null);
+    return server === 0 ? 0 : at + 1;
+  }
+
   /**
    * Go on to that server of the policy's list, from 1; to the first of all if the list has no such.
    *
-   * `attempt`: to that member's place, and not at all if it has none. Return whether we go.
+   * `attempt`: to that member's place, and not at all if it has none. A server to which our page does not go is passed
+   * over. Return whether we go.
    */
-  async go(server: number, attempt = 0): Promise<boolean> {
+  async go(wanted: number, at = 0): Promise<boolean> {
     const m = this.room.membership;
+    const server = this.#skipped(wanted);
+    const attempt = server === wanted ? at : 0;
     const place = attempt > 0 ? await this.#ofMember(server, attempt - 1) : await furtherPlace(m, server);
     if (attempt > 0 && place === null) return false;
     this.#moveKey = m.moveKey;

@@ -58,6 +58,8 @@ export interface Here {
   readonly server: number;
   /** 0 at the hosts' place; else the leaf of the member whose place it is, plus 1. */
   readonly attempt: number;
+  /** Whether the policy's list has a server to which our page goes. */
+  readonly leadsElsewhere: boolean;
   /** Return our keys for places of our own (32 bytes each), in the order of the policy's servers. */
   openers(): Promise<Bytes[]>;
   /** Return this place as it was under that move key (32 bytes); null where the meeting began. */

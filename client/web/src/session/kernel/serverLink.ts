@@ -32,6 +32,8 @@ export class ServerLink {
   readonly #contact: FirstContact;
   readonly #liveness: Liveness;
   readonly #redirects = new Redirects();
+  /** Servers of which it was told that we do not go there. */
+  readonly #strange = new Set<string>();
 
   constructor(origin: string, now: number, founds: boolean) {
     this.#origin = origin;
@@ -52,9 +54,18 @@ export class ServerLink {
 
   /** Take note of what the session does with its connections. Return the effects for the shell. */
   performed(effects: readonly Effect[]): Effect[] {
-    const directed = effects.map((effect) => this.#redirects.begun(effect));
+    const directed = effects.filter((effect) => this.#isNews(effect)).map((effect) => this.#redirects.begun(effect));
     this.#liveness.performed(directed);
     return directed;
+  }
+
+  /** Return false for what was told already: that we do not go to a server. */
+  #isNews(effect: Effect): boolean {
+    if (effect.type !== "Tell" || effect.event.type !== "Status" || effect.event.kind !== "strange_server") return true;
+    const origin = String(effect.event.text.args?.["origin"]);
+    const isNews = !this.#strange.has(origin);
+    this.#strange.add(origin);
+    return isNews;
   }
 
   /** Return what an input means for the connections. */

@@ -1,7 +1,8 @@
 /** Messages of the server on the room's connection, each to the part that it concerns. */
 import { H } from "../../crypto/kdf";
 import type { Closing, Refused, Relayed, ServerMessage } from "../../wire/messages";
-import { verbatim } from "../../words/sentence";
+import { sentence, verbatim } from "../../words/sentence";
+import { isConfined, publicMedia } from "../addresses";
 import * as sentences from "../catalogue/sentences";
 import type { Announcer } from "./announcer";
 import type { CommitQueue } from "./commitQueue";
@@ -105,9 +106,14 @@ export class ServerMessages {
         await this.#notify(message, now);
         this.#room.tell(sentences.status("closing", { text: message.text }));
         break;
-      case "transport":
-        this.#room.perform({ type: "MediaTransport", transport: message });
+      case "transport": {
+        const { here, origin } = this.#room;
+        const transport = here.isHome || !isConfined(origin) ? message : publicMedia(message);
+        const why = sentence("shell.media_private", { address: message.address });
+        if (transport === null) this.#room.tell(sentences.alarm("media_unreachable.private", { why }));
+        else this.#room.perform({ type: "MediaTransport", transport });
         break;
+      }
       case "streams":
         this.#room.perform({ type: "RemoteStreams", streams: message.streams });
         for (const feature of this.#features) await feature.streams(message.streams, now);

@@ -5,6 +5,7 @@
  * shell anchors a monotonic clock to the wall clock once. Inputs are processed strictly one after another, in the
  * order of the calls; only media frames are sealed and opened between.
  */
+import { checkAll } from "../addresses";
 import { type Bytes, type Rng, systemRng } from "../../crypto/bytes";
 import { SnugCryptoError } from "../../crypto/errors";
 import { canonicalOrigin, HostKeys, HostSeed, Invite } from "../../crypto/entry/invite";
@@ -85,7 +86,7 @@ export class Session {
   /**
    * Open a meeting at a server, with the open invite and the further invites in `invites`. `servers`: where it can go on.
    *
-   * ValidationError("SNUG-11") for the name, CommandError for a label, MalformedError for a server.
+   * ValidationError("SNUG-11") for the name, CommandError for a label and a strange server, MalformedError.
    */
   static async host(facts: HostFacts): Promise<Session> {
     const { origin, servers = [], name, title = "", admission = "ask", openInvite = true, now } = facts;
@@ -95,6 +96,7 @@ export class Session {
     const seed = again?.hostKeys?.current ?? (await HostSeed.fromRandom(rng));
     const { secret, index } = again?.hostKeys ? again.invite : { secret: rng(16), index: 0 };
     const link = seed.invite(origin, secret, index, servers.map(canonicalOrigin));
+    checkAll(origin, link.servers);
     const session = new Session(me, link, options, rng, now, true);
     const mode = admission === "all" ? Mode.WAVE_IN : Mode.ASK;
     const flags = (options.reports ? REPORTS : 0) | (options.mirror ? MIRROR : 0) | (options.sixteen ? SIXTEEN : 0);

@@ -45,7 +45,7 @@ const headers = (): Record<string, string> => ({
 /** Return all scenes; null if they cannot be fetched. */
 export async function scenes(): Promise<readonly SceneView[] | null> {
   try {
-    const answer = await fetch("lecture/scenes", { headers: headers() });
+    const answer = await fetch("lecture/scenes", { headers: headers(), redirect: "error" });
     return answer.ok ? ((await answer.json()) as readonly SceneView[]) : null;
   } catch {
     return null;
@@ -55,7 +55,7 @@ export async function scenes(): Promise<readonly SceneView[] | null> {
 /** Kill the room's server; return the address of the next server's window, null if that failed. */
 export async function killServer(): Promise<string | null> {
   try {
-    const answer = await fetch("lecture/kill", { method: "POST", headers: headers() });
+    const answer = await fetch("lecture/kill", { method: "POST", headers: headers(), redirect: "error" });
     return answer.ok ? ((await answer.json()) as { readonly window: string }).window : null;
   } catch {
     return null;
@@ -69,6 +69,7 @@ export async function play(scene: string, signal: AbortSignal): Promise<Played |
       method: "POST",
       headers: { ...headers(), "Content-Type": "application/json" },
       body: JSON.stringify({ scene }),
+      redirect: "error",
       signal,
     });
     if (answer.status === 409) return "busy";
