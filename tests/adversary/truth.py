@@ -110,6 +110,8 @@ def dropped(told: Told) -> bool:
         return True
     if isinstance(what, Sentence) and what.key == "dropped.forgotten":
         return True  # "everybody left while you were away, or the server ended it"
+    if isinstance(what, Sentence) and what.key == "dropped.unclear":
+        return told.tale.hostile_server or told.disturbed(told.me)  # "either the server, or the network"
     return told.tale.hostile_server
 
 

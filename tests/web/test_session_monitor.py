@@ -14,6 +14,7 @@ from tests.session import (
     test_signing_attacks,
     test_signing_epochs,
     test_signing_streams,
+    test_stalled_networks,
 )
 from tests.web.mixed import played, scenarios
 
@@ -35,7 +36,7 @@ SCENARIOS = [
             "the_others_heartbeats_say_that_a_commit_was_valid",
         ],
     ),
-    *scenarios(test_dropped),
+    *scenarios(test_dropped, test_stalled_networks),
     *scenarios(
         test_layers,
         other={

@@ -50,14 +50,17 @@ class Received:
 class Lost:
     """A connection closed or could not be made; `why` is text for a person.
 
-    `answered`: the server accepted the connection, or refused it with a message. `distrust`: why the
-    server's certificate does not prove that it is the server of the link; None if that is not the cause.
+    `answered`: the server accepted the connection, or answers other requests. `by_server`: the server itself
+    ended or refused it, with a close frame of WebSocket or an HTTP status of its own: no network does that.
+    `distrust`: why the server's certificate does not prove that it is the server of the link; None if that is
+    not the cause.
     """
 
     endpoint: Endpoint
     why: str
     answered: bool = False
     distrust: str | None = None
+    by_server: bool = False
 
 
 @dataclass(frozen=True)

@@ -113,8 +113,10 @@ class ServerMessages:
             self._message_log.relayed(relayed.blob, now)
 
     def _notify(self, notice: wire.Refused | wire.Closing, now: float) -> None:
+        connection = self._sync.connection
+        for_all = connection is not None and connection.permission is None
         for feature in self._hooks.features_with("server_notice"):
-            feature.server_notice(notice.code, notice.text, now)
+            feature.server_notice(notice, now, for_all=for_all)
 
     def _refused(self, refused: wire.Refused, now: float) -> None:
         connection = self._sync.connection

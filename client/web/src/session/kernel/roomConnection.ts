@@ -1,7 +1,7 @@
 /** The state of the open connection to the room. */
 import { type Bytes, same } from "../../crypto/bytes";
 import { chainNext } from "../../crypto/entry/invite";
-import type { Committed } from "../../wire/messages";
+import type { Challenge, Committed } from "../../wire/messages";
 import type { InputOf } from "../events";
 
 /** Discarded with the connection; the room session keeps the state that outlasts it. */
@@ -46,7 +46,8 @@ export class RoomConnection {
   /** Our messages without an answer, by type. */
   readonly #asked = new Map<string, number>();
 
-  constructor(nonce: Bytes, readonly serverKey: Bytes) {
+  /** `permission`: what the server wants of whoever opens a room; null if anyone may. */
+  constructor(nonce: Bytes, readonly serverKey: Bytes, readonly permission: Challenge["permission"] = null) {
     this.nonce = nonce;
   }
 

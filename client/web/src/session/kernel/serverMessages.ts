@@ -133,8 +133,9 @@ export class ServerMessages {
     }
   }
 
-  async #notify({ code, text }: Refused | Closing, now: number): Promise<void> {
-    for (const feature of this.#features) await feature.serverNotice(code, text, now);
+  async #notify(notice: Refused | Closing, now: number): Promise<void> {
+    const forAll = this.#parts.sync.connection?.permission === null;
+    for (const feature of this.#features) await feature.serverNotice(notice, now, forAll);
   }
 
   #refused(refused: Refused, now: number): void {
