@@ -10,6 +10,7 @@ from tests.session import (
     test_monitor_media,
     test_monitor_members,
     test_monitor_order,
+    test_refused_members,
     test_signing,
     test_signing_attacks,
     test_signing_epochs,
@@ -36,7 +37,7 @@ SCENARIOS = [
             "the_others_heartbeats_say_that_a_commit_was_valid",
         ],
     ),
-    *scenarios(test_dropped, test_stalled_networks),
+    *scenarios(test_dropped, test_stalled_networks, test_refused_members),
     *scenarios(
         test_layers,
         other={
@@ -109,6 +110,7 @@ SCENARIOS = [
         test_monitor_forks,
         test_monitor_media,
         test_monitor_order,
+    test_refused_members,
         other={
             "a_selective_drop_is_seen_by_the_victim_and_reported_to_the_others": "host",
             "a_slow_network_is_no_hostile_act": "host",

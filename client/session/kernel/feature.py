@@ -65,11 +65,11 @@ class Feature:
     def server_heard(self, now: float) -> None:
         """The server has sent a message, of any kind, on the room's connection."""
 
-    def server_notice(self, notice: wire.Refused | wire.Closing, now: float, *, for_all: bool) -> None:
-        """A `refused` or `closing` message of the server.
+    def challenged(self, challenge: wire.Challenge) -> None:
+        """The server has begun a connection to the room."""
 
-        `for_all`: by its challenge on this connection, anyone may open a room.
-        """
+    def server_notice(self, notice: wire.Refused | wire.Closing, now: float) -> None:
+        """A `refused` or `closing` message of the server."""
 
     def adopted(self, change: Change, now: float) -> None:
         """A commit was adopted: group, policy, ledger and all keys have advanced."""

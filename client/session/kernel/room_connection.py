@@ -9,7 +9,6 @@ from math import inf
 from snugroom.client.session import events as ev
 from snugroom.crypto.entry.invite import chain_next
 from snugroom.server.wire import messages as wire
-from snugroom.server.wire.permission import PermissionPolicy
 
 
 @dataclass
@@ -20,7 +19,6 @@ class RoomConnection:
 
     nonce: bytes  # the server's
     server_key: bytes
-    permission: PermissionPolicy | None = None  # what the server wants of whoever opens a room
     handle: bytes = b""
     entered: bool = False
     shown: int | None = None  # the highest slot whose pass the server has acknowledged

@@ -219,7 +219,7 @@ class Sync:
     def challenged(self, challenge: wire.Challenge, now: float) -> None:
         """Open the room's door on a new connection."""
         room = self._room
-        self.connection = RoomConnection(challenge.nonce, challenge.server_key, challenge.permission)
+        self.connection = RoomConnection(challenge.nonce, challenge.server_key)
         # Another process knows no room of before; or it is another node, and sends us back to ours.
         same = self._server_key in (None, challenge.server_key) or not room.here.is_home
         key = room.here.room_admin_public if same else room.membership.policy.room_admin_public

@@ -99,13 +99,6 @@ class Drop:
         receipt = None if self.probe is None else self.probe.receipt
         return receipt is not None and receipt.server_key == self.server_key
 
-    def asked(self, server_key: bytes, *, for_all: bool, refused: bool) -> None:
-        """Note that a server's process lets anyone open a room, or refused us for want of a permission."""
-        if for_all:
-            self.open_keys.add(server_key)
-        if refused:
-            self.permission_keys.add(server_key)
-
     @property
     def contradicted(self) -> bool:
         """Whether one process wanted a permission, and said that anyone may open a room."""

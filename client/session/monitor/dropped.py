@@ -83,12 +83,14 @@ class Dropped(Feature):
         self._often_told = -inf
         self._full: _Full | None = None
         self._heard_at = -inf  # when the server was heard last on the room's connection
+        self._open_key = b""  # the server's, if the last connection's challenge asks for no permission
         self._excused = False  # whether the connection ends for a reason that accuses nobody
 
     def carry_over(self, old: Room) -> None:
         before = old.feature(Dropped)
         self._server_key, self._drop, self._last = before._server_key, before._drop, before._last
         self._words, self._place, self._heard_at = before._words, before._place, before._heard_at
+        self._open_key = before._open_key
 
     # -- the connection ------------------------------------------------------------------------------
 
@@ -99,7 +101,12 @@ class Dropped(Feature):
     def server_heard(self, now: float) -> None:
         self._heard_at = now
 
-    def server_notice(self, notice: wire.Refused | wire.Closing, now: float, *, for_all: bool) -> None:
+    def challenged(self, challenge: wire.Challenge) -> None:
+        self._open_key = challenge.server_key if challenge.permission is None else b""
+        if self._drop is not None and self._open_key:
+            self._drop.open_keys.add(self._open_key)
+
+    def server_notice(self, notice: wire.Refused | wire.Closing, now: float) -> None:
         code, text = notice.code, notice.text
         self._note(now, code, text)
         if isinstance(notice, wire.Refused) and not notice.fatal:
@@ -117,7 +124,7 @@ class Dropped(Feature):
             if drop is not None:
                 drop.excuse = excuse
         if code == "permission" and drop is not None and self.room.server_key is not None:
-            drop.asked(self.room.server_key, for_all=for_all, refused=True)
+            drop.permission_keys.add(self.room.server_key)
 
     def lost(self, why: str, now: float, *, by_server: bool) -> None:
         by_server, self._excused = by_server and not self._excused, False
@@ -147,6 +154,7 @@ class Dropped(Feature):
             here.elsewhere,
             self._heard_at,
             excuse="" if self._full is None else self._full.code,
+            open_keys={self._open_key} - {b""},
         )
 
     def _note(self, now: float, code: str, text: str) -> None:
@@ -276,7 +284,8 @@ class Dropped(Feature):
         match message:
             case wire.Challenge():
                 run.server_key = message.server_key
-                drop.asked(message.server_key, for_all=message.permission is None, refused=False)
+                if message.permission is None:
+                    drop.open_keys.add(message.server_key)
                 nonce = self.room.rng(32)
                 text = invite.door_message(drop.origin, run.number, message.nonce, nonce)
                 door = run.door_key.public, run.room_admin_key.public
@@ -290,7 +299,8 @@ class Dropped(Feature):
             case wire.Opened():
                 self._opened(drop, run, message, now)
             case wire.Refused() | wire.Closing():
-                drop.asked(run.server_key, for_all=False, refused=message.code == "permission")
+                if message.code == "permission":
+                    drop.permission_keys.add(run.server_key)
                 why = f"The server refused a new room with the code {message.code!r}: {message.text}"
                 self._probe_over(drop, now, why, answered=True, refused=True)
             case _:

@@ -7,7 +7,7 @@
 import type { Bytes } from "../../crypto/bytes";
 import type { FrameName } from "../../crypto/media/signatures";
 import type { ApplicationMessage } from "../../mls";
-import type { Closing, HandleStream, Refused } from "../../wire/messages";
+import type { Challenge, Closing, HandleStream, Refused } from "../../wire/messages";
 import type { Sentence } from "../../words/sentence";
 import type { AnyContent, Announcement } from "../catalogue/content";
 import type { InputOf } from "../events";
@@ -66,8 +66,11 @@ export class Feature {
   /** A receipt of the server with a valid signature, for that number of the room (16 bytes). */
   receipt(_number: Bytes, _slot: number, _chain: Bytes, _signature: Bytes, _now: number): Soon<void> {}
 
-  /** A `refused` or `closing` message of the server. `forAll`: by its challenge, anyone may open a room. */
-  serverNotice(_notice: Refused | Closing, _now: number, _forAll: boolean): Soon<void> {}
+  /** The server has begun a connection to the room. */
+  challenged(_challenge: Challenge): void {}
+
+  /** A `refused` or `closing` message of the server. */
+  serverNotice(_notice: Refused | Closing, _now: number): Soon<void> {}
 
   /** The streams that others send now, as the server lists them. */
   streams(_streams: readonly HandleStream[], _now: number): Soon<void> {}

@@ -1,7 +1,7 @@
 /** The state of the open connection to the room. */
 import { type Bytes, same } from "../../crypto/bytes";
 import { chainNext } from "../../crypto/entry/invite";
-import type { Challenge, Committed } from "../../wire/messages";
+import type { Committed } from "../../wire/messages";
 import type { InputOf } from "../events";
 
 /** Discarded with the connection; the room session keeps the state that outlasts it. */
@@ -46,8 +46,7 @@ export class RoomConnection {
   /** Our messages without an answer, by type. */
   readonly #asked = new Map<string, number>();
 
-  /** `permission`: what the server wants of whoever opens a room; null if anyone may. */
-  constructor(nonce: Bytes, readonly serverKey: Bytes, readonly permission: Challenge["permission"] = null) {
+  constructor(nonce: Bytes, readonly serverKey: Bytes) {
     this.nonce = nonce;
   }
 

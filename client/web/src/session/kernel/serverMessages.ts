@@ -47,7 +47,10 @@ export class ServerMessages {
     const { sync, messageLog, receivedCommits } = this.#parts;
     switch (message.type) {
       case "challenge": // once a connection: a new one excuses gaps
-        if (sync.connection === null) await sync.challenged(message, now);
+        if (sync.connection === null) {
+          await sync.challenged(message, now);
+          for (const feature of this.#features) feature.challenged(message);
+        }
         break;
       case "entered":
         if (sync.connection !== null && !sync.isEntered) {
@@ -134,8 +137,7 @@ export class ServerMessages {
   }
 
   async #notify(notice: Refused | Closing, now: number): Promise<void> {
-    const forAll = this.#parts.sync.connection?.permission === null;
-    for (const feature of this.#features) await feature.serverNotice(notice, now, forAll);
+    for (const feature of this.#features) await feature.serverNotice(notice, now);
   }
 
   #refused(refused: Refused, now: number): void {

@@ -222,7 +222,7 @@ export class Sync {
     // Another process knows no room of before; or it is another node, and sends us back to ours.
     const known = this.#serverKey === null || same(challenge.server_key, this.#serverKey);
     const key = known || !room.here.isHome ? null : room.membership.policy.roomAdminPublic;
-    this.connection = new RoomConnection(challenge.nonce, challenge.server_key, challenge.permission);
+    this.connection = new RoomConnection(challenge.nonce, challenge.server_key);
     const message = await this.door.message(challenge, now, key);
     if (message !== null) room.send(message);
   }

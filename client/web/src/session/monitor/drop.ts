@@ -7,7 +7,7 @@
  * come from any network. If only those keep us out, while probes find the server, the sentence names both causes
  * (`STALLS`).
  */
-import { type Bytes, hex, same } from "../../crypto/bytes";
+import { type Bytes, same } from "../../crypto/bytes";
 import type * as evidence from "../../crypto/proof/evidence";
 import * as invite from "../../crypto/entry/invite";
 import type { SigningKey } from "../../crypto/kdf";
@@ -68,8 +68,8 @@ export class Drop {
   refusals = 0;
   /** When the server first let us in, and said that it has no such room. */
   roomlessAt: number | null = null;
-  /** Server keys whose challenge asks for no permission, and those that refused us with `permission`. */
-  readonly openKeys = new Set<string>();
+  /** Server keys (hex) whose challenge asks for no permission, and those that refused us with `permission`. */
+  readonly openKeys: Set<string>;
   readonly permissionKeys = new Set<string>();
   /** When something was reported of which the evidence is kept. */
   toldAt: number | null = null;
@@ -79,7 +79,7 @@ export class Drop {
 
   /**
    * `elsewhere`: the origin for a `Connect`, empty for the server of the link. `heardAt`: when the server was heard last
-   * before. `excuse`: with what the server refused us.
+   * before. `excuse`: with what the server refused us. `openKey`: the server's, if anyone may open a room there.
    */
   constructor(
     readonly at: number,
@@ -90,8 +90,10 @@ export class Drop {
     readonly elsewhere: string,
     readonly heardAt: number,
     public excuse: "" | "full" | "permission",
+    openKey: string,
   ) {
     this.since = at;
+    this.openKeys = new Set(openKey ? [openKey] : []);
   }
 
   /** Begin anew after this machine has slept: the server was not asked, and our patience did not run. */
@@ -107,12 +109,6 @@ export class Drop {
   get proven(): boolean {
     const receipt = this.probe?.receipt ?? null;
     return receipt !== null && same(receipt.server_key, this.serverKey);
-  }
-
-  /** Note what a server's process wants of whoever opens a room, or that it refused us for want of that. */
-  asked(serverKey: Bytes, forAll: boolean, refused: boolean): void {
-    if (forAll) this.openKeys.add(hex(serverKey));
-    if (refused) this.permissionKeys.add(hex(serverKey));
   }
 
   /** Whether one process wanted a permission, and said that anyone may open a room. */

@@ -5,12 +5,12 @@
  * the same server, under a chain value that commits to the lost room's beats and receipts. The server's receipt for
  * it proves that the server was alive, and served others, after the members' last beats.
  */
-import { type Bytes, same } from "../../crypto/bytes";
+import { type Bytes, hex, same } from "../../crypto/bytes";
 import { SnugCryptoError } from "../../crypto/errors";
 import * as evidence from "../../crypto/proof/evidence";
 import * as invite from "../../crypto/entry/invite";
 import { SigningKey } from "../../crypto/kdf";
-import type { ClientMessage, Closing, Opened, Refused, ServerMessage } from "../../wire/messages";
+import type { Challenge, ClientMessage, Closing, Opened, Refused, ServerMessage } from "../../wire/messages";
 import { CommandError, type Sentence, sentence } from "../../words/sentence";
 import { Feature } from "../kernel/feature";
 import { connect, type InputOf, PROBE } from "../events";
@@ -75,6 +75,8 @@ export class Dropped extends Feature {
   #oftenTold = -Infinity;
   /** When the server was heard last on the room's connection. */
   #heardAt = -Infinity;
+  /** The server's key (hex), if the last connection's challenge asks for no permission. */
+  #openKey = "";
   /** Whether the connection ends for a reason that accuses nobody. */
   #excused = false;
 
@@ -87,6 +89,7 @@ export class Dropped extends Feature {
     this.#words = before.#words;
     this.#origin = before.#origin;
     this.#heardAt = before.#heardAt;
+    this.#openKey = before.#openKey;
   }
 
   // -- the connection --------------------------------------------------------------------------------------
@@ -101,7 +104,12 @@ export class Dropped extends Feature {
     this.#heardAt = now;
   }
 
-  override serverNotice(notice: Refused | Closing, now: number, forAll: boolean): void {
+  override challenged({ server_key, permission }: Challenge): void {
+    this.#openKey = permission === null ? hex(server_key) : "";
+    if (this.#openKey) this.#drop?.openKeys.add(this.#openKey);
+  }
+
+  override serverNotice(notice: Refused | Closing, now: number): void {
     const { code, text } = notice;
     this.#note(now, code, text);
     if (notice.type === "refused" && !notice.fatal) return;
@@ -114,7 +122,7 @@ export class Dropped extends Feature {
     this.#full.text = text;
     if (drop === null) return;
     drop.excuse = code;
-    if (code === "permission" && this.room.serverKey !== null) drop.asked(this.room.serverKey, forAll, true);
+    if (code === "permission" && this.room.serverKey !== null) drop.permissionKeys.add(hex(this.room.serverKey));
   }
 
   /** Keep a word of the server, or an act; a repeated one does not push out the others. */
@@ -157,6 +165,7 @@ export class Dropped extends Feature {
       elsewhere,
       this.#heardAt,
       this.#full?.code ?? "",
+      this.#openKey,
     );
   }
 
@@ -282,7 +291,7 @@ export class Dropped extends Feature {
     if (drop === null || run === null) return;
     if (message.type === "challenge") {
       run.serverKey = message.server_key;
-      drop.asked(message.server_key, message.permission === null, false);
+      if (message.permission === null) drop.openKeys.add(hex(message.server_key));
       const { rng } = this.room;
       const nonce = rng(32);
       const text = invite.doorMessage(drop.origin, numberOf(run), message.nonce, nonce);
@@ -306,7 +315,7 @@ export class Dropped extends Feature {
     } else if (message.type === "opened") {
       await this.#opened(drop, run, message, now);
     } else if (message.type === "refused" || message.type === "closing") {
-      drop.asked(run.serverKey, false, message.code === "permission");
+      if (message.code === "permission") drop.permissionKeys.add(hex(run.serverKey));
       const why = `The server refused a new room with the code '${message.code}': ${message.text}`;
       await this.#probeOver(drop, now, why, { answered: true, refused: true });
     }
