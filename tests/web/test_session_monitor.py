@@ -110,7 +110,6 @@ SCENARIOS = [
         test_monitor_forks,
         test_monitor_media,
         test_monitor_order,
-    test_refused_members,
         other={
             "a_selective_drop_is_seen_by_the_victim_and_reported_to_the_others": "host",
             "a_slow_network_is_no_hostile_act": "host",

@@ -253,9 +253,9 @@ class Dropped(Feature):
         if run is not None and now - run.began > PROBE_TIME * slow:
             text = f"No new room was opened, signed or refused within {PROBE_TIME * slow:.0f} s."
             self._probe_over(drop, now, text, answered=run.server_key != b"")
-        due = (
-            now - drop.since >= PROBE_AFTER if drop.probed_at is None else now - drop.probed_at >= PROBE_EVERY
-        )
+        # the second of two probes, between which enough connections have failed, decides: it comes sooner
+        every = PROBE_EVERY / 2 if drop.failures >= STALLS and not drop.stalls else PROBE_EVERY
+        due = now - drop.since >= PROBE_AFTER if drop.probed_at is None else now - drop.probed_at >= every
         needed = not drop.proven or drop.told_at is None
         if drop.run is None and due and drop.probes < PROBES_MAX and needed:
             self._start_probe(drop, now)

@@ -264,7 +264,9 @@ export class Dropped extends Feature {
       const text = `No new room was opened, signed or refused within ${PROBE_TIME} s.`;
       await this.#probeOver(drop, now, text, { answered: run.serverKey.length > 0 });
     }
-    const due = drop.probedAt === null ? now - drop.since >= PROBE_AFTER : now - drop.probedAt >= PROBE_EVERY;
+    // the second of two probes, between which enough connections have failed, decides: it comes sooner
+    const every = drop.failures >= STALLS && !drop.stalls ? PROBE_EVERY / 2 : PROBE_EVERY;
+    const due = drop.probedAt === null ? now - drop.since >= PROBE_AFTER : now - drop.probedAt >= every;
     const needed = !drop.proven || drop.toldAt === null;
     if (drop.run === null && due && drop.probes < PROBES_MAX && needed) await this.#startProbe(drop, now);
   }
