@@ -12,8 +12,9 @@ from snugroom.crypto.proof import evidence
 from snugroom.crypto.proof.evidence import Findings
 from snugroom.server.wire.messages import Challenge, Refused, RoomDoor, decode_client, decode_server, encode
 from snugroom.server.wire.permission import PermissionPolicy
+from tests.permission.doors import PASSWORD
 from tests.session.servers import OTHERS, Servers, listed
-from tests.session.test_permission import PASSWORD, Guarded
+from tests.session.test_permission import Guarded
 from tests.session.world import ORIGIN, Link, Participant, World
 
 #: What the server answers at the room's door, by code.

@@ -10,7 +10,8 @@ from snugroom.client.session.catalogue.sentence import Sentence, sentence
 from snugroom.client.session.kernel.feature import Feature
 from snugroom.client.session.kernel.ports import Room
 from snugroom.client.session.kernel.verdict import Change
-from snugroom.client.session.monitor.dropped import Drop, Dropped
+from snugroom.client.session.monitor.drop import Drop
+from snugroom.client.session.monitor.dropped import Dropped
 from snugroom.crypto import mls
 from snugroom.crypto.errors import SnugCryptoError
 from snugroom.crypto.kdf import H
