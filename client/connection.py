@@ -324,12 +324,14 @@ class Connection:
             # a proxy that makes no connection says nothing of the server
             faulty = distrust is not None or isinstance(error, ProxyFault)
             answered = not faulty and await answers(url, proxy, public_only=self._public_only(url))
-            return ev.Lost(endpoint, failures.reason(error), answered, distrust)
+            refused = failures.by_server(error)
+            return ev.Lost(endpoint, failures.reason(error), answered, distrust, by_server=refused)
         if endpoint == ev.ROOM:
             self._media_is_public = not self.session.options.private_servers and _is_at_public_address(ws)
         writer = asyncio.get_running_loop().create_task(_write(ws, queue))
         try:
-            return ev.Lost(endpoint, await self._read(endpoint, ws, first), answered=True)
+            why, by_server = await self._read(endpoint, ws, first)
+            return ev.Lost(endpoint, why, answered=True, by_server=by_server)
         finally:
             if endpoint in self._closing:
                 await asyncio.wait([writer], timeout=GOODBYE_TIME)
@@ -342,22 +344,25 @@ class Connection:
 
     async def _read(
         self, endpoint: ev.Endpoint, ws: aiohttp.ClientWebSocketResponse, first: aiohttp.WSMessage | None
-    ) -> str:
-        """Pass on the frames, beginning with `first`; return why there are no more."""
+    ) -> tuple[str, bool]:
+        """Pass on the frames, beginning with `first`; return why they end, and whether the server ended them.
+
+        A close frame is the server's. An end of the bytes, or a reset, can be made by any network.
+        """
         while True:
             try:
                 frame = first or await ws.receive()
                 first = None
             except NETWORK as error:
-                return failures.reason(error)
+                return failures.reason(error), False
             if frame.type in _CLOSED:
-                return sentence("shell.ended")
+                return sentence("shell.ended"), frame.type is aiohttp.WSMsgType.CLOSE
             if frame.type is aiohttp.WSMsgType.ERROR:
-                return failures.reason(frame.data)
+                return failures.reason(frame.data), False
             try:
                 message = messages.decode_server(frame.data if frame.type is aiohttp.WSMsgType.TEXT else "")
             except messages.WireError:
-                return sentence("shell.alien")
+                return sentence("shell.alien"), False
             self._hear(endpoint, message)
 
     def _hear(self, endpoint: ev.Endpoint, message: messages.ServerMessage) -> None:

@@ -58,6 +58,19 @@ def is_strange(error: BaseException) -> bool:
     return isinstance(error, aiohttp.ClientConnectorError) and isinstance(error.os_error, StrangeAddressError)
 
 
+def by_server(error: BaseException) -> bool:
+    """Return whether the server itself refused the connection: an HTTP answer that is no one else's.
+
+    A proxy before a server that is down answers with a status from 500 on. 408 and 429 come of a slow network
+    and of many clients behind one address.
+    """
+    return (
+        isinstance(error, aiohttp.WSServerHandshakeError)
+        and 400 <= error.status < 500
+        and error.status not in (408, 429)
+    )
+
+
 def distrust(error: BaseException, origin: str) -> Sentence | None:
     """Return why the server's certificate does not prove that the server is `origin`; None if it may."""
     if not isinstance(error, aiohttp.ClientConnectorCertificateError):

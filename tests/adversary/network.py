@@ -222,7 +222,7 @@ class HostileNetwork(World):
         link.last_down = max(link.last_down, self.now + self.random.uniform(0, self.latency))
         self._at(link.last_down, lambda: client.received(decode_server(frame)) if link.up else None)
 
-    def cut(self, link: Link) -> None:
+    def cut(self, link: Link, *, by_server: bool = False) -> None:
         if isinstance(link.who, Client):
             link.up = False
             link.who.links.pop(link.endpoint, None)
@@ -230,7 +230,7 @@ class HostileNetwork(World):
             if link.who.persistent:
                 self._after(0.3, partial(self.connect, link.who))
         else:
-            super().cut(link)
+            super().cut(link, by_server=by_server)
 
     # -- clocks ------------------------------------------------------------------------------------
 

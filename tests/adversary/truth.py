@@ -110,6 +110,8 @@ def dropped(told: Told) -> bool:
         return True
     if isinstance(what, Sentence) and what.key == "dropped.forgotten":
         return True  # "everybody left while you were away, or the server ended it"
+    if isinstance(what, Sentence) and what.key == "dropped.unclear":
+        return told.tale.hostile_server or told.disturbed(told.me)  # "either the server, or the network"
     return told.tale.hostile_server
 
 
@@ -234,6 +236,8 @@ ALARMS: Mapping[str, Meaning] = {
     "wrong_gate": Meaning(author),
     "gate_denied": Meaning(server, explains=server),
     "token_key": Meaning(reporters),
+    "unopened.inside": Meaning(harmless, explains=harmless),
+    "full.inside": Meaning(harmless, explains=harmless),
     "unopened": Meaning(harmless, explains=harmless),  # a restart, and nobody here has what reopens the room
     "outside": Meaning(harmless, explains=harmless),  # a former host, we missed too much, or the server
     "full": Meaning(harmless, explains=harmless),  # "strangers can fill a server"

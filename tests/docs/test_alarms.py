@@ -6,10 +6,12 @@ import re
 from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
+from typing import get_args
 
 import pytest
 
 from snugroom.client.session.catalogue import sentence as catalogue
+from snugroom.client.session.catalogue.sentences import Drop
 
 ROOT = Path(__file__).parents[2]
 FOLDER = ROOT / "docs/reference/alarms"
@@ -18,8 +20,8 @@ PAGES = sorted(path for path in FOLDER.glob("*.md") if path.stem != "README")
 PARTS = ["Meaning.", "Malice.", "Innocence.", "How soon.", "Do this."]
 #: Where something else, such as a name, stands in a sentence.
 HOLE = "\0"
-#: What a probe says of a server that has dropped us.
-_DROPS = {f"dropped.{what}" for what in ("serves", "restarted", "refuses", "forgotten")}
+#: What is known of a server without which a member is.
+_DROPS = {f"dropped.{what}" for what in get_args(Drop)}
 
 
 def _forms(template: str) -> list[str]:

@@ -58,7 +58,7 @@ class Servers(World):
             self._after(CONNECT_TIME, lambda: self._feed(who, ev.Lost(endpoint, "no answer")))
             return
         if endpoint == ev.ROOM and origin in self.dropping:
-            self._feed(who, ev.Lost(endpoint, "dropped", answered=True))
+            self._feed(who, ev.Lost(endpoint, "dropped", answered=True, by_server=True))
             return
         if origin in self.down or (who.label, origin) in self.unreachable:
             self._feed(who, ev.Lost(endpoint, "refused"))

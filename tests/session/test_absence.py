@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from snugroom.client.session import events as ev
+from snugroom.client.session.catalogue.sentence import sentence
 from snugroom.client.session.features.absence import KEPT, KEPT_IN_A_CROWD
 from tests.session.hosts import deputised
+from tests.session.invites import invite
 from tests.session.test_comeback import come_back, meeting
 from tests.session.world import Participant, World
 
@@ -132,3 +134,72 @@ def test_a_member_far_away_who_leaves_and_returns_at_once_is_let_in_under_the_sa
     w.do(ada, ev.Lock(False))
     again = w.guest(link, "Bo")
     w.until(lambda: w.agreed([ada, cem, again]), 30)
+
+
+# -- what is said of the way back ---------------------------------------------------------------
+
+
+def test_after_a_removal_for_absence_shared_links_work_and_an_invite_for_one_person_does_not() -> None:
+    w = World(560)
+    ada, _, bo = w.meeting("Ada", "Dana", "Bo")
+    shared, once = w.link_of(ada), invite(w, ada, "Cem", once=True).link
+    cem = w.guest(once, "Cem")
+    w.until(lambda: "Cem" in ada.roster)
+    w.run(5)
+    w.kill(bo)
+    w.kill(cem)
+    w.run(20)
+    w.do(ada, ev.RemoveAbsent())
+    said = ada.of(ev.Status)[-1].text
+    assert "With a link for several people they can knock again" in said
+    assert "an invite for one person is used up" in said
+    w.until(lambda: ada.roster == ["Ada", "Dana"])
+    w.guest(shared, "Bo")
+    w.until(lambda: "Bo" in ada.roster)
+    late = w.guest(once, "Cem")
+    w.until(lambda: late.ended is not None)
+    assert late.ended == ev.Ended("refused", sentence("refusal.over"))
+    w.guest(invite(w, ada, "Cem again", once=True).link, "Cem")
+    w.until(lambda: "Cem" in ada.roster)
+
+
+def test_who_is_removed_after_a_long_silence_needs_a_new_invite_as_the_alarm_says() -> None:
+    w = World(561)
+    ada, bo, _ = w.meeting("Ada", "Bo", "Dana")
+    old = w.link_of(ada)
+    w.kill(bo)
+    w.until(lambda: "gone" in ada.alarms, 90)
+    (said,) = [a.text for a in ada.of(ev.Alarm) if a.kind == "gone"]
+    assert "to come back, they then need a new invite" in said
+    w.do(ada, ev.Remove(1))
+    w.until(lambda: ada.roster == ["Ada", "Dana"])
+    late = w.guest(old, "Bo")
+    w.until(lambda: late.ended is not None)
+    assert late.ended == ev.Ended("refused", sentence("refusal.over"))
+    w.until(lambda: w.link_of(ada) != old)
+    w.guest(w.link_of(ada), "Bo")
+    w.until(lambda: "Bo" in ada.roster)
+
+
+def test_who_was_removed_for_absence_and_comes_back_reads_which_links_still_work() -> None:
+    w = World(562)
+    ada, bo, dana = w.meeting("Ada", "Bo", "Dana")
+    w.run(5)
+    w.cut(bo.links[ev.ROOM])
+    connect, held = w._connect, [True]
+
+    def away(who: Participant, endpoint: ev.Endpoint) -> None:
+        if who is bo and held:
+            w._feed(who, ev.Lost(endpoint, "no network"))
+        else:
+            connect(who, endpoint)
+
+    w._connect = away  # type: ignore[method-assign]
+    w.run(20)
+    w.do(ada, ev.RemoveAbsent())
+    w.until(lambda: w.agreed([ada, dana]))
+    held.clear()
+    w.until(lambda: bo.ended is not None, 30)
+    assert bo.ended is not None
+    assert bo.ended.reason == "removed"
+    assert "Your link still works, unless it was for one person" in bo.ended.text

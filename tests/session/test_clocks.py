@@ -21,7 +21,7 @@ def refuse_room(w: World, who: Participant) -> list[bool]:
 
     def refuse(person: Participant, endpoint: ev.Endpoint) -> None:
         if refusing and person is who and endpoint == ev.ROOM:
-            w._feed(who, ev.Lost(endpoint, "refused"))
+            w._feed(who, ev.Lost(endpoint, "refused", by_server=True))
         else:
             connect(person, endpoint)
 

@@ -49,7 +49,7 @@ class Dropping(Meetings):
         if isinstance(message, RoomDoor):
             ours = mine is not None and message.door_key == mine.door_key.public
             if message.door_key in self.banned or (self.refuses_all and not ours):
-                self._after(self.latency, lambda: self.cut(link))
+                self._after(self.latency, lambda: self.cut(link, by_server=True))
                 return
         super()._ascend(link, frame)
 

@@ -206,7 +206,7 @@ def test_a_probe_needs_no_token() -> None:
     def refuse(link: Link, frame: bytes, ascend=w._ascend) -> None:  # type: ignore[no-untyped-def]
         message = decode_client(frame)
         if link.who is bo and isinstance(message, RoomDoor) and message.door_key == door:
-            w._after(w.latency, lambda: w.cut(link))
+            w._after(w.latency, lambda: w.cut(link, by_server=True))
         else:
             ascend(link, frame)
 

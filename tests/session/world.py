@@ -187,7 +187,7 @@ class World:
                 link = self.handles.get(effect.handle)
                 if link is not None:
                     self._deliver(link, encode(effect.last))
-                    self._at(link.last_down, partial(self.cut, link))
+                    self._at(link.last_down, partial(self.cut, link, by_server=True))
 
     def _deliver(self, link: Link, frame: bytes) -> None:
         link.last_down = max(link.last_down, self.now + self.random.uniform(0, self.latency))
@@ -306,8 +306,11 @@ class World:
         if self.handles.pop(link.handle, None) is not None and self.is_up(link.hub):
             self._of(link.hub, link.hub.leave(link.handle, self.now))
 
-    def cut(self, link: Link) -> None:
-        """The connection breaks: both ends notice, and messages on their way are lost."""
+    def cut(self, link: Link, *, by_server: bool = False) -> None:
+        """The connection breaks: both ends notice, and messages on their way are lost.
+
+        `by_server`: the server has ended it, with a close frame.
+        """
         if not link.up:
             return
         link.up = False
@@ -315,7 +318,9 @@ class World:
             del link.who.links[link.endpoint]
         self._server_lost(link)
         if link.who.alive:
-            self._after(0.01, lambda: self._feed(link.who, ev.Lost(link.endpoint, "cut", True)))
+            self._after(
+                0.01, lambda: self._feed(link.who, ev.Lost(link.endpoint, "cut", True, by_server=by_server))
+            )
 
     def kill(self, who: Participant) -> None:
         """SIGKILL of a participant."""

@@ -10,10 +10,12 @@ from tests.session import (
     test_monitor_media,
     test_monitor_members,
     test_monitor_order,
+    test_refused_members,
     test_signing,
     test_signing_attacks,
     test_signing_epochs,
     test_signing_streams,
+    test_stalled_networks,
 )
 from tests.web.mixed import played, scenarios
 
@@ -35,7 +37,7 @@ SCENARIOS = [
             "the_others_heartbeats_say_that_a_commit_was_valid",
         ],
     ),
-    *scenarios(test_dropped),
+    *scenarios(test_dropped, test_stalled_networks, test_refused_members),
     *scenarios(
         test_layers,
         other={

@@ -118,6 +118,7 @@ def from_input(what: ev.Input, state: ev.SetState) -> dict[str, Any]:
     fields = {f.name: getattr(what, f.name) for f in dataclasses.fields(what)}
     if isinstance(what, ev.Lost):
         fields["endpoint"] = dataclasses.asdict(what.endpoint)
+        fields["byServer"] = fields.pop("by_server")
     if isinstance(what, ev.Publish):
         fields["streams"] = [
             {

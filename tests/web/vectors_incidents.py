@@ -22,6 +22,14 @@ def _event(random: random.Random) -> ev.Alarm | ev.Status | ev.Roster:
     leaked = sentence("invite.number", index=random.randint(1, 2))
     gone = tuple(ev.Member(i, name, host=False) for i, name in enumerate(some))
     gate = sentences.alarm("wrong_gate", who=one, leaf=1)
+    drops: tuple[sentences.Drop, ...] = (
+        "serves",
+        "restarted",
+        "refuses",
+        "unprobed",
+        "contradicts",
+        "forgotten",
+    )
     alarms: list[Callable[[], ev.Alarm | ev.Status | ev.Roster]] = [
         lambda: sentences.alarm("silent", who=some, seconds=15),
         lambda: sentences.alarm("gone", who=one, leaf=1, seconds=60),
@@ -33,7 +41,7 @@ def _event(random: random.Random) -> ev.Alarm | ev.Status | ev.Roster:
         lambda: sentences.status("cleared.reaches", who=some),
         lambda: sentences.status("away", why=sentence("away.unanswered")),
         lambda: sentences.status("back"),
-        lambda: sentences.dropped(random.choice(("serves", "restarted", "refuses", "forgotten")), None),
+        lambda: sentences.dropped(random.choice(drops), None),
         lambda: sentences.alarm("rejoining"),
         lambda: sentences.status("cleared.in_step"),
         lambda: sentences.alarm("missed", count=random.randint(1, 9)),

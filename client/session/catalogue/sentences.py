@@ -7,8 +7,9 @@ from typing import Final, Literal
 from snugroom.client.session.catalogue.sentence import Arg, Sentence, sentence
 from snugroom.client.session.events import Alarm, Status
 
-Drop = Literal["serves", "restarted", "refuses", "forgotten"]
-"""What a probe says of a server that has dropped us: it serves others (by which key), or nobody new."""
+Drop = Literal["serves", "restarted", "refuses", "unprobed", "contradicts", "forgotten", "unclear"]
+"""What is known of a server without which we are: whether it serves others (by which key) or nobody new, that
+it contradicts itself, that the room may have ended honestly, or that the network can be the cause as well."""
 
 _STREAMS: Final = ("sound", "video", "screen_sound", "screen")
 
@@ -38,9 +39,15 @@ def maybe_lost(text: str) -> Alarm:
     return alarm("maybe_lost", text=text if isinstance(text, Sentence) else text[:60])
 
 
-def dropped(what: Drop, saved: str | None) -> Alarm:
-    """The server keeps us out of the room; `saved` is the evidence file, if one was requested."""
-    return alarm("dropped", what=sentence(f"dropped.{what}"), proof=proof(saved))
+def dropped(what: Drop, saved: str | None, **args: Arg) -> Alarm:
+    """The server, or something on the way, keeps us out; `saved`: the evidence file, if one was requested."""
+    return alarm("dropped", what=sentence(f"dropped.{what}", **args), proof=proof(saved))
+
+
+def no_place(code: Literal["full", "permission"], why: str, proof: Sentence | None) -> Alarm:
+    """The server refuses us with that code; `proof`: where the evidence is, if we were inside."""
+    key, says = ("full", {"why": why}) if code == "full" else ("unopened", {})
+    return alarm(key, **says) if proof is None else alarm(f"{key}.inside", **says, proof=proof)
 
 
 def proof(saved: str | None) -> Sentence:

@@ -50,9 +50,11 @@ class Received:
 class Lost:
     """A connection closed or could not be made; `why` is text for a person.
 
-    `answered`: the server accepted the connection, or refused it with a message. `distrust`: why the
-    server's certificate does not prove that it is the server of the link; None if that is not the cause.
-    `strange`: no connection was made, for the server's name leads where a meeting leads no program.
+    `answered`: the server accepted the connection, or answers other requests. `distrust`: why the server's
+    certificate does not prove that it is the server of the link; None if that is not the cause. `strange`: no
+    connection was made, for the server's name leads where a meeting leads no program. `by_server`: the server
+    itself ended or refused it, with a close frame of WebSocket or an HTTP status of its own: no network does
+    that.
     """
 
     endpoint: Endpoint
@@ -60,6 +62,7 @@ class Lost:
     answered: bool = False
     distrust: str | None = None
     strange: bool = False
+    by_server: bool = False
 
 
 @dataclass(frozen=True)

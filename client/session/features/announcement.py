@@ -55,7 +55,7 @@ class Announcement(Feature, Generic[_C]):
     def adopted(self, change: Change, now: float) -> None:
         self._false -= {leaf for leaf, _, _ in change.removed}
 
-    def lost(self, why: str, now: float, *, answered: bool) -> None:
+    def lost(self, why: str, now: float, *, by_server: bool) -> None:
         self._sent = None  # it may not have arrived
 
     def relayed(self, number: int, digest: bytes, now: float) -> None:

@@ -10,7 +10,8 @@ from snugroom.client.session.catalogue.sentence import Sentence, sentence
 from snugroom.client.session.kernel.feature import Feature
 from snugroom.client.session.kernel.ports import Room
 from snugroom.client.session.kernel.verdict import Change
-from snugroom.client.session.monitor.dropped import Drop, Dropped
+from snugroom.client.session.monitor.drop import Drop
+from snugroom.client.session.monitor.dropped import Dropped
 from snugroom.crypto import mls
 from snugroom.crypto.errors import SnugCryptoError
 from snugroom.crypto.kdf import H
@@ -76,7 +77,7 @@ class CollectedEvidence(Feature):
     def relayed(self, number: int, digest: bytes, now: float) -> None:
         self._arrived = self._arrived or digest == self._digest
 
-    def lost(self, why: str, now: float, *, answered: bool) -> None:
+    def lost(self, why: str, now: float, *, by_server: bool) -> None:
         if not self._arrived:
             self._digest = b""  # it is sent again
 
@@ -157,6 +158,6 @@ class CollectedEvidence(Feature):
         assert about is not None
         signed = {*self._others, m.signature_key(m.own_leaf)}
         members = signed | {leaf.signature_key for leaf in m.leaves()}
-        probe = about.probe if about.proven else None
+        probe = about.probe if about.proven and about.accused_at is not None else None
         seconds = None if probe is None else max(0, probe.at - int(about.at))
         self.room.tell(sentences.collected(len(signed), len(members), about.origin, seconds, proof))

@@ -194,7 +194,7 @@ class Comparing(Feature):
         self._flush()
         self._open(now)
 
-    def lost(self, why: str, now: float, *, answered: bool) -> None:
+    def lost(self, why: str, now: float, *, by_server: bool) -> None:
         if self._running is not None:
             self._running.cut = True
 

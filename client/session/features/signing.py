@@ -137,7 +137,7 @@ class Signing(Feature):
         self._lost_at = None
         self._sign(now, all_of_it=True)
 
-    def lost(self, why: str, now: float, *, answered: bool) -> None:
+    def lost(self, why: str, now: float, *, by_server: bool) -> None:
         if self._connected:
             self._lost_at = now
         self._connected = False

@@ -74,7 +74,7 @@ class Subscriptions(Feature):
         self._listed = streams
         self._changed(now)
 
-    def lost(self, why: str, now: float, *, answered: bool) -> None:
+    def lost(self, why: str, now: float, *, by_server: bool) -> None:
         self._sent = None
         self._listed = ()
 

@@ -37,8 +37,8 @@ class Feature:
     def streams(self, streams: Sequence[wire.HandleStream], now: float) -> None:
         """The streams that others send now, as the server lists them."""
 
-    def lost(self, why: str, now: float, *, answered: bool) -> None:
-        """The room's connection was lost, or could not be made; `answered` as in `events.Lost`."""
+    def lost(self, why: str, now: float, *, by_server: bool) -> None:
+        """The room's connection was lost, or could not be made; `by_server` as in `events.Lost`."""
 
     def tick(self, now: float) -> None:
         """Time has passed, connected or not."""
@@ -65,7 +65,10 @@ class Feature:
     def server_heard(self, now: float) -> None:
         """The server has sent a message, of any kind, on the room's connection."""
 
-    def server_notice(self, code: str, text: str, now: float) -> None:
+    def challenged(self, challenge: wire.Challenge) -> None:
+        """The server has begun a connection to the room."""
+
+    def server_notice(self, notice: wire.Refused | wire.Closing, now: float) -> None:
         """A `refused` or `closing` message of the server."""
 
     def adopted(self, change: Change, now: float) -> None:

@@ -173,7 +173,7 @@ class Server(Protocol):
     def ask_again(self) -> None:
         """Request the way to the others' slot anew."""
 
-    def lost(self, why: str, now: float, *, answered: bool = False) -> None:
+    def lost(self, why: str, now: float, *, by_server: bool = False) -> None:
         """Handle a lost or failed connection."""
 
     @property

@@ -324,7 +324,7 @@ class RoomSession:
 
     # -- the connection ----------------------------------------------------------------------------
 
-    def lost(self, why: str, now: float, *, answered: bool = False) -> None:
+    def lost(self, why: str, now: float, *, by_server: bool = False) -> None:
         """Handle a lost or failed connection."""
         if self.sync.is_entered:
             self.messages.lost(now, together=self._goes_with_all)
@@ -332,7 +332,7 @@ class RoomSession:
                 self._moving.unanswered(now)
         self.sync.lost()
         for feature in self._features_with("lost"):
-            feature.lost(why, now, answered=answered)
+            feature.lost(why, now, by_server=by_server)
         if self.ended is None:
             self.sync.reconnect(why, now)
 

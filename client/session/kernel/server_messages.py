@@ -51,6 +51,8 @@ class ServerMessages:
         match message:
             case wire.Challenge() if sync.connection is None:  # once a connection: a new one excuses gaps
                 sync.challenged(message, now)
+                for feature in self._hooks.features_with("challenged"):
+                    feature.challenged(message)
             case wire.Entered() if sync.connection is not None and not sync.is_entered:
                 restarted = sync.entered(message, now)
                 self._message_log.mark_for_resending(all_recent=restarted)  # it has lost its relays
@@ -114,7 +116,7 @@ class ServerMessages:
 
     def _notify(self, notice: wire.Refused | wire.Closing, now: float) -> None:
         for feature in self._hooks.features_with("server_notice"):
-            feature.server_notice(notice.code, notice.text, now)
+            feature.server_notice(notice, now)
 
     def _refused(self, refused: wire.Refused, now: float) -> None:
         connection = self._sync.connection

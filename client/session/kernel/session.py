@@ -253,8 +253,8 @@ class Session:
                     self._room.further(what, now)
             case ev.Received(endpoint, message):
                 self._received(endpoint, message, now)
-            case ev.Lost(endpoint, why, answered):
-                self._lost(endpoint, why, answered, now)
+            case ev.Lost():
+                self._lost(what, now)
             case ev.NetworkChanged():
                 for each in (self._room, self._host, self._guest, self._readmission.members):
                     if each is not None:
@@ -301,10 +301,11 @@ class Session:
         if endpoint.day is not None and self._guest is not None:
             self._guest.received(endpoint.day, message, now)
 
-    def _lost(self, endpoint: ev.Endpoint, why: str, answered: bool, now: float) -> None:
+    def _lost(self, lost: ev.Lost, now: float) -> None:
+        endpoint, why = lost.endpoint, lost.why
         if endpoint.day is None:
             if self._room is not None:
-                self._room.lost(why, now, answered=answered)
+                self._room.lost(why, now, by_server=lost.by_server)
         else:
             if self._host is not None:
                 self._host.lost(endpoint.day, now)

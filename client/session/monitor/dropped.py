@@ -8,7 +8,7 @@ receipt for it proves that the server was alive, and served others, after the me
 from __future__ import annotations
 
 from collections import deque
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from math import inf
 from typing import Final, Literal
 
@@ -17,6 +17,7 @@ from snugroom.client.session.catalogue import sentences
 from snugroom.client.session.catalogue.sentence import sentence
 from snugroom.client.session.kernel.feature import Feature
 from snugroom.client.session.kernel.ports import Room
+from snugroom.client.session.monitor.drop import EXCUSES, REFUSALS, STALLS, Drop, ProbeRun
 from snugroom.client.session.monitor.monitor import ASLEEP, Monitor
 from snugroom.crypto.entry import invite
 from snugroom.crypto.errors import SnugCryptoError
@@ -43,86 +44,21 @@ PROBE_TIME: Final = 6.0
 PROBES_MAX: Final = 12
 #: Seconds without the room before a drop by the server is reported.
 TELL_AFTER: Final = 3.0
-#: Seconds for the room's own connection to recover, after a probe has found the server, before a report;
-#: twice as long as the probe took, if that is longer.
-SETTLE: Final = 2.0
 #: This many losses within so many seconds are reported, and not again for so many seconds.
 OFTEN: Final = 10
 OFTEN_WITHIN: Final = 60.0
 OFTEN_AGAIN: Final = 300.0
-#: Refusals of new connections that show that a server keeps us out, where the meeting has moved on: a notice
-#: of the server counts twice. A single attempt can fail as the network comes back.
-REFUSALS: Final = 2
 #: Seconds after which a server that said that it was full no longer says so: we try more often than that.
 FULL_HOLDS: Final = 5.0
 #: Seconds for which a server that we have left is still asked why.
 MOVED_TIME: Final = 20.0
-#: Seconds of absence after which a server may honestly have forgotten the room (30 s, less a margin).
-FORGOTTEN: Final = 25.0
-
-
-@dataclass
-class _Run:
-    """One probe under way."""
-
-    began: float
-    door_key: SigningKey
-    room_admin_key: SigningKey
-    chain: bytes
-    server_key: bytes = b""
-
-    @property
-    def number(self) -> bytes:
-        return invite.room_number(self.door_key.public, self.room_admin_key.public)
-
-
-@dataclass
-class Drop:
-    """One period without the room: the state when it began, and the findings since."""
-
-    at: float
-    beats: list[SignedHeartbeat]
-    receipts: list[Receipt]
-    server_key: bytes
-    origin: str
-    elsewhere: str = ""  # the same for `events.Connect`
-    since: float = field(init=False)  # as `at`, or when this machine woke up
-    probes: int = 0
-    probed_at: float | None = None
-    run: _Run | None = None
-    probe: Probe | None = None  # the last finished one
-    answered: bool = False  # whether the server was there at that probe
-    answered_at: float | None = None  # when a probe first found it there
-    took: float = 0.0  # seconds that this probe took: a busy computer needs more than that for the room
-    told_at: float | None = None
-    told_away: bool = False
-    here_at: float | None = None  # since when we have been trying that server; None: we try others
-    refusals: int = 0  # how often the server did not let us back in, although it was there
-    last_words: list[ServerEvent] = field(default_factory=list)
-
-    def __post_init__(self) -> None:
-        self.since = self.at
-
-    def woke_up(self, now: float, slept: float) -> None:
-        """Begin anew after this machine has slept: the server was not asked, and our patience did not run."""
-        self.since = now
-        self.run = self.probe = self.probed_at = self.answered_at = None
-        self.answered = False
-        if self.told_at is not None:
-            self.told_at += slept
-
-    @property
-    def proven(self) -> bool:
-        """Whether the server with the lost room's key has signed the probe."""
-        receipt = None if self.probe is None else self.probe.receipt
-        return receipt is not None and receipt.server_key == self.server_key
 
 
 @dataclass
 class _Full:
     """The server's claims that it has no place for us, or that it wants a password or token for the room.
 
-    Strangers can cause the first, a restart the second, and nothing proves more.
+    Strangers can cause the first, a restart the second.
     """
 
     code: Literal["full", "permission"]
@@ -146,11 +82,15 @@ class Dropped(Feature):
         self._lost_at: deque[float] = deque(maxlen=OFTEN)
         self._often_told = -inf
         self._full: _Full | None = None
+        self._heard_at = -inf  # when the server was heard last on the room's connection
+        self._open_key = b""  # the server's, if the last connection's challenge asks for no permission
+        self._excused = False  # whether the connection ends for a reason that accuses nobody
 
     def carry_over(self, old: Room) -> None:
         before = old.feature(Dropped)
         self._server_key, self._drop, self._last = before._server_key, before._drop, before._last
-        self._words, self._place = before._words, before._place
+        self._words, self._place, self._heard_at = before._words, before._place, before._heard_at
+        self._open_key = before._open_key
 
     # -- the connection ------------------------------------------------------------------------------
 
@@ -158,32 +98,74 @@ class Dropped(Feature):
         here = self.room.here
         self._server_key, self._place = self.room.server_key, (here.origin, here.attempt)
 
-    def server_notice(self, code: str, text: str, now: float) -> None:
-        self._words.append(_word(now, code, text))
-        self._refused(REFUSALS)
-        if code in ("full", "permission"):
-            if self._full is None or self._full.code != code:
-                self._full = _Full("full" if code == "full" else "permission", now, now, text)
-            self._full.at, self._full.text = now, text
+    def server_heard(self, now: float) -> None:
+        self._heard_at = now
 
-    def lost(self, why: str, now: float, *, answered: bool) -> None:
+    def challenged(self, challenge: wire.Challenge) -> None:
+        self._open_key = challenge.server_key if challenge.permission is None else b""
+        if self._drop is not None and self._open_key:
+            self._drop.open_keys.add(self._open_key)
+
+    def server_notice(self, notice: wire.Refused | wire.Closing, now: float) -> None:
+        code, text = notice.code, notice.text
+        self._note(now, code, text)
+        if isinstance(notice, wire.Refused) and not notice.fatal:
+            return
+        drop = self._drop if self._is_at_drop() else None
+        if code in EXCUSES:
+            self._excused = True  # and so is the end of the connection that follows
+        elif drop is not None:
+            drop.refusals += REFUSALS
+        if code in ("full", "permission"):
+            excuse: Literal["full", "permission"] = "full" if code == "full" else "permission"
+            if self._full is None or self._full.code != code:
+                self._full = _Full(excuse, now, now, text)
+            self._full.at, self._full.text = now, text
+            if drop is not None:
+                drop.excuse = excuse
+        if code == "permission" and drop is not None and self.room.server_key is not None:
+            drop.permission_keys.add(self.room.server_key)
+
+    def lost(self, why: str, now: float, *, by_server: bool) -> None:
+        by_server, self._excused = by_server and not self._excused, False
         if self._server_key is None:
             return  # we were never in: nothing could be dropped
-        if answered:
-            self._refused(1)
+        if self._drop is not None and self._is_at_drop():
+            self._drop.failures += 1
+            self._drop.refusals += by_server
         here = self.room.here
         if (here.origin, here.attempt) != self._place:
             return  # we only look whether the others are there
         if self._drop is None and not self.room.leaves_server:
-            self._words.append(_word(now, "lost", why))
-            beats, receipts = self._record()
-            self._drop = Drop(now, beats, receipts, self._server_key, here.origin, here.elsewhere)
+            self._note(now, "lost", why)
+            self._drop = self._new_drop(now, self._server_key)
             self._lost_at.append(now)
 
-    def _refused(self, count: int) -> None:
-        """Note that the server did not let us back in."""
-        if self._drop is not None and self.room.here.origin == self._drop.origin:
-            self._drop.refusals += count
+    def _new_drop(self, now: float, server_key: bytes) -> Drop:
+        record, here = self.room.feature(Monitor).record, self.room.here
+        beats = [SignedHeartbeat(key, beat) for beat, key in record.beats]
+        receipts = [Receipt(r.number, r.server_key, r.slot, r.chain, r.signature) for r in record.receipts]
+        return Drop(
+            now,
+            beats[-evidence.LISTED_MAX :],
+            receipts[-evidence.LISTED_MAX :],
+            server_key,
+            here.origin,
+            here.elsewhere,
+            self._heard_at,
+            excuse="" if self._full is None else self._full.code,
+            open_keys={self._open_key} - {b""},
+        )
+
+    def _note(self, now: float, code: str, text: str) -> None:
+        """Keep a word of the server, or an act; a repeated one does not push out the others."""
+        word = ServerEvent(int(now), code[: evidence.TEXT_MAX], text[: evidence.TEXT_MAX])
+        if not self._words or (self._words[-1].code, self._words[-1].text) != (word.code, word.text):
+            self._words.append(word)
+
+    def _is_at_drop(self) -> bool:
+        """Return whether we are trying the server that we have lost."""
+        return self._drop is not None and self.room.here.origin == self._drop.origin
 
     def _inside(self) -> bool:
         """Return whether the server lets us into the room, and the room is open."""
@@ -203,41 +185,53 @@ class Dropped(Feature):
         drop, full = self._drop, self._full
         if full is not None and (self._inside() or now - full.at > FULL_HOLDS):
             full = self._full = None
-        if full is not None:
-            self._wait_for_a_place(full, now)
-            return
         if drop is None:
+            if full is not None:
+                self._wait_for_a_place(full, None, now)
             return
         if slept > ASLEEP:
             if drop.run is not None:
                 self.room.perform(ev.Disconnect(ev.PROBE))
             drop.woke_up(now, slept)
-        moved = self.room.here.origin != drop.origin
-        drop.here_at = None if moved else now if drop.here_at is None else drop.here_at
+        moved = not self._is_at_drop()
         if self._inside() and (not moved or drop.told_at is not None or now - drop.since > MOVED_TIME):
             self._back(drop, now)
             return
-        slow = self.room.options.slowness
-        if drop.run is not None and now - drop.run.began > PROBE_TIME * slow:
-            self._probe_over(drop, now, "The server took a new connection, and said nothing.", answered=True)
-        due = (
-            now - drop.since >= PROBE_AFTER if drop.probed_at is None else now - drop.probed_at >= PROBE_EVERY
-        )
-        if drop.run is None and due and drop.probes < PROBES_MAX and not drop.proven:
-            self._start_probe(drop, now)
-        self._judge(drop, now, moved)
+        self._look_for_the_room(drop, now)
+        self._tick_probe(drop, now)
+        if full is not None and not drop.is_act(now):
+            self._wait_for_a_place(full, drop, now)
+        else:
+            self._judge(drop, now, moved)
 
-    def _wait_for_a_place(self, full: _Full, now: float) -> None:
-        """Report what the server says, without evidence: its other rooms go on."""
+    def _look_for_the_room(self, drop: Drop, now: float) -> None:
+        """Note when the process that had our room lets us in, and says that it has no such room."""
+        here, key = self.room.here, self.room.server_key
+        same = (here.origin, here.attempt) == self._place and key == drop.server_key
+        if not (same and self.room.handle and self.room.server_slot is None):
+            drop.roomless_at = None
+        elif drop.roomless_at is None:
+            drop.roomless_at = now
+
+    def _wait_for_a_place(self, full: _Full, drop: Drop | None, now: float) -> None:
+        """Report what the server says: its other rooms may go on. Who was inside keeps evidence of it."""
         if not full.told and now - full.since >= TELL_AFTER:
             full.told = True
-            told = (
-                sentences.alarm("full", why=full.text) if full.code == "full" else sentences.alarm("unopened")
-            )
-            self.room.tell(told)
-        elif full.told and self._drop is not None and now - full.since > self.room.options.patience:
+            lost = drop if drop is not None and drop.excuse else None  # else another server says so
+            proof = None if lost is None else sentences.proof(self.room.options.evidence)
+            self.room.tell(sentences.no_place(full.code, full.text, proof))
+            if lost is not None:
+                self._keep(lost, now)
+        elif full.told and drop is not None and now - full.since > self.room.options.patience:
+            self._save(now)
             why = sentence(f"dropped.{full.code}")
             self.room.finish("dropped", sentence("dropped.gave_up", what=why))
+
+    def _keep(self, drop: Drop, now: float) -> None:
+        """Keep the evidence of a drop of which a person was told."""
+        if drop.told_at is None:
+            drop.told_at = now
+        self._save(now)
 
     def _back(self, drop: Drop, now: float) -> None:
         often = len(self._lost_at) == OFTEN and now - self._lost_at[0] < OFTEN_WITHIN
@@ -247,16 +241,29 @@ class Dropped(Feature):
         if drop.run is not None:
             self.room.perform(ev.Disconnect(ev.PROBE))
             drop.run = None
-        if drop.told_at is not None:
-            self._last = drop
         self._drop = None
+        if drop.told_at is not None or drop.excuse:
+            self._last = drop
+            self._save(now)
 
     # -- the probe -------------------------------------------------------------------------------------
+
+    def _tick_probe(self, drop: Drop, now: float) -> None:
+        run, slow = drop.run, self.room.options.slowness
+        if run is not None and now - run.began > PROBE_TIME * slow:
+            text = f"No new room was opened, signed or refused within {PROBE_TIME * slow:.0f} s."
+            self._probe_over(drop, now, text, answered=run.server_key != b"")
+        # the second of two probes, between which enough connections have failed, decides: it comes sooner
+        every = PROBE_EVERY / 2 if drop.failures >= STALLS and not drop.stalls else PROBE_EVERY
+        due = now - drop.since >= PROBE_AFTER if drop.probed_at is None else now - drop.probed_at >= every
+        needed = not drop.proven or drop.told_at is None
+        if drop.run is None and due and drop.probes < PROBES_MAX and needed:
+            self._start_probe(drop, now)
 
     def _start_probe(self, drop: Drop, now: float) -> None:
         rng = self.room.rng
         chain = evidence.probe_chain(self.room.number, drop.beats, drop.receipts)
-        drop.run = _Run(now, SigningKey.generate(rng), SigningKey.generate(rng), chain)
+        drop.run = ProbeRun(now, SigningKey.generate(rng), SigningKey.generate(rng), chain)
         drop.probes += 1
         drop.probed_at = now
         self.room.perform(ev.Connect(ev.PROBE, origin=drop.elsewhere))
@@ -267,7 +274,7 @@ class Dropped(Feature):
         if isinstance(what, ev.Received):
             self._probe_received(what.message, now)
         else:
-            self._probe_lost(what.why, what.answered, now)
+            self._probe_lost(what, now)
 
     def _probe_received(self, message: wire.ServerMessage, now: float) -> None:
         drop = self._drop
@@ -277,6 +284,8 @@ class Dropped(Feature):
         match message:
             case wire.Challenge():
                 run.server_key = message.server_key
+                if message.permission is None:
+                    drop.open_keys.add(message.server_key)
                 nonce = self.room.rng(32)
                 text = invite.door_message(drop.origin, run.number, message.nonce, nonce)
                 door = run.door_key.public, run.room_admin_key.public
@@ -290,15 +299,19 @@ class Dropped(Feature):
             case wire.Opened():
                 self._opened(drop, run, message, now)
             case wire.Refused() | wire.Closing():
-                self._probe_over(drop, now, f"The server refused a new room: {message.text}", answered=True)
+                if message.code == "permission":
+                    drop.permission_keys.add(run.server_key)
+                why = f"The server refused a new room with the code {message.code!r}: {message.text}"
+                self._probe_over(drop, now, why, answered=True, refused=True)
             case _:
                 pass
 
-    def _opened(self, drop: Drop, run: _Run, opened: wire.Opened, now: float) -> None:
+    def _opened(self, drop: Drop, run: ProbeRun, opened: wire.Opened, now: float) -> None:
         try:
             invite.verify_receipt(run.server_key, run.number, 0, run.chain, opened.signature)
         except SnugCryptoError:
-            self._probe_over(drop, now, "The server opened a new room, and did not sign it.", answered=True)
+            text = "The server opened a new room, and did not sign it."
+            self._probe_over(drop, now, text, answered=True, refused=True)
             return
         receipt = ProbeReceipt(run.number, run.server_key, opened.signature)
         same = run.server_key == drop.server_key
@@ -307,20 +320,24 @@ class Dropped(Feature):
         )
         self._probe_over(drop, now, text, answered=True, receipt=receipt)
 
-    def _probe_lost(self, why: str, answered: bool, now: float) -> None:
+    def _probe_lost(self, lost: ev.Lost, now: float) -> None:
         if self._drop is not None and self._drop.run is not None:
-            there = answered or self._drop.run.server_key != b""
-            self._probe_over(self._drop, now, f"The server did not serve a new room: {why}", answered=there)
+            there = lost.answered or self._drop.run.server_key != b""
+            text = f"No new room was opened: {lost.why}"
+            self._probe_over(self._drop, now, text, answered=there, refused=lost.by_server)
 
     def _probe_over(
-        self, drop: Drop, now: float, text: str, *, answered: bool, receipt: ProbeReceipt | None = None
+        self,
+        drop: Drop,
+        now: float,
+        text: str,
+        *,
+        answered: bool,
+        refused: bool = False,
+        receipt: ProbeReceipt | None = None,
     ) -> None:
-        drop.run = None
-        drop.probe = Probe(int(now), text[: evidence.TEXT_MAX], receipt)
-        drop.answered = answered
-        if answered and drop.answered_at is None:
-            drop.answered_at = now
-            drop.took = now - (drop.probed_at or now)
+        probe = Probe(int(now), text[: evidence.TEXT_MAX], receipt)
+        if drop.probed(probe, answered=answered, refused=refused):
             self.room.hurry(now)  # our own pause between two tries is no act of the server
         self.room.perform(ev.Disconnect(ev.PROBE))
         if drop.told_at is not None:
@@ -332,37 +349,29 @@ class Dropped(Feature):
     # -- conclusions -------------------------------------------------------------------------------------
 
     def _judge(self, drop: Drop, now: float, moved: bool) -> None:
-        slow = self.room.options.slowness
-        if drop.probe is None or now - drop.since < TELL_AFTER * slow:
+        if drop.probe is None or now - drop.since < TELL_AFTER * self.room.options.slowness:
             return
-        if moved and (not drop.answered or drop.refusals < REFUSALS or self._what(drop) == "restarted"):
-            return  # we went on elsewhere: it may be down, out of reach, or a process that would let us in
-        if not drop.answered or (self._restarted(drop) and not moved):
+        if drop.is_act(now):
+            # we went on elsewhere: it may be down by now, or a process that would let us in
+            if not moved or (drop.answered and drop.what != "restarted"):
+                self._accuse(drop, now, moved)
+        elif not moved and (not drop.answered or self._restarted(drop)):
             if not drop.told_away and drop.told_at is None:
                 drop.told_away = True
                 why = "restarted" if self._restarted(drop) else "unreachable"
                 self.room.tell(sentences.status(f"away.{why}"))
-            return
-        settle = max(SETTLE * slow, 2 * drop.took)
-        if now - max(drop.answered_at or drop.at, drop.here_at or drop.at) < settle:
-            return  # the network is back, or we are: perhaps the room is as well
-        if drop.told_at is None:
-            drop.told_at = now
-            self.room.tell(sentences.dropped(self._what(drop), saved=self.room.options.evidence))
-            self._save(now)
-        elif not moved and now - drop.told_at + TELL_AFTER > self.room.options.patience:
-            self._save(now)
-            why = sentence(f"dropped.{self._what(drop)}")
-            self.room.finish("dropped", sentence("dropped.gave_up", what=why))
+        elif not moved and drop.stalls and drop.told_at is None:
+            self.room.tell(sentences.dropped("unclear", saved=self.room.options.evidence, count=STALLS))
+            self._keep(drop, now)
 
-    def _what(self, drop: Drop) -> sentences.Drop:
-        receipt = None if drop.probe is None else drop.probe.receipt
-        if receipt is None:
-            return "refuses"
-        if receipt.server_key != drop.server_key:
-            return "restarted"
-        absent = drop.probed_at is not None and drop.probed_at - drop.at > FORGOTTEN
-        return "forgotten" if self.room.handle and absent else "serves"
+    def _accuse(self, drop: Drop, now: float, moved: bool) -> None:
+        if drop.accused_at is None:
+            drop.accused_at = now
+            self.room.tell(sentences.dropped(drop.what, saved=self.room.options.evidence))
+            self._keep(drop, now)
+        elif not moved and now - drop.accused_at + TELL_AFTER > self.room.options.patience:
+            self._save(now)
+            self.room.finish("dropped", sentence("dropped.gave_up", what=sentence(f"dropped.{drop.what}")))
 
     # -- evidence ------------------------------------------------------------------------------------------
 
@@ -400,9 +409,7 @@ class Dropped(Feature):
             if drop.origin == about
         ]
         if self._drop is None and about == here:
-            beats, receipts = self._record()
-            current = Drop(now, beats, receipts, self._server_key, here)
-            exhibits.append(self._exhibit(current, None, None, names, now))
+            exhibits.append(self._exhibit(self._new_drop(now, self._server_key), None, None, names, now))
         return exhibits
 
     def _exhibit(
@@ -428,13 +435,3 @@ class Dropped(Feature):
             signature=bytes(64),
         )
         return unsigned.signed(m.sign)
-
-    def _record(self) -> tuple[list[SignedHeartbeat], list[Receipt]]:
-        record = self.room.feature(Monitor).record
-        beats = [SignedHeartbeat(key, beat) for beat, key in record.beats]
-        receipts = [Receipt(r.number, r.server_key, r.slot, r.chain, r.signature) for r in record.receipts]
-        return beats[-evidence.LISTED_MAX :], receipts[-evidence.LISTED_MAX :]
-
-
-def _word(now: float, code: str, text: str) -> ServerEvent:
-    return ServerEvent(int(now), code[: evidence.TEXT_MAX], text[: evidence.TEXT_MAX])

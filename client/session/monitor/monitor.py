@@ -188,7 +188,7 @@ class Monitor(Feature):
     def server_heard(self, now: float) -> None:
         self._members.server_heard_at = now
 
-    def lost(self, why: str, now: float, *, answered: bool) -> None:
+    def lost(self, why: str, now: float, *, by_server: bool) -> None:
         self._members.synced_at = None
         self._withholding.lost()
         self._disorder.ordering.disconnected()

@@ -32,8 +32,17 @@ export const endpointKey = ({ day, further }: Endpoint): string => further ?? (d
 export type Input =
   /** A message from the server on one connection. The first message on a connection is a Challenge. */
   | { readonly type: "Received"; readonly endpoint: Endpoint; readonly message: ServerMessage }
-  /** A connection closed or could not be made. `answered`: the server accepted it, or refused it with a message. */
-  | { readonly type: "Lost"; readonly endpoint: Endpoint; readonly why: Sentence; readonly answered: boolean }
+  /**
+   * A connection closed or could not be made. `answered`: the server accepted it, or answers other requests.
+   * `byServer`: the server itself ended it, with a close frame: no network does that.
+   */
+  | {
+      readonly type: "Lost";
+      readonly endpoint: Endpoint;
+      readonly why: Sentence;
+      readonly answered: boolean;
+      readonly byServer?: boolean;
+    }
   /** This device's network has changed if `certain`; else it may have, for the path of media has moved. */
   | { readonly type: "NetworkChanged"; readonly certain: boolean }
   /** Time has passed. The shell feeds one about every 100 ms. */

@@ -25,8 +25,8 @@ export interface Socket {
 
 export interface ConnectionEvents {
   received(endpoint: Endpoint, message: messages.ServerMessage): void;
-  /** `answered`: the server accepted the connection, or refused it with an HTTP response. */
-  lost(endpoint: Endpoint, why: Sentence, answered: boolean): void;
+  /** `answered` and `byServer` as in the input `Lost`. A browser does not show with which status HTTP refuses. */
+  lost(endpoint: Endpoint, why: Sentence, answered: boolean, byServer: boolean): void;
 }
 
 interface Open {
@@ -94,7 +94,8 @@ export class Connections {
       if (open.closing) this.#forget(open);
     };
     socket.onmessage = ({ data }) => this.#frame(open, data);
-    socket.onclose = () => void this.#lose(open, open.heard ? "shell.ended" : "shell.no_connection");
+    // `wasClean`: a close frame has come, and not an end or a reset, which any network can make
+    socket.onclose = ({ wasClean }) => void this.#lose(open, open.heard ? "shell.ended" : "shell.no_connection", wasClean);
   }
 
   /** Open a connection ahead of time, for the next one to the room at the server with this origin. */
@@ -151,12 +152,12 @@ export class Connections {
     this.#events.received(open.endpoint, message);
   }
 
-  async #lose(open: Open, why: string): Promise<void> {
+  async #lose(open: Open, why: string, byServer = false): Promise<void> {
     const known = this.#open.get(endpointKey(open.endpoint)) === open;
     this.#forget(open);
     if (!known) return;
     const answered = open.heard || (await this.#listens(open.url));
-    if (!this.#open.has(endpointKey(open.endpoint))) this.#events.lost(open.endpoint, sentence(why), answered);
+    if (!this.#open.has(endpointKey(open.endpoint))) this.#events.lost(open.endpoint, sentence(why), answered, byServer);
   }
 
   #forget(open: Open | undefined): void {

@@ -172,7 +172,7 @@ export class Shell {
     this.#session = session;
     this.#connections = this.#around.connections(session.origin, wish.own, {
       received: (endpoint, message) => void this.#received(endpoint, message).catch((error) => this.broken(error)),
-      lost: (endpoint, why, answered) => void this.#lost(endpoint, why, answered).catch((error) => this.broken(error)),
+      lost: (endpoint, ...how) => void this.#lost(endpoint, ...how).catch((error) => this.broken(error)),
     });
     this.#around.post({ type: "done", ask: 0 });
     this.#perform(session.start());
@@ -431,8 +431,8 @@ export class Shell {
     this.#tree(changeOf(roster), roster, message.type === "committed" ? message.blob.length : 0);
   }
 
-  async #lost(endpoint: Endpoint, why: Sentence, answered: boolean): Promise<void> {
-    await this.#feed({ type: "Lost", endpoint, why, answered });
+  async #lost(endpoint: Endpoint, why: Sentence, answered: boolean, byServer: boolean): Promise<void> {
+    await this.#feed({ type: "Lost", endpoint, why, answered, byServer });
     if (isRoom(endpoint)) this.#republish();
   }
 

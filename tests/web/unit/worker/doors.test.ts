@@ -25,8 +25,8 @@ class FakeSocket implements Socket {
   says(data: unknown): void {
     this.onmessage?.({ data } as MessageEvent);
   }
-  ends(): void {
-    this.onclose?.({} as CloseEvent);
+  ends(wasClean = false): void {
+    this.onclose?.({ wasClean } as CloseEvent);
   }
 }
 
@@ -167,6 +167,19 @@ test("the last message leaves before the connection is closed, and no loss is re
   sockets[1]?.ends();
   await settled();
   assert.deepEqual(told, []);
+});
+
+test("only a close frame is the server's own end of a connection", async () => {
+  for (const wasClean of [true, false]) {
+    const ends: unknown[] = [];
+    const socket = new FakeSocket();
+    const events = { received: () => undefined, lost: (...[, , , byServer]: unknown[]) => void ends.push(byServer) };
+    new Connections("https://meet.example", false, events, () => socket, async () => true).connect(ROOM);
+    socket.opens();
+    socket.ends(wasClean);
+    await settled();
+    assert.deepEqual(ends, [wasClean]);
+  }
 });
 
 test("a page of the participant's own machine has that machine ask whether the server answers", async (t) => {

@@ -223,7 +223,7 @@ test("a lost room asks for other media, and streams are none", async () => {
   await rig.shell.hear(HOST);
   await rig.enters();
   await rig.says({ type: "streams", streams: [{ handle: new Uint8Array(8), ssrc: 21, kind: "audio", layers: 0, rtx: null }] });
-  rig.events?.lost(ROOM, { key: "shell.ended" }, true);
+  rig.events?.lost(ROOM, { key: "shell.ended" }, true, true);
   await rig.settles();
   assert.equal(rig.of("republish").length, 1);
   assert.deepEqual(rig.of("streams").map(({ streams }) => streams.length), [1, 0]);

@@ -18,6 +18,7 @@ export const RULES: Readonly<Record<string, Rule>> = {
   "status.back": {"ends": ["server", "dropped", "full", "unopened", "version", "refused"]},
   "alarm.dropped": {"severity": "attention", "ends": ["server"], "action": "evidence"},
   "alarm.dropped.serves": {"severity": "attack", "ends": ["server"], "action": "evidence"},
+  "alarm.dropped.contradicts": {"severity": "attack", "ends": ["server"], "action": "evidence"},
   "alarm.dropped.often": {"severity": "attention", "cause": "often", "lasts": 120},
   "status.evidence": {"severity": "attention", "cause": "dropped", "lasts": 300, "action": "evidence"},
   "status.evidence.signed": {"severity": "attack", "cause": "dropped", "action": "evidence"},

@@ -37,9 +37,15 @@ export const twoStories = (slot: number, who: Arg = "") =>
 export const maybeLost = (text: Arg) =>
   alarm("maybe_lost", { text: typeof text === "string" ? Array.from(text).slice(0, 60).join("") : text });
 
-/** The server keeps us out of the room; `saved` is the evidence file, if one was requested. */
-export const dropped = (what: string, saved: string | null) =>
-  alarm("dropped", { what: sentence(`dropped.${what}`), proof: proof(saved) });
+/** The server, or something on the way, keeps us out; `saved`: the evidence file, if one was requested. */
+export const dropped = (what: string, saved: string | null, args: Args = {}) =>
+  alarm("dropped", { what: sentence(`dropped.${what}`, args), proof: proof(saved) });
+
+/** The server refuses us with that code; `where`: where the evidence is, if we were inside. */
+export function noPlace(code: "full" | "permission", why: string, where: Sentence | null) {
+  const [key, says]: [string, Args] = code === "full" ? ["full", { why }] : ["unopened", {}];
+  return where === null ? alarm(key, says) : alarm(`${key}.inside`, { ...says, proof: where });
+}
 
 /** Where the evidence is: in the file `saved`, or to be saved. */
 export const proof = (saved: string | null): Sentence =>

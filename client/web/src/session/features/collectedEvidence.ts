@@ -11,7 +11,8 @@ import * as sentences from "../catalogue/sentences";
 import { Feature } from "../kernel/feature";
 import type { Room } from "../kernel/ports";
 import type { Change } from "../kernel/verdict";
-import { type Drop, Dropped, EVIDENCE_FILE, proven } from "../monitor/dropped";
+import type { Drop } from "../monitor/drop";
+import { Dropped, EVIDENCE_FILE } from "../monitor/dropped";
 
 /** Seconds without a further exhibit before the file is offered, and written if the options ask for it. */
 export const QUIET = 3;
@@ -176,7 +177,7 @@ export class CollectedEvidence extends Feature {
     if (about === null) return;
     const signed = new Set([...this.#others.keys(), hex(m.signatureKey(m.ownLeaf) ?? new Uint8Array())]);
     const members = new Set([...signed, ...m.leaves().map(({ signatureKey }) => hex(signatureKey))]);
-    const probe = proven(about) ? about.probe : null;
+    const probe = about.proven && about.accusedAt !== null ? about.probe : null;
     const seconds = probe === null ? null : Math.max(0, probe.at - Math.floor(about.at));
     this.room.tell(sentences.collected(signed.size, members.size, about.origin, seconds, proof));
   }

@@ -7,7 +7,7 @@
 import type { Bytes } from "../../crypto/bytes";
 import type { FrameName } from "../../crypto/media/signatures";
 import type { ApplicationMessage } from "../../mls";
-import type { HandleStream } from "../../wire/messages";
+import type { Challenge, Closing, HandleStream, Refused } from "../../wire/messages";
 import type { Sentence } from "../../words/sentence";
 import type { AnyContent, Announcement } from "../catalogue/content";
 import type { InputOf } from "../events";
@@ -38,8 +38,8 @@ export class Feature {
   /** Our media parameters were sent to the server, which resets its forwarding to us. */
   published(_now: number): Soon<void> {}
 
-  /** The room's connection was lost, or could not be made; `answered` as in `Lost`. */
-  lost(_why: Sentence, _now: number, _answered: boolean): Soon<void> {}
+  /** The room's connection was lost, or could not be made; `byServer` as in `Lost`. */
+  lost(_why: Sentence, _now: number, _byServer: boolean): Soon<void> {}
 
   /** Time has passed, connected or not. */
   tick(_now: number): Soon<void> {}
@@ -66,8 +66,11 @@ export class Feature {
   /** A receipt of the server with a valid signature, for that number of the room (16 bytes). */
   receipt(_number: Bytes, _slot: number, _chain: Bytes, _signature: Bytes, _now: number): Soon<void> {}
 
-  /** A `refused` (fatal) or `closing` message of the server, about a connection or an act of ours. */
-  serverNotice(_code: string, _text: string, _now: number): Soon<void> {}
+  /** The server has begun a connection to the room. */
+  challenged(_challenge: Challenge): void {}
+
+  /** A `refused` or `closing` message of the server. */
+  serverNotice(_notice: Refused | Closing, _now: number): Soon<void> {}
 
   /** The streams that others send now, as the server lists them. */
   streams(_streams: readonly HandleStream[], _now: number): Soon<void> {}

@@ -106,7 +106,7 @@ export interface Server {
   /** Request the way to the others' slot anew. */
   askAgain(): void;
   /** Handle a lost or failed connection. */
-  lost(why: Sentence, now: number, answered?: boolean): Promise<void>;
+  lost(why: Sentence, now: number, byServer?: boolean): Promise<void>;
   /** Whether the room at the next server of the list is open for us. */
   readonly nextIsReady: boolean;
   /** Whether the connection ends because we go on elsewhere by ourselves. */

@@ -332,13 +332,13 @@ export class RoomSession implements Room {
   // -- the connection ------------------------------------------------------------------------------------
 
   /** Handle a lost or failed connection. */
-  async lost(why: Sentence, now: number, answered = false): Promise<void> {
+  async lost(why: Sentence, now: number, byServer = false): Promise<void> {
     if (this.sync.isEntered) {
       this.messages.lost(now, this.#goesWithAll);
       if (why.key === "away.unanswered") this.#moving.unanswered(now);
     }
     this.sync.lost();
-    for (const feature of this.features) await feature.lost(why, now, answered);
+    for (const feature of this.features) await feature.lost(why, now, byServer);
     if (this.ended === null) this.sync.reconnect(why, now);
   }
 

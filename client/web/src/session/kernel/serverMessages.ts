@@ -48,7 +48,10 @@ export class ServerMessages {
     const { sync, messageLog, receivedCommits } = this.#parts;
     switch (message.type) {
       case "challenge": // once a connection: a new one excuses gaps
-        if (sync.connection === null) await sync.challenged(message, now);
+        if (sync.connection === null) {
+          await sync.challenged(message, now);
+          for (const feature of this.#features) feature.challenged(message);
+        }
         break;
       case "entered":
         if (sync.connection !== null && !sync.isEntered) {
@@ -139,8 +142,8 @@ export class ServerMessages {
     }
   }
 
-  async #notify({ code, text }: Refused | Closing, now: number): Promise<void> {
-    for (const feature of this.#features) await feature.serverNotice(code, text, now);
+  async #notify(notice: Refused | Closing, now: number): Promise<void> {
+    for (const feature of this.#features) await feature.serverNotice(notice, now);
   }
 
   #refused(refused: Refused, now: number): void {

@@ -311,8 +311,8 @@ export class Session {
     await this.#guest?.received(endpoint.day, message, now);
   }
 
-  async #lost({ endpoint, why, answered }: InputOf<"Lost">, now: number): Promise<void> {
-    if (endpoint.day === null) return void (await this.#room?.lost(why, now, answered));
+  async #lost({ endpoint, why, byServer }: InputOf<"Lost">, now: number): Promise<void> {
+    if (endpoint.day === null) return void (await this.#room?.lost(why, now, byServer));
     this.#host?.lost(endpoint.day, now);
     this.#readmission.members?.lost(endpoint.day, now);
     this.#guest?.lost(endpoint.day, why, now);

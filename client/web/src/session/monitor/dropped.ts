@@ -5,16 +5,17 @@
  * the same server, under a chain value that commits to the lost room's beats and receipts. The server's receipt for
  * it proves that the server was alive, and served others, after the members' last beats.
  */
-import { type Bytes, same } from "../../crypto/bytes";
+import { type Bytes, hex, same } from "../../crypto/bytes";
 import { SnugCryptoError } from "../../crypto/errors";
 import * as evidence from "../../crypto/proof/evidence";
 import * as invite from "../../crypto/entry/invite";
 import { SigningKey } from "../../crypto/kdf";
-import type { ClientMessage, Opened, ServerMessage } from "../../wire/messages";
+import type { Challenge, ClientMessage, Closing, Opened, Refused, ServerMessage } from "../../wire/messages";
 import { CommandError, type Sentence, sentence } from "../../words/sentence";
 import { Feature } from "../kernel/feature";
 import { connect, type InputOf, PROBE } from "../events";
 import type { Room } from "../kernel/ports";
+import { Drop, EXCUSES, numberOf, type ProbeRun, REFUSALS, STALLS } from "./drop";
 import { ASLEEP, Monitor } from "./monitor";
 import * as reasons from "../catalogue/reasons";
 import * as sentences from "../catalogue/sentences";
@@ -28,88 +29,20 @@ export const PROBE_TIME = 6;
 export const PROBES_MAX = 12;
 /** Seconds without the room before a drop by the server is reported. */
 export const TELL_AFTER = 3;
-/** Seconds for the room's own connection to recover, after a probe has found the server, before a report. */
-export const SETTLE = 2;
-/** This many losses within so many seconds are reported, and not again for so many seconds. */
 export const OFTEN = 10;
 export const OFTEN_WITHIN = 60;
 export const OFTEN_AGAIN = 300;
-/**
- * Refusals of new connections that show that a server keeps us out, where the meeting has moved on: a notice of the
- * server counts twice. A single attempt can fail as the network comes back.
- */
-export const REFUSALS = 2;
 /** Seconds after which a server that said that it was full no longer says so: we try more often than that. */
 export const FULL_HOLDS = 5;
 /** Seconds for which a server that we have left is still asked why. */
 export const MOVED_TIME = 20;
-/** Seconds of absence after which a server may honestly have forgotten the room (30 s, less a margin). */
-export const FORGOTTEN = 25;
 /** The name of the evidence file that is saved without a request. */
 export const EVIDENCE_FILE = "snug-evidence.json";
-
-/** A probe's result for a server that has dropped us: it serves others (and by which key), or nobody new. */
-type What = "serves" | "restarted" | "refuses" | "forgotten";
-
-/** One probe under way. */
-interface Run {
-  readonly began: number;
-  readonly doorKey: SigningKey;
-  readonly roomAdminKey: SigningKey;
-  readonly chain: Bytes;
-  serverKey: Bytes;
-}
-
-const numberOf = (run: Run): Bytes => invite.roomNumber(run.doorKey.public, run.roomAdminKey.public);
-
-/** One period without the room: the state when it began, and the findings since. */
-export interface Drop {
-  readonly at: number;
-  readonly beats: readonly evidence.SignedHeartbeat[];
-  readonly receipts: readonly evidence.Receipt[];
-  readonly serverKey: Bytes;
-  readonly origin: string;
-  /** The same for a `Connect`: empty for the server of the link. */
-  readonly elsewhere: string;
-  /** As `at`, or when this machine woke up. */
-  since: number;
-  probes: number;
-  probedAt: number | null;
-  run: Run | null;
-  /** The last finished probe. */
-  probe: evidence.Probe | null;
-  /** Whether the server was there at that probe. */
-  answered: boolean;
-  /** When a probe first found it there. */
-  answeredAt: number | null;
-  /** Seconds that this probe took: a busy computer needs more than that for the room. */
-  took: number;
-  toldAt: number | null;
-  toldAway: boolean;
-  /** Since when we have been trying that server; null: we try others. */
-  hereAt: number | null;
-  /** How often the server did not let us back in, although it was there. */
-  refusals: number;
-}
-
-/** Whether the server with the lost room's key has signed the probe. */
-export const proven = (drop: Drop): boolean => {
-  const receipt = drop.probe?.receipt ?? null;
-  return receipt !== null && same(receipt.server_key, drop.serverKey);
-};
-
-/** Begin anew after this machine has slept: the server was not asked, and our patience did not run. */
-function wokeUp(drop: Drop, now: number, slept: number): void {
-  drop.since = now;
-  drop.run = drop.probe = drop.probedAt = drop.answeredAt = null;
-  drop.answered = false;
-  if (drop.toldAt !== null) drop.toldAt += slept;
-}
 
 /**
  * The server's claims that it has no place for us, or that it wants a password or token for the room.
  *
- * Strangers can cause the first, a restart the second, and nothing proves more.
+ * Strangers can cause the first, a restart the second.
  */
 interface Full {
   readonly code: "full" | "permission";
@@ -117,6 +50,13 @@ interface Full {
   at: number;
   text: string;
   told: boolean;
+}
+
+/** How a probe ended: whether the server was there, refused it itself, or signed it. */
+interface ProbeEnd {
+  readonly answered: boolean;
+  readonly refused?: boolean;
+  readonly receipt?: evidence.ProbeReceipt;
 }
 
 /** Watches the room's connection, and keeps evidence of its end. */
@@ -133,6 +73,12 @@ export class Dropped extends Feature {
   readonly #lostAt: number[] = [];
   #full: Full | null = null;
   #oftenTold = -Infinity;
+  /** When the server was heard last on the room's connection. */
+  #heardAt = -Infinity;
+  /** The server's key (hex), if the last connection's challenge asks for no permission. */
+  #openKey = "";
+  /** Whether the connection ends for a reason that accuses nobody. */
+  #excused = false;
 
   override carryOver(old: Room): void {
     const before = old.feature(Dropped);
@@ -142,6 +88,8 @@ export class Dropped extends Feature {
     this.#last = before.#last;
     this.#words = before.#words;
     this.#origin = before.#origin;
+    this.#heardAt = before.#heardAt;
+    this.#openKey = before.#openKey;
   }
 
   // -- the connection --------------------------------------------------------------------------------------
@@ -152,61 +100,78 @@ export class Dropped extends Feature {
     this.#attempt = this.room.here.attempt;
   }
 
-  override serverNotice(code: string, text: string, now: number): void {
-    this.#noted(now, code, text);
-    this.#refused(REFUSALS);
+  override serverHeard(now: number): void {
+    this.#heardAt = now;
+  }
+
+  override challenged({ server_key, permission }: Challenge): void {
+    this.#openKey = permission === null ? hex(server_key) : "";
+    if (this.#openKey) this.#drop?.openKeys.add(this.#openKey);
+  }
+
+  override serverNotice(notice: Refused | Closing, now: number): void {
+    const { code, text } = notice;
+    this.#note(now, code, text);
+    if (notice.type === "refused" && !notice.fatal) return;
+    const drop = this.#isAtDrop() ? this.#drop : null;
+    if (EXCUSES.has(code)) this.#excused = true; // and so is the end of the connection that follows
+    else if (drop !== null) drop.refusals += REFUSALS;
     if (code !== "full" && code !== "permission") return;
     if (this.#full?.code !== code) this.#full = { code, since: now, at: now, text, told: false };
     this.#full.at = now;
     this.#full.text = text;
+    if (drop === null) return;
+    drop.excuse = code;
+    if (code === "permission" && this.room.serverKey !== null) drop.permissionKeys.add(hex(this.room.serverKey));
   }
 
-  #noted(now: number, code: string, text: string): void {
-    this.#words.push({ at: Math.floor(now), code: evidence.clipped(code), text: evidence.clipped(text) });
+  /** Keep a word of the server, or an act; a repeated one does not push out the others. */
+  #note(now: number, code: string, text: string): void {
+    const word = { at: Math.floor(now), code: evidence.clipped(code), text: evidence.clipped(text) };
+    const last = this.#words.at(-1);
+    if (last?.code === word.code && last.text === word.text) return;
+    this.#words.push(word);
     if (this.#words.length > evidence.SERVER_EVENTS_MAX) this.#words.shift();
   }
 
-  override lost(why: Sentence, now: number, answered: boolean): void {
-    if (answered) this.#refused(1);
-    // null: we were never in, and nothing could be dropped.
-    if (this.#serverKey === null || this.#drop !== null || this.room.leavesServer) return;
+  override lost(why: Sentence, now: number, byServer: boolean): void {
+    const ended = byServer && !this.#excused;
+    this.#excused = false;
+    if (this.#serverKey === null) return; // we were never in: nothing could be dropped
+    if (this.#drop !== null && this.#isAtDrop()) {
+      this.#drop.failures++;
+      if (ended) this.#drop.refusals++;
+    }
     const { origin, attempt } = this.room.here;
     if (origin !== this.#origin || attempt !== this.#attempt) return; // we only look whether the others are there
-    this.#noted(now, "lost", reasons.plain(why));
+    if (this.#drop !== null || this.room.leavesServer) return;
+    this.#note(now, "lost", reasons.plain(why));
     this.#drop = this.#newDrop(now, this.#serverKey);
     this.#lostAt.push(now);
     if (this.#lostAt.length > OFTEN) this.#lostAt.shift();
   }
 
-  /** Note that the server did not let us back in. */
-  #refused(count: number): void {
-    if (this.#drop !== null && this.room.here.origin === this.#drop.origin) this.#drop.refusals += count;
-  }
-
   #newDrop(at: number, serverKey: Bytes): Drop {
     const { beats, receipts } = this.room.feature(Monitor).record;
-    return {
+    const { origin, elsewhere } = this.room.here;
+    return new Drop(
       at,
-      beats: beats.slice(-evidence.LISTED_MAX).map(({ beat, key }) => ({ key, beat })),
-      receipts: receipts
+      beats.slice(-evidence.LISTED_MAX).map(({ beat, key }) => ({ key, beat })),
+      receipts
         .slice(-evidence.LISTED_MAX)
         .map((r) => ({ number: r.number, server_key: r.serverKey, slot: r.slot, chain: r.chain, signature: r.signature })),
       serverKey,
-      origin: this.room.here.origin,
-      elsewhere: this.room.here.elsewhere,
-      since: at,
-      probes: 0,
-      probedAt: null,
-      run: null,
-      probe: null,
-      answered: false,
-      answeredAt: null,
-      took: 0,
-      toldAt: null,
-      toldAway: false,
-      hereAt: null,
-      refusals: 0,
-    };
+      origin,
+      elsewhere,
+      this.#heardAt,
+      this.#full?.code ?? "",
+      this.#openKey,
+    );
+  }
+
+  /** Return whether we are trying the server that we have lost. */
+  #isAtDrop(): boolean {
+    return this.#drop !== null && this.room.here.origin === this.#drop.origin;
   }
 
   /** Return whether the server lets us into the room, and the room is open. */
@@ -229,40 +194,53 @@ export class Dropped extends Feature {
     this.#ticked = now;
     const drop = this.#drop;
     if (this.#full !== null && (this.#inside() || now - this.#full.at > FULL_HOLDS)) this.#full = null;
-    if (this.#full !== null) {
-      this.#waitForAPlace(this.#full, now);
+    if (drop === null) {
+      if (this.#full !== null) await this.#waitForAPlace(this.#full, null, now);
       return;
     }
-    if (drop === null) return;
     if (slept > ASLEEP) {
       if (drop.run !== null) this.room.perform({ type: "Disconnect", endpoint: PROBE });
-      wokeUp(drop, now, slept);
+      drop.wokeUp(now, slept);
     }
-    const moved = this.room.here.origin !== drop.origin;
-    drop.hereAt = moved ? null : (drop.hereAt ?? now);
+    const moved = !this.#isAtDrop();
     if (this.#inside() && (!moved || drop.toldAt !== null || now - drop.since > MOVED_TIME)) {
-      this.#back(drop, now);
+      await this.#back(drop, now);
       return;
     }
-    if (drop.run !== null && now - drop.run.began > PROBE_TIME)
-      await this.#probeOver(drop, now, "The server took a new connection, and said nothing.", true);
-    const due = drop.probedAt === null ? now - drop.since >= PROBE_AFTER : now - drop.probedAt >= PROBE_EVERY;
-    if (drop.run === null && due && drop.probes < PROBES_MAX && !proven(drop))
-      await this.#startProbe(drop, now);
-    await this.#judge(drop, now, moved);
+    this.#lookForTheRoom(drop, now);
+    await this.#tickProbe(drop, now);
+    if (this.#full !== null && !drop.isAct(now)) await this.#waitForAPlace(this.#full, drop, now);
+    else await this.#judge(drop, now, moved);
   }
 
-  /** Report what the server says, without evidence: its other rooms go on. */
-  #waitForAPlace(full: Full, now: number): void {
+  /** Note when the process that had our room lets us in, and says that it has no such room. */
+  #lookForTheRoom(drop: Drop, now: number): void {
+    const { here, handle, serverKey, serverSlot } = this.room;
+    const there = here.origin === this.#origin && here.attempt === this.#attempt && handle.length > 0;
+    const roomless = there && serverKey !== null && same(serverKey, drop.serverKey) && serverSlot === null;
+    drop.roomlessAt = roomless ? (drop.roomlessAt ?? now) : null;
+  }
+
+  /** Report what the server says: its other rooms may go on. Who was inside keeps evidence of it. */
+  async #waitForAPlace(full: Full, drop: Drop | null, now: number): Promise<void> {
     if (!full.told && now - full.since >= TELL_AFTER) {
       full.told = true;
-      this.room.tell(full.code === "full" ? sentences.alarm("full", { why: full.text }) : sentences.alarm("unopened"));
-    } else if (full.told && this.#drop !== null && now - full.since > this.room.options.patience) {
+      const lost = drop?.excuse ? drop : null; // else another server says so
+      this.room.tell(sentences.noPlace(full.code, full.text, lost === null ? null : sentences.proof(this.#saved())));
+      if (lost !== null) await this.#keep(lost, now);
+    } else if (full.told && drop !== null && now - full.since > this.room.options.patience) {
+      await this.#saveUnasked(now);
       this.room.finish("dropped", sentence("dropped.gave_up", { what: sentence(`dropped.${full.code}`) }));
     }
   }
 
-  #back(drop: Drop, now: number): void {
+  /** Keep the evidence of a drop of which a person was told. */
+  async #keep(drop: Drop, now: number): Promise<void> {
+    drop.toldAt ??= now;
+    await this.#saveUnasked(now);
+  }
+
+  async #back(drop: Drop, now: number): Promise<void> {
     const often = this.#lostAt.length === OFTEN && now - (this.#lostAt[0] ?? now) < OFTEN_WITHIN;
     if (often && now - this.#oftenTold > OFTEN_AGAIN) {
       this.#oftenTold = now;
@@ -272,11 +250,26 @@ export class Dropped extends Feature {
       this.room.perform({ type: "Disconnect", endpoint: PROBE });
       drop.run = null;
     }
-    if (drop.toldAt !== null) this.#last = drop;
     this.#drop = null;
+    if (drop.toldAt === null && !drop.excuse) return;
+    this.#last = drop;
+    await this.#saveUnasked(now);
   }
 
   // -- the probe -------------------------------------------------------------------------------------------
+
+  async #tickProbe(drop: Drop, now: number): Promise<void> {
+    const { run } = drop;
+    if (run !== null && now - run.began > PROBE_TIME) {
+      const text = `No new room was opened, signed or refused within ${PROBE_TIME} s.`;
+      await this.#probeOver(drop, now, text, { answered: run.serverKey.length > 0 });
+    }
+    // the second of two probes, between which enough connections have failed, decides: it comes sooner
+    const every = drop.failures >= STALLS && !drop.stalls ? PROBE_EVERY / 2 : PROBE_EVERY;
+    const due = drop.probedAt === null ? now - drop.since >= PROBE_AFTER : now - drop.probedAt >= every;
+    const needed = !drop.proven || drop.toldAt === null;
+    if (drop.run === null && due && drop.probes < PROBES_MAX && needed) await this.#startProbe(drop, now);
+  }
 
   async #startProbe(drop: Drop, now: number): Promise<void> {
     const rng = this.room.rng;
@@ -291,7 +284,7 @@ export class Dropped extends Feature {
   override async further(what: InputOf<"Received"> | InputOf<"Lost">, now: number): Promise<void> {
     if (what.endpoint.further !== "probe") return;
     if (what.type === "Received") await this.#probeReceived(what.message, now);
-    else await this.#probeLost(what.why, what.answered, now);
+    else await this.#probeLost(what, now);
   }
 
   async #probeReceived(message: ServerMessage, now: number): Promise<void> {
@@ -300,6 +293,7 @@ export class Dropped extends Feature {
     if (drop === null || run === null) return;
     if (message.type === "challenge") {
       run.serverKey = message.server_key;
+      if (message.permission === null) drop.openKeys.add(hex(message.server_key));
       const { rng } = this.room;
       const nonce = rng(32);
       const text = invite.doorMessage(drop.origin, numberOf(run), message.nonce, nonce);
@@ -323,45 +317,38 @@ export class Dropped extends Feature {
     } else if (message.type === "opened") {
       await this.#opened(drop, run, message, now);
     } else if (message.type === "refused" || message.type === "closing") {
-      await this.#probeOver(drop, now, `The server refused a new room: ${message.text}`, true);
+      if (message.code === "permission") drop.permissionKeys.add(hex(run.serverKey));
+      const why = `The server refused a new room with the code '${message.code}': ${message.text}`;
+      await this.#probeOver(drop, now, why, { answered: true, refused: true });
     }
   }
 
-  async #opened(drop: Drop, run: Run, opened: Opened, now: number): Promise<void> {
+  async #opened(drop: Drop, run: ProbeRun, opened: Opened, now: number): Promise<void> {
     try {
       await invite.verifyReceipt(run.serverKey, numberOf(run), 0, run.chain, opened.signature);
     } catch (error) {
       if (!(error instanceof SnugCryptoError)) throw error;
-      await this.#probeOver(drop, now, "The server opened a new room, and did not sign it.", true);
+      const text = "The server opened a new room, and did not sign it.";
+      await this.#probeOver(drop, now, text, { answered: true, refused: true });
       return;
     }
     const receipt = { number: numberOf(run), server_key: run.serverKey, signature: opened.signature };
     const which = same(run.serverKey, drop.serverKey) ? "." : ", by another key: it was restarted.";
-    await this.#probeOver(drop, now, `The server opened and signed a new room${which}`, true, receipt);
+    await this.#probeOver(drop, now, `The server opened and signed a new room${which}`, { answered: true, receipt });
   }
 
-  async #probeLost(why: Sentence, answered: boolean, now: number): Promise<void> {
+  async #probeLost({ why, answered, byServer = false }: InputOf<"Lost">, now: number): Promise<void> {
     const drop = this.#drop;
     if (drop === null || drop.run === null) return;
     const there = answered || drop.run.serverKey.length > 0;
-    await this.#probeOver(drop, now, `The server did not serve a new room: ${reasons.plain(why)}`, there);
+    const text = `No new room was opened: ${reasons.plain(why)}`;
+    await this.#probeOver(drop, now, text, { answered: there, refused: byServer });
   }
 
-  async #probeOver(
-    drop: Drop,
-    now: number,
-    text: string,
-    answered: boolean,
-    receipt: evidence.ProbeReceipt | null = null,
-  ): Promise<void> {
-    drop.run = null;
-    drop.probe = { at: Math.floor(now), text: evidence.clipped(text), receipt };
-    drop.answered = answered;
-    if (answered && drop.answeredAt === null) {
-      drop.answeredAt = now;
-      drop.took = now - (drop.probedAt ?? now);
-      this.room.hurry(now); // our own pause between two tries is no act of the server
-    }
+  async #probeOver(drop: Drop, now: number, text: string, how: ProbeEnd): Promise<void> {
+    const { answered, refused = false, receipt = null } = how;
+    const probe = { at: Math.floor(now), text: evidence.clipped(text), receipt };
+    if (drop.probed(probe, answered, refused)) this.room.hurry(now); // our own pause between two tries is no act of the server
     this.room.perform({ type: "Disconnect", endpoint: PROBE });
     if (drop.toldAt !== null) await this.#saveUnasked(now);
   }
@@ -374,37 +361,29 @@ export class Dropped extends Feature {
 
   async #judge(drop: Drop, now: number, moved: boolean): Promise<void> {
     if (drop.probe === null || now - drop.since < TELL_AFTER) return;
-    // We went on elsewhere: it may be down, out of reach, or a process that would let us in.
-    if (moved && (!drop.answered || drop.refusals < REFUSALS || this.#what(drop) === "restarted")) return;
-    if (!drop.answered || (this.#restarted(drop) && !moved)) {
+    if (drop.isAct(now)) {
+      // we went on elsewhere: it may be down by now, or a process that would let us in
+      if (!moved || (drop.answered && drop.what !== "restarted")) await this.#accuse(drop, now, moved);
+    } else if (!moved && (!drop.answered || this.#restarted(drop))) {
       if (!drop.toldAway && drop.toldAt === null) {
         drop.toldAway = true;
         this.room.tell(sentences.status(this.#restarted(drop) ? "away.restarted" : "away.unreachable"));
       }
-      return;
-    }
-    // The network is back, or we are: perhaps the room is as well.
-    if (now - Math.max(drop.answeredAt ?? drop.at, drop.hereAt ?? drop.at) < Math.max(SETTLE, 2 * drop.took)) return;
-    if (drop.toldAt === null) {
-      drop.toldAt = now;
-      const saved = this.room.options.evidence ? EVIDENCE_FILE : null;
-      this.room.tell(sentences.dropped(this.#what(drop), saved));
-      await this.#saveUnasked(now);
-    } else if (!moved && now - drop.toldAt + TELL_AFTER > this.room.options.patience) {
-      await this.#saveUnasked(now);
-      this.room.finish(
-        "dropped",
-        sentence("dropped.gave_up", { what: sentence(`dropped.${this.#what(drop)}`) }),
-      );
+    } else if (!moved && drop.stalls && drop.toldAt === null) {
+      this.room.tell(sentences.dropped("unclear", this.#saved(), { count: STALLS }));
+      await this.#keep(drop, now);
     }
   }
 
-  #what(drop: Drop): What {
-    const receipt = drop.probe?.receipt ?? null;
-    if (receipt === null) return "refuses";
-    if (!same(receipt.server_key, drop.serverKey)) return "restarted";
-    const absent = drop.probedAt !== null && drop.probedAt - drop.at > FORGOTTEN;
-    return this.room.handle.length > 0 && absent ? "forgotten" : "serves";
+  async #accuse(drop: Drop, now: number, moved: boolean): Promise<void> {
+    if (drop.accusedAt === null) {
+      drop.accusedAt = now;
+      this.room.tell(sentences.dropped(drop.what, this.#saved()));
+      await this.#keep(drop, now);
+    } else if (!moved && now - drop.accusedAt + TELL_AFTER > this.room.options.patience) {
+      await this.#saveUnasked(now);
+      this.room.finish("dropped", sentence("dropped.gave_up", { what: sentence(`dropped.${drop.what}`) }));
+    }
   }
 
   // -- evidence --------------------------------------------------------------------------------------------
@@ -412,6 +391,11 @@ export class Dropped extends Feature {
   /** Write evidence to a file; CommandError if no evidence exists yet. */
   async save(names: boolean, now: number): Promise<void> {
     this.room.perform({ type: "Save", what: "evidence", data: await this.export(names, now) });
+  }
+
+  /** The evidence file, if one was requested. */
+  #saved(): string | null {
+    return this.room.options.evidence ? EVIDENCE_FILE : null;
   }
 
   async #saveUnasked(now: number): Promise<void> {
