@@ -6,7 +6,7 @@ import { keyOf } from "./keys";
 import { type OwnDevice, pressDevice, useUi } from "./ui";
 
 /** Reasons for sending nothing that a person may override (`Override`); not when the page itself cannot seal. */
-const OVERRIDABLE = new Set(["watch.held_removal", "watch.paused_stale", "watch.paused_withheld"]);
+const OVERRIDABLE = new Set(["watch.held_removal", "watch.paused_claim", "watch.paused_no_host", "watch.paused_no_host_few", "watch.paused_stale", "watch.paused_withheld"]);
 
 /** Lines that disappear with their cause: no host is here, nothing of ours is sent, messages wait. */
 export function Banners() {
