@@ -201,8 +201,8 @@ def test_nobody_is_told_that_nothing_waits_while_something_holds(
     with pytest.MonkeyPatch.context() as patch, truthful(w):
         liar = Liar(patch, w, people[3])
         for (what, how), overrides in steps:
-            if what in ("silence", "withhold"):
-                (quiet if what == "silence" else without).add(people[how].label)  # type: ignore[index]
+            if what in ("silence", "withhold") and isinstance(how, int):
+                (quiet if what == "silence" else without).add(people[how].label)
             elif what == "hear":
                 quiet.clear()
                 without.clear()
