@@ -137,7 +137,7 @@ def test_one_member_alone_does_not_prove_that_a_server_withholds_something() -> 
     w.do(ada, ev.Lock(True))
     assert w.until(lambda: "withheld" in cem.alarms, 20) < BEAT
     (text,) = texts(cem, "withheld")
-    assert text.startswith("“Ada” reports")
+    assert text.startswith("“Ada”, a host, reports")
 
 
 def test_a_message_that_the_server_withholds_is_reported_soon_after_the_heartbeats() -> None:

@@ -247,7 +247,7 @@ def test_a_person_can_go_on_anyway() -> None:
         w.do(bo, ev.Override())
     w.kill(ada)
     w.until(lambda: bool(texts(bo, "stale")), 25)
-    assert texts(bo, "stale")[0].startswith("Your program hears no host, and \u201cAda\u201d")
+    assert texts(bo, "stale")[0].startswith("Your program hears no host: \u201cAda\u201d")
     assert "/override" in texts(bo, "stale")[0]
     w.do(bo, ev.Override())
     w.run(20)

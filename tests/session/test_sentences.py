@@ -46,6 +46,7 @@ BUTTONS: Final = {
     "dropped.proof": "meet.alarm_evidence",
     "alarm.stale": "meet.override_yes",
     "alarm.stale.no_host": "meet.override_yes",
+    "alarm.stale.no_host_few": "meet.override_yes",
 }
 _TYPED: Final = re.compile(r"`[^`]*`|https?://[\w.:/#]+|snug [a-z-]+")
 #: Holes as `sentence.py` describes them.

@@ -250,7 +250,7 @@ class TestQuestions:
 
     async def test_ending_and_going_on_unconfirmed_are_asked_first(self, book: Book, page: Page) -> None:
         await book.show(page, "room-silent")
-        await page.click(".banner .button")
+        await page.click(".incident[data-kind=stale] .button.small")
         assert await asked(page) == []
         await page.click("[data-yes]")
         await page.click(".control.leave")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from tests.session import (
+    test_attacks_claims,
     test_attacks_false_claims,
     test_attacks_gates,
     test_attacks_held,
@@ -19,6 +20,7 @@ from tests.session import (
     test_attacks_room_key,
     test_attacks_sealing,
     test_attacks_starved,
+    test_holding,
     test_honest_server,
     test_hostile_members,
     test_introductions,
@@ -220,6 +222,39 @@ SCENARIOS = [
             "a_file_that_is_under_way_waits_too",
             "an_old_message_goes_out_again_to_those_who_were_there",
             "honest_trouble_holds_nothing_for_long",
+        ],
+    ),
+    *scenarios(
+        test_attacks_claims,
+        other={
+            "whoever_lies_and_comes_in_again_and_lies_silences_nobody": "host -Mallory",
+            "an_eviction_that_is_withheld_stops_at_a_hosts_word_whoever_has_lied_before": "-Mallory",
+            "without_a_host_two_members_stop_us_and_one_does_for_a_moment": "-Cem",
+            "a_host_whose_change_is_withheld_stops_us_again_and_again": "guests",
+        },
+        # the table's own tests, and those that look inside honest sessions
+        without=[
+            "nor_does_it_gain_by_having_the_others_come_in_again",
+            "whatever_one_member_signs_it_stops_the_others_for_three_seconds_in_all",
+            "a_key_that_comes_in_again_at_another_leaf_has_no_more_than_before",
+            "who_leaves_and_is_admitted_anew_has_a_new_members_share_until_that_is_abused",
+            "a_member_alone_never_has_more_than_its_share",
+        ],
+    ),
+    *scenarios(
+        test_holding,
+        other={
+            "an_override_lasts_while_a_claim_stands_and_nobody_is_told_that_nothing_waits": "host -Dana",
+            "an_override_ends_when_a_second_member_says_so_too": "host -Dana-Cem",
+            "when_the_only_host_closes_its_page_the_others_learn_why_they_are_silent": "guests",
+            "the_reason_changes_with_what_is_missing": "guests",
+            "too_few_is_said_only_where_it_is_so": "host",
+        },
+        without=[
+            "nobody_ends_anothers_override_by_coming_in_again",
+            "where_sound_cannot_go_on_an_override_says_so",
+            "nobody_is_told_that_nothing_waits_while_something_holds",
+            "a_reason_is_missing_exactly_while_nothing_is_fresh",
         ],
     ),
     *scenarios(

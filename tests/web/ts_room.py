@@ -246,6 +246,9 @@ class TsRoom(_Look):
     def speaks(self, now: float) -> bool:
         return bool(self._at(["speaks", now]))
 
+    def pause_reason(self, now: float) -> str | None:
+        return self._at(["pauseReason", now])  # type: ignore[no-any-return]
+
     @property
     def needs_rejoin(self) -> bool:
         return bool(self._at("needsRejoin"))

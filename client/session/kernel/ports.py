@@ -197,6 +197,9 @@ class Sending(Protocol):
     def hold_reason(self, now: float) -> str | None:
         """Return None if messages may be sealed for the room; else why they wait, as a sentence."""
 
+    def pause_reason(self, now: float) -> str | None:
+        """Return None if sound and video may be sealed; else why they wait, as a sentence."""
+
     def speaks(self, now: float) -> bool:
         """Return whether messages reach the others now, and may be sealed for the room."""
 

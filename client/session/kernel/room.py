@@ -272,6 +272,10 @@ class RoomSession:
         reasons = (feature.hold_reason(now) for feature in self._features_with("hold_reason"))
         return next((reason for reason in reasons if reason is not None), None)
 
+    def pause_reason(self, now: float) -> str | None:
+        """Return None if sound and video may be sealed; else why they wait, as a sentence."""
+        return self.frames.pause_reason(now)
+
     def speaks(self, now: float) -> bool:
         """Return whether messages reach the others now, and may be sealed for the room."""
         return self.is_synced(now) and self.hold_reason(now) is None

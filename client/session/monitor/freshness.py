@@ -76,6 +76,17 @@ class Freshness:
         """Return the leaves without a valid confirmation."""
         return [leaf for leaf in others if self._until.get(leaf, 0.0) <= now]
 
+    def lacks(self, others: Mapping[int, bool], now: float, *, host: bool) -> tuple[bool, bool]:
+        """Return whether a host's confirmation is missing, and whether too few would be left with the hosts'.
+
+        `others` and `host` as for `until`: both are False exactly while that is later than `now`.
+        """
+        missing = self.missing(others, now)
+        hosts = [leaf for leaf, is_host in others.items() if is_host]
+        no_host = bool(hosts) and not host and set(hosts) <= set(missing)
+        lost = [leaf for leaf in missing if not (no_host and others[leaf])]
+        return no_host, 2 * (1 + len(others) - len(lost)) <= 1 + len(others)
+
     def until(self, others: Mapping[int, bool], *, host: bool) -> float:
         """Return the time until which media may be sealed; infinity when alone.
 

@@ -1,8 +1,8 @@
 """Conclusions from the members' signed beats: alarms, and when media may be sealed.
 
 Protocol section 7. `heartbeats` sends and receives them. Each finding has a module, which reports it once,
-and its end: `silence`, `withholding`, `disorder`, `removals`, `unreadable_commits`. This module gives them
-the beats, and judges freshness and the delivery of audio and video itself.
+and its end: `silence`, `withholding`, `disorder`, `removals`, `unreadable_commits`. `holding` says when
+nothing may be sealed. This module gives them the beats, and judges the delivery of audio and video itself.
 """
 
 from __future__ import annotations
@@ -13,7 +13,6 @@ from typing import Final, Literal
 
 from snugroom.client.session.catalogue import sentences
 from snugroom.client.session.catalogue.sentence import Sentence, sentence
-from snugroom.client.session.features.states import States
 from snugroom.client.session.features.subscriptions import Subscriptions
 from snugroom.client.session.kernel.feature import Feature
 from snugroom.client.session.kernel.large_room import Pace
@@ -21,8 +20,9 @@ from snugroom.client.session.kernel.ports import Room
 from snugroom.client.session.kernel.verdict import Change
 from snugroom.client.session.monitor.delivery import Delivery, Stream
 from snugroom.client.session.monitor.disorder import Disorder
-from snugroom.client.session.monitor.freshness import FRESH, Beginning, Freshness
+from snugroom.client.session.monitor.freshness import FRESH
 from snugroom.client.session.monitor.heartbeats import DoubleBeat, Heartbeats, Record, SignedReceipt
+from snugroom.client.session.monitor.holding import Holding
 from snugroom.client.session.monitor.member_table import MemberTable
 from snugroom.client.session.monitor.pending import Pending
 from snugroom.client.session.monitor.removals import Removals
@@ -33,17 +33,8 @@ from snugroom.client.session.monitor.withholding import Withholding
 from snugroom.crypto.agreed.heartbeat import Heartbeat
 from snugroom.crypto.kdf import H
 
-#: Maximum age of our acknowledged beat, in seconds or beat intervals: a held-back beat is not fresh.
-ECHO: Final = (25.0, 5)
-#: Seconds on a new connection before lost freshness is reported (after coming in, a beat interval if longer):
-#: the others beat when they see us.
-RETURN: Final = (8.0, 1)
-#: Age in seconds from which an answer of the lobby is called old, if nobody answers us in the room.
-OLD_ANSWER: Final = 60.0
 #: Seconds between two ticks that indicate that this machine has slept.
 ASLEEP: Final = 3.0
-#: Seconds for which freshness must last before it is reported as restored.
-STEADY: Final = 5.0
 
 
 class Monitor(Feature):
@@ -55,7 +46,6 @@ class Monitor(Feature):
         self._pace = Pace()
         self._members = MemberTable(room, now)
         self._heartbeats = Heartbeats(room, now)
-        self._fresh = Freshness()
         self._delivery = Delivery()
         self._silence = Silence(room, self._members, self._heartbeats)
         self._withholding = Withholding(room, self._members)
@@ -66,16 +56,11 @@ class Monitor(Feature):
         self._pending = Pending(room, self._members)
         #: H(epoch_authenticator) -> when the next epoch began; None: it is the current epoch.
         self._epochs: OrderedDict[bytes, float | None] = OrderedDict()
-        # reported so far
-        self._stale = False
-        self._override: frozenset[int] | None = None
-        self._overridden_removals: set[str] = set()  # members whose removal waits, and holds nothing
-        self._doubled: set[int] = set()
-        self._update_members(now)
+        found = self._members.update(now)
         self._epochs[self._authenticator()] = None
-        self._beginning = Beginning(self._members.others)
-        self._came_back = False  # our confirmations from before a rejoin still count for media
-        self._answer_age = 0.0
+        self._holding = Holding(room, self._members, self._withholding, self._pending)
+        for leaf in found:
+            self._holding.came_in(leaf, now)
 
     # -- for other modules ---------------------------------------------------------------------------
 
@@ -132,24 +117,17 @@ class Monitor(Feature):
     def override(self, now: float) -> None:
         """Go on although the listeners are unknown; ValueError if nothing is held.
 
-        Holds until freshness is back, a member comes or goes, another confirmation is missing, or another
-        removal waits.
+        It lasts until nothing holds any more, somebody comes in or goes, or something else holds: another
+        confirmation is missing, another removal waits, or a host, two members or the server claim a change.
         """
-        if self.hold_reason(now) is None:
-            raise ValueError(sentence("cannot.not_paused"))
-        self._overridden_removals = set(self._pending.to_remove())
-        if self._doubt(now, new=not self._beginning.over) is not None:
-            self._override = frozenset(self._missing(now))
-        self.room.tell(sentences.status("override"))
+        self._holding.override(now)
 
     def let_in(self, age: float, *, by_member: bool) -> None:
         """Record how old the answer was by which we came in, in seconds, as far as two clocks show it.
 
         `by_member`: it need not be a host's, and we have no confirmations from before.
         """
-        self._answer_age = age
-        if by_member:
-            self.forget_confirmations()
+        self._holding.let_in(age, by_member=by_member)
 
     def forget_confirmations(self) -> None:
         """Seal nothing until the others have answered us here.
@@ -157,23 +135,15 @@ class Monitor(Feature):
         The member that lets us in need not be a host: an evicted member can do so too, in a room of its own
         that goes on from its last epoch.
         """
-        self._fresh = Freshness()
+        self._holding.forget_confirmations()
 
     def carry_over(self, old: Room) -> None:
         before = old.feature(Monitor)
-        self._came_back = True
-        self.forget_confirmations()
-        was = {old.membership.signature_key(leaf): leaf for leaf in before._members.others}
-        for leaf in self._members.others:
-            known = was.get(self.room.membership.signature_key(leaf))
-            if known is not None:
-                self._fresh.confirm(leaf, before._fresh.confirmed_until(known))
+        self._holding.carry_over(before._holding)
         self._replacements.came_back(old)
         self._heartbeats.record = before.record
-        self._stale = before._stale
         self._pending.carry_over(before._pending)
-        if before._withholding.is_reported:
-            self.room.tell(sentences.status("cleared.handed_over"))
+        self._withholding.carry_over(before._withholding, self._ticked)
 
     # -- hooks ---------------------------------------------------------------------------------------
 
@@ -197,6 +167,7 @@ class Monitor(Feature):
         m = self.room.membership
         for leaf, _, _ in change.removed:
             self._forget(leaf)
+        self._holding.adopted(change)
         for leaf, _, _ in change.added:
             self._heartbeats.member_joined(leaf, m.journal.slot, change.by)
         for authenticator, over in self._epochs.items():
@@ -204,9 +175,8 @@ class Monitor(Feature):
                 self._epochs[authenticator] = now
         self._epochs[self._authenticator()] = None
         trim(self._epochs)
-        self._update_members(now)
-        if change.added or change.removed:
-            self._override = None
+        for leaf in self._members.update(now):
+            self._holding.came_in(leaf, now)
         evicted = [r for r in change.removed if r[0] not in change.left] if not change.rejoined else []
         if evicted:
             self._heartbeats.change_key(now)
@@ -216,12 +186,12 @@ class Monitor(Feature):
         if change.by == m.own_leaf:
             self._pending.committed()
         self._pending.adopted()
-        self._withholding.check_claims(m.journal.slot)
+        self._withholding.adopted(change, now)
         first = self._members.leaves if evicted else self._members.first_to_beat(change.by)
         self._heartbeats.schedule_soon(now, first)
 
     def voided(self, slot: int, author: int | None, now: float) -> None:
-        self._withholding.check_claims(slot)
+        self._withholding.check_claims(slot, now)
         self._heartbeats.schedule_soon(now, self._members.leaves)
 
     def receipt(self, number: bytes, slot: int, chain: bytes, signature: bytes, now: float) -> None:
@@ -241,26 +211,10 @@ class Monitor(Feature):
             got[stream] = got.get(stream, 0) + 1
 
     def hold_reason(self, now: float) -> str | None:
-        return self._reason(now, new=not self._beginning.over)
+        return self._holding.hold_reason(now)
 
     def pause_reason(self, now: float) -> str | None:
-        return self._reason(now, new=self._is_new)
-
-    def _reason(self, now: float, *, new: bool) -> str | None:
-        """Return why nothing may be sealed; `new`: nobody has answered us yet, and that counts."""
-        removals = self._pending.to_remove()
-        if set(removals) - self._overridden_removals:
-            return sentence("watch.held_removal", names=removals)
-        return None if self._override is not None else self._doubt(now, new=new)
-
-    def _doubt(self, now: float, *, new: bool) -> str | None:
-        """Return why it is unknown who reads what we seal; None if it is known."""
-        if new:
-            return sentence("watch.paused_new")
-        fresh = self._fresh.until(self._members.others, host=self._members.host) > now
-        if self._withholding.pauses(now, fresh=fresh):
-            return sentence("watch.paused_withheld")
-        return None if fresh else sentence("watch.paused_stale")
+        return self._holding.pause_reason(now)
 
     def at_incarnation(self, incarnation: bytes | None, now: float) -> list[int]:
         """Return the others whose last heartbeats, lately, are of our epoch and of that room at a server."""
@@ -291,8 +245,7 @@ class Monitor(Feature):
         others = self._members.others
         if 2 * len(ahead) > len(others):
             return True
-        fresh = self._fresh.until(others, host=self._members.host) > now
-        return not fresh and any(others.get(leaf) for leaf in ahead)
+        return not self._holding.is_fresh(now) and any(others.get(leaf) for leaf in ahead)
 
     def heard_recently(self, leaf: int, now: float, since: float = 0.0) -> bool:
         if leaf not in self._members.others:
@@ -307,8 +260,7 @@ class Monitor(Feature):
         self._replacements.heard(payload)
         heard = self._heartbeats.receive(payload)
         if isinstance(heard, DoubleBeat):
-            if heard.leaf not in self._doubled:
-                self._doubled.add(heard.leaf)
+            if self._withholding.contradicts(heard.leaf):
                 who = self._members.name(heard.leaf)
                 key = "double_beat.host" if self._members.host else "double_beat"
                 self.room.tell(sentences.alarm(key, who=who, leaf=heard.leaf))
@@ -326,7 +278,7 @@ class Monitor(Feature):
         if members.synced_at is not None and now - self._ticked > ASLEEP:
             members.synced_at = now  # we slept: missing beats are nobody's fault
         self._ticked = now
-        self._overridden_removals &= set(self._pending.to_remove())
+        self._holding.tick()
         if self._pending.tick(now):
             self._heartbeats.schedule_soon(now, members.leaves)
         if members.others and self._heartbeats.is_due(now) and self.room.is_synced(now):
@@ -342,10 +294,9 @@ class Monitor(Feature):
             )
             wanted = None if want else subscriptions.subscribed
             self._judge_delivery(self.room.membership.own_leaf, self._heartbeats.got, now, wanted)
-        if self._withholding.judge(now):
-            self._override = None
+        self._withholding.judge(now)
         if self._pace.is_due(now, len(members.leaves)):
-            self._judge_freshness(now)
+            self._holding.judge(now)
             self._silence.judge(now)
             self._disorder.judge(now)
             self._removals.judge(now)
@@ -381,54 +332,11 @@ class Monitor(Feature):
         """Extend the member's confirmation if its beat is of our epoch or of one that ended lately."""
         if beat.authenticator not in self._epochs:
             return
-        over, span = self._epochs[beat.authenticator], self._members.span
-        if acknowledged:
-            self._beginning.answered(beat.leaf, self._members.others)
-        elif beat.leaf in self._beginning.before_us:
-            return  # it may be from before we came in
-        answered = self._heartbeats.sent_at(acknowledged) if acknowledged else self._members.since[beat.leaf]
-        if answered is None:
-            return
-        until = min(now, now if over is None else over) + span(FRESH)
-        self._fresh.confirm(beat.leaf, min(until, answered + span(ECHO)))
+        sent_at, since = self._heartbeats.sent_at, self._members.since[beat.leaf]
+        answered = sent_at(acknowledged) if acknowledged else since
+        self._holding.confirm(beat, self._epochs[beat.authenticator], answered, now)
 
     # -- findings ----------------------------------------------------------------------------------------
-
-    def _judge_freshness(self, now: float) -> None:
-        members = self._members
-        until = 0.0 if self._is_new else self._fresh.until(members.others, host=members.host)
-        if until > now:
-            if self._stale and until < now + STEADY:
-                return  # confirmed by an old beat of ours: wait for a newer one
-            if self._override is not None and not self._beginning.over:
-                return  # it lets our messages go until somebody has answered us
-            if self._stale or self._override is not None:
-                self.room.tell(sentences.status("cleared.fresh"))
-            self._stale, self._override = False, None
-            return
-        missing = self._missing(now)
-        if self.room.feature(States).away.keys() >= set(missing):
-            return  # they have said so
-        if self._override is not None and not self._override.issuperset(missing):
-            self._override, self._stale = None, False
-        patience = members.span(RETURN) if self._is_new else RETURN[0]
-        if not self._stale and self._override is None and members.connected_for(now) > patience:
-            self._stale = True
-            if self._is_new:
-                self._tell_unanswered(missing)
-                return
-            hosts = [leaf for leaf, host in members.others.items() if host]
-            no_host = bool(hosts) and not members.host and not set(hosts) - set(missing)
-            key = "stale.no_host" if no_host else "stale"
-            self.room.tell(sentences.alarm(key, who=members.names(missing)))
-
-    def _tell_unanswered(self, missing: list[int]) -> None:
-        who = self._members.names(missing)
-        if self._answer_age < OLD_ANSWER:
-            self.room.tell(sentences.alarm("stale.new", who=who))
-        else:
-            minutes = round(self._answer_age / 60)
-            self.room.tell(sentences.alarm("stale.old_answer", who=who, minutes=minutes))
 
     def _judge_delivery(
         self,
@@ -460,34 +368,16 @@ class Monitor(Feature):
 
     # -- internals ---------------------------------------------------------------------------------------
 
-    @property
-    def _is_new(self) -> bool:
-        """Whether we have come in, for the first time, and nobody has answered us yet."""
-        return not (self._beginning.over or self._came_back)
-
-    def _missing(self, now: float) -> list[int]:
-        """Return the leaves whose confirmation we lack."""
-        others = self._members.others
-        return self._beginning.missing(others) if self._is_new else self._fresh.missing(others, now)
-
-    def _update_members(self, now: float) -> None:
-        for leaf in self._members.update(now):
-            self._fresh.confirm(leaf, now + self._members.span(FRESH))
-
     def _forget(self, leaf: int) -> None:
         for part in (
             self._members,
             self._heartbeats,
-            self._fresh,
             self._delivery,
             self._silence,
-            self._withholding,
             self._disorder,
             self._pending,
         ):
             part.forget(leaf)
-        self._beginning.forget(leaf, self._members.others)
-        self._doubled.discard(leaf)
 
     def _authenticator(self) -> bytes:
         return H(self.room.membership.group.epoch_authenticator)

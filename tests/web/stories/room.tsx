@@ -240,10 +240,11 @@ export default [
       ],
     })),
   story("silent", () =>
-    room(some(3), {
-      encryption: { sealed: 1204, opened: 3410, silent: { key: "watch.paused_stale" } },
+    room(some(3).map((one) => (one.host ? { ...one, away: true } : one)), {
+      ...incidents(["Alarm", "alarm.stale.no_host", { who: ["Ada"] }]),
+      encryption: { sealed: 1204, opened: 3410, silent: { key: "watch.paused_no_host" } },
     })),
-  story("override", () => room(some(3), { encryption: { sealed: 0, opened: 0, silent: { key: "watch.paused_withheld" } } }), press(".banner .button")),
+  story("override", () => room(some(3), { encryption: { sealed: 0, opened: 0, silent: { key: "watch.paused_claim", args: { who: ["Bo"] } } } }), press(".banner .button")),
   story("recording", () => room(guests(4).map((one) => (one.leaf === 1 ? { ...one, recording: true } : one)), { locked: true })),
   story("reactions", () =>
     room(some(5), {

@@ -289,6 +289,14 @@ export class Room {
     return null;
   }
 
+  pauseReason(now: number): Sentence | null {
+    for (const feature of this.features) {
+      const reason = feature.pauseReason(now);
+      if (reason !== null) return reason;
+    }
+    return null;
+  }
+
   speaks(now: number): boolean {
     return this.isInSync && this.holdReason(now) === null;
   }

@@ -121,6 +121,8 @@ export interface Server {
 export interface Sending {
   /** Return null if messages may be sealed for the room; else why they wait. */
   holdReason(now: number): Sentence | null;
+  /** Return null if sound and video may be sealed; else why they wait. */
+  pauseReason(now: number): Sentence | null;
   /** Return whether messages reach the others now, and may be sealed for the room. */
   speaks(now: number): boolean;
   /** Send to all members through the relay, and return the blob; only while in sync. */

@@ -142,9 +142,7 @@ export class RoomSession implements Room {
   }
 
   /** Request the way to the others' slot anew. */
-  askAgain(): void {
-    this.sync.askAgain();
-  }
+  askAgain(): void { this.sync.askAgain(); }
 
   /** Return whether we are connected and in step with the server, so that messages reach the others now. */
   isSynced(now: number): boolean {
@@ -280,10 +278,11 @@ export class RoomSession implements Room {
     return reasons.find((reason) => reason !== null) ?? null;
   }
 
+  /** Return null if sound and video may be sealed; else why they wait. */
+  pauseReason(now: number): Sentence | null { return this.frames.pauseReason(now); }
+
   /** Return whether messages reach the others now, and may be sealed for the room. */
-  speaks(now: number): boolean {
-    return this.isSynced(now) && this.holdReason(now) === null;
-  }
+  speaks(now: number): boolean { return this.isSynced(now) && this.holdReason(now) === null; }
 
   /** Send a message to all members; resend it after a lost connection until all can have it. */
   async post(what: Posted, now: number): Promise<void> {

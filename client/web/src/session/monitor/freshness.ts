@@ -88,6 +88,19 @@ export class Freshness {
   }
 
   /**
+   * Return whether a host's confirmation is missing, and whether too few would be left with the hosts'.
+   *
+   * `others` and `host` as for `until`: both are false exactly while that is later than `now`.
+   */
+  lacks(others: ReadonlyMap<number, boolean>, now: number, host: boolean): { noHost: boolean; few: boolean } {
+    const missing = new Set(this.missing(others, now));
+    const hosts = [...others].filter(([, isHost]) => isHost).map(([leaf]) => leaf);
+    const noHost = hosts.length > 0 && !host && hosts.every((leaf) => missing.has(leaf));
+    const lost = [...missing].filter((leaf) => !(noHost && others.get(leaf) === true));
+    return { noHost, few: 2 * (1 + others.size - lost.length) <= 1 + others.size };
+  }
+
+  /**
    * Return the time until which media may be sealed; infinity when alone.
    *
    * `others` maps each leaf but ours to whether it is a host; `host`: we are a host. Required are one host, if the

@@ -2,22 +2,23 @@
  * Conclusions from the members' signed beats: alarms, and when media may be sealed.
  *
  * Protocol section 7. `heartbeats` sends and receives them. Each finding has a module, which reports it once in one
- * sentence, and reports when it is over: `silence`, `withholding`, `disorder`, `removals`, `unreadableCommits`. This
- * module gives them the beats, and judges freshness and the delivery of audio and video itself.
+ * sentence, and reports when it is over: `silence`, `withholding`, `disorder`, `removals`, `unreadableCommits`.
+ * `holding` says when nothing may be sealed. This module gives them the beats, and judges the delivery of audio and
+ * video itself.
  */
 import type { Heartbeat } from "../../crypto/agreed/heartbeat";
 import { type Bytes, hex, same } from "../../crypto/bytes";
 import { H } from "../../crypto/kdf";
-import { type Arg, CommandError, type Sentence, sentence } from "../../words/sentence";
-import { States } from "../features/states";
+import { type Arg, type Sentence, sentence } from "../../words/sentence";
 import { Subscriptions } from "../features/subscriptions";
 import { Feature } from "../kernel/feature";
 import { Heartbeats, DoubleBeat, type Record, trim } from "./heartbeats";
-import { Beginning, ECHO, FRESH, Freshness, RETURN } from "./freshness";
+import { FRESH } from "./freshness";
+import { Holding } from "./holding";
 import type { Change } from "../kernel/verdict";
 import { Delivery, type Stream } from "./delivery";
 import { Disorder } from "./disorder";
-import { type Leaves, MemberTable } from "./memberTable";
+import { MemberTable } from "./memberTable";
 import { Pending } from "./pending";
 import { Removals } from "./removals";
 import { Replacements } from "./replacements";
@@ -27,19 +28,13 @@ import { Withholding } from "./withholding";
 import type { Room } from "../kernel/ports";
 import * as sentences from "../catalogue/sentences";
 
-/** Age in seconds from which an answer of the lobby is called old, if nobody answers us in the room. */
-export const OLD_ANSWER = 60;
 /** Seconds between two ticks that indicate that this machine has slept. */
 export const ASLEEP = 3;
-/** Seconds for which freshness must last before it is reported as restored. */
-export const STEADY = 5;
-
 /** One membership's monitoring of its server and its members. */
 export class Monitor extends Feature {
   #ticked: number;
   readonly #members: MemberTable;
   readonly #heartbeats: Heartbeats;
-  #fresh = new Freshness();
   readonly #delivery = new Delivery();
   readonly #silence: Silence;
   readonly #withholding: Withholding;
@@ -50,16 +45,7 @@ export class Monitor extends Feature {
   readonly #pending: Pending;
   /** hex(H(epoch_authenticator)) -> when the next epoch began; null: it is the current epoch. */
   readonly #epochs = new Map<string, number | null>();
-  readonly #beginning: Beginning;
-  /** Our confirmations from before a rejoin still count for media. */
-  #cameBack = false;
-  #answerAge = 0;
-  // Reported so far.
-  #stale = false;
-  #override: Leaves | null = null;
-  /** Members whose removal waits, and holds nothing. */
-  #overriddenRemovals: ReadonlySet<string> = new Set();
-  readonly #doubled = new Set<number>();
+  readonly #holding: Holding;
 
   constructor(room: Room, now: number) {
     super(room);
@@ -73,9 +59,10 @@ export class Monitor extends Feature {
     this.#unreadableCommits = new UnreadableCommits(room, this.#members);
     this.#replacements = new Replacements(room, this.#heartbeats);
     this.#pending = new Pending(room, this.#members);
-    this.#updateMembers(now);
+    const found = this.#members.update(now);
     this.#epochs.set(this.#authenticator(), null);
-    this.#beginning = new Beginning(this.#members.others.keys());
+    this.#holding = new Holding(room, this.#members, this.#withholding, this.#pending);
+    for (const leaf of found) this.#holding.cameIn(leaf, now);
   }
 
   // -- for other modules -----------------------------------------------------------------------------------
@@ -133,13 +120,11 @@ export class Monitor extends Feature {
   /**
    * Go on although the listeners are unknown; CommandError if nothing is held.
    *
-   * Holds until freshness is back, a member comes or goes, another confirmation is missing, or another removal waits.
+   * It lasts until nothing holds any more, somebody comes in or goes, or something else holds: another confirmation is
+   * missing, another removal waits, or a host, two members or the server claim a change.
    */
   override(now: number): void {
-    if (this.holdReason(now) === null) throw new CommandError(sentence("cannot.not_paused"));
-    this.#overriddenRemovals = new Set(this.#pending.toRemove().map(String));
-    if (this.#doubt(now, !this.#beginning.over) !== null) this.#override = new Set(this.#missing(now));
-    this.room.tell(sentences.status("override"));
+    this.#holding.override(now);
   }
 
   /**
@@ -148,8 +133,7 @@ export class Monitor extends Feature {
    * `byMember`: it need not be a host's, and we have no confirmations from before.
    */
   letIn(age: number, byMember: boolean): void {
-    this.#answerAge = age;
-    if (byMember) this.forgetConfirmations();
+    this.#holding.letIn(age, byMember);
   }
 
   /**
@@ -159,23 +143,16 @@ export class Monitor extends Feature {
    * from its last epoch.
    */
   forgetConfirmations(): void {
-    this.#fresh = new Freshness();
+    this.#holding.forgetConfirmations();
   }
 
   override carryOver(old: Room): void {
     const before = old.feature(Monitor);
-    this.#cameBack = true;
-    this.forgetConfirmations();
-    const was = new Map([...before.#members.others.keys()].map((leaf) => [keyOf(old, leaf), leaf]));
-    for (const leaf of this.#members.others.keys()) {
-      const known = was.get(keyOf(this.room, leaf));
-      if (known !== undefined) this.#fresh.confirm(leaf, before.#fresh.confirmedUntil(known));
-    }
+    this.#holding.carryOver(before.#holding);
     this.#replacements.cameBack(old);
     this.#heartbeats.record = before.record;
-    this.#stale = before.#stale;
     this.#pending.carryOver(before.#pending);
-    if (before.#withholding.isReported) this.room.tell(sentences.status("cleared.handed_over"));
+    this.#withholding.carryOver(before.#withholding, this.#ticked);
   }
 
   // -- hooks -----------------------------------------------------------------------------------------------
@@ -200,12 +177,12 @@ export class Monitor extends Feature {
   override adopted(change: Change, now: number): void {
     const m = this.room.membership;
     for (const { leaf } of change.removed) this.#forget(leaf);
+    this.#holding.adopted(change);
     for (const { leaf } of change.added) this.#heartbeats.memberJoined(leaf, m.journal.slot, change.by);
     for (const [authenticator, over] of this.#epochs) if (over === null) this.#epochs.set(authenticator, now);
     this.#epochs.set(this.#authenticator(), null);
     trim(this.#epochs, EPOCHS);
-    this.#updateMembers(now);
-    if (change.added.length > 0 || change.removed.length > 0) this.#override = null;
+    for (const leaf of this.#members.update(now)) this.#holding.cameIn(leaf, now);
     const evicted = change.rejoined ? [] : change.removed.filter(({ leaf }) => !change.left.has(leaf));
     if (evicted.length > 0) {
       this.#heartbeats.changeKey(now);
@@ -215,12 +192,12 @@ export class Monitor extends Feature {
     this.#unreadableCommits.adopted(change);
     if (change.by === m.ownLeaf) this.#pending.committed();
     this.#pending.adopted();
-    this.#withholding.checkClaims(m.journal.slot);
+    this.#withholding.adopted(change, now);
     this.#heartbeats.scheduleSoon(now, evicted.length > 0 ? this.#members.leaves : this.#members.firstToBeat(change.by));
   }
 
   override voided(slot: number, _author: number | null, now: number): void {
-    this.#withholding.checkClaims(slot);
+    this.#withholding.checkClaims(slot, now);
     this.#heartbeats.scheduleSoon(now, this.#members.leaves);
   }
 
@@ -245,25 +222,11 @@ export class Monitor extends Feature {
   }
 
   override holdReason(now: number): Sentence | null {
-    return this.#reason(now, !this.#beginning.over);
+    return this.#holding.holdReason(now);
   }
 
   override pauseReason(now: number): Sentence | null {
-    return this.#reason(now, this.#isNew);
-  }
-
-  /** Return why nothing may be sealed; `isNew`: nobody has answered us yet, and that counts. */
-  #reason(now: number, isNew: boolean): Sentence | null {
-    const names = this.#pending.toRemove();
-    if (names.some((name) => !this.#overriddenRemovals.has(String(name)))) return sentence("watch.held_removal", { names });
-    return this.#override === null ? this.#doubt(now, isNew) : null;
-  }
-
-  /** Return why it is unknown who reads what we seal; null if it is known. */
-  #doubt(now: number, isNew: boolean): Sentence | null {
-    if (isNew) return PAUSED_NEW;
-    const fresh = this.#fresh.until(this.#members.others, this.#members.host) > now;
-    return this.#withholding.pauses(now, fresh) ? PAUSED_WITHHELD : fresh ? null : PAUSED_STALE;
+    return this.#holding.pauseReason(now);
   }
 
   /** Return the others whose last heartbeats, lately, are of our epoch and of that room at a server. */
@@ -284,10 +247,10 @@ export class Monitor extends Feature {
    * While too few others confirm our epoch, a host alone decides.
    */
   isAhead(now: number): boolean {
-    const ahead = [...this.#withholding.ahead(now)];
-    const { others, host } = this.#members;
+    const ahead = [...this.#withholding.ahead(now).keys()];
+    const { others } = this.#members;
     if (ahead.length === 0 || 2 * ahead.length > others.size) return ahead.length > 0;
-    return this.#fresh.until(others, host) <= now && ahead.some((leaf) => others.get(leaf) === true);
+    return !this.#holding.isFresh(now) && ahead.some((leaf) => others.get(leaf) === true);
   }
 
   override heardRecently(leaf: number, now: number, since = 0): boolean {
@@ -302,8 +265,7 @@ export class Monitor extends Feature {
     await this.#replacements.heard(payload);
     const heard = await this.#heartbeats.receive(payload);
     if (heard instanceof DoubleBeat) {
-      if (!this.#doubled.has(heard.leaf)) {
-        this.#doubled.add(heard.leaf);
+      if (this.#withholding.contradicts(heard.leaf)) {
         const args = { who: this.#members.name(heard.leaf), leaf: heard.leaf };
         this.room.tell(sentences.alarm(this.#members.host ? "double_beat.host" : "double_beat", args));
       }
@@ -320,8 +282,7 @@ export class Monitor extends Feature {
     // We slept: missing beats are nobody's fault.
     if (members.syncedAt !== null && now - this.#ticked > ASLEEP) members.syncedAt = now;
     this.#ticked = now;
-    const waiting = new Set(this.#pending.toRemove().map(String));
-    this.#overriddenRemovals = new Set([...this.#overriddenRemovals].filter((name) => waiting.has(name)));
+    this.#holding.tick();
     if (this.#pending.tick(now)) this.#heartbeats.scheduleSoon(now, members.leaves);
     if (members.others.size > 0 && this.#heartbeats.isDue(now) && this.room.isSynced(now)) {
       this.#delivery.recordSent(this.room.membership.ownLeaf, this.#heartbeats.sent);
@@ -330,8 +291,8 @@ export class Monitor extends Feature {
       await this.#heartbeats.send(now, this.#disorder.ordering, { members: count, want, pending: this.#pending.overdue() });
       this.#judgeDelivery(this.room.membership.ownLeaf, this.#heartbeats.got, now, want ? null : (leaf) => subscriptions.subscribed(leaf));
     }
-    if (this.#withholding.judge(now)) this.#override = null;
-    this.#judgeFreshness(now);
+    this.#withholding.judge(now);
+    this.#holding.judge(now);
     this.#silence.judge(now);
     this.#disorder.judge(now);
     this.#removals.judge(now);
@@ -370,49 +331,11 @@ export class Monitor extends Feature {
   #confirm(beat: Heartbeat, acknowledged: number, since: number, now: number): void {
     const over = this.#epochs.get(hex(beat.authenticator));
     if (over === undefined) return;
-    if (acknowledged) this.#beginning.answered(beat.leaf, this.#members.others);
-    else if (this.#beginning.beforeUs.has(beat.leaf)) return; // it may be from before we came in
     const answered = acknowledged ? this.#heartbeats.sentAt(acknowledged) : since;
-    if (answered === null) return;
-    const until = Math.min(now, over ?? now) + this.#members.span(FRESH);
-    this.#fresh.confirm(beat.leaf, Math.min(until, answered + this.#members.span(ECHO)));
+    this.#holding.confirm(beat, acknowledged > 0, over, answered, now);
   }
 
   // -- findings --------------------------------------------------------------------------------------------
-
-  #judgeFreshness(now: number): void {
-    const members = this.#members;
-    const until = this.#isNew ? 0 : this.#fresh.until(members.others, members.host);
-    if (until > now) {
-      if (this.#stale && until < now + STEADY) return; // confirmed by an old beat of ours: wait for a newer one
-      if (this.#override !== null && !this.#beginning.over) return; // our messages go until somebody has answered us
-      if (this.#stale || this.#override !== null) this.room.tell(sentences.status("cleared.fresh"));
-      this.#stale = false;
-      this.#override = null;
-      return;
-    }
-    const missing = this.#missing(now);
-    if (missing.every((leaf) => this.room.feature(States).away.has(leaf))) return; // they have said so
-    const override = this.#override;
-    if (override !== null && missing.some((leaf) => !override.has(leaf)))
-      [this.#override, this.#stale] = [null, false];
-    const patience = this.#isNew ? members.span(RETURN) : RETURN[0];
-    if (this.#stale || this.#override !== null || members.connectedFor(now) <= patience) return;
-    this.#stale = true;
-    if (this.#isNew) {
-      this.#tellUnanswered(missing);
-      return;
-    }
-    const hosts = [...members.others].filter(([, host]) => host).map(([leaf]) => leaf);
-    const noHost = hosts.length > 0 && !members.host && hosts.every((leaf) => missing.includes(leaf));
-    this.room.tell(sentences.alarm(noHost ? "stale.no_host" : "stale", { who: members.names(missing) }));
-  }
-
-  #tellUnanswered(missing: readonly number[]): void {
-    const who = this.#members.names(missing);
-    const minutes = Math.round(this.#answerAge / 60);
-    this.room.tell(this.#answerAge < OLD_ANSWER ? sentences.alarm("stale.new", { who }) : sentences.alarm("stale.old_answer", { who, minutes }));
-  }
 
   #judgeDelivery(
     listener: number,
@@ -447,30 +370,11 @@ export class Monitor extends Feature {
 
   // -- internals -------------------------------------------------------------------------------------------
 
-  /** Whether we have come in, for the first time, and nobody has answered us yet. */
-  get #isNew(): boolean {
-    return !(this.#beginning.over || this.#cameBack);
-  }
-
-  /** Return the leaves whose confirmation we lack. */
-  #missing(now: number): number[] {
-    const { others } = this.#members;
-    return this.#isNew ? this.#beginning.missing(others) : this.#fresh.missing(others, now);
-  }
-
-  #updateMembers(now: number): void {
-    for (const leaf of this.#members.update(now))
-      this.#fresh.confirm(leaf, now + this.#members.span(FRESH));
-  }
-
   #forget(leaf: number): void {
     for (const part of [
-      this.#members, this.#heartbeats, this.#fresh, this.#delivery, this.#silence, this.#withholding, this.#disorder,
-      this.#pending,
+      this.#members, this.#heartbeats, this.#delivery, this.#silence, this.#disorder, this.#pending,
     ])
       part.forget(leaf);
-    this.#beginning.forget(leaf, this.#members.others);
-    this.#doubled.delete(leaf);
   }
 
   #authenticator(): string {
@@ -491,10 +395,4 @@ export class Monitor extends Feature {
   }
 }
 
-/** Reasons that no audio and video are sent, where a missing beat or a beat's content is the cause. */
-const PAUSED_NEW = sentence("watch.paused_new");
-const PAUSED_STALE = sentence("watch.paused_stale");
-const PAUSED_WITHHELD = sentence("watch.paused_withheld");
 const YOU = sentence("watch.you");
-
-const keyOf = (room: Room, leaf: number): string => hex(room.membership.signatureKey(leaf) ?? new Uint8Array());

@@ -2,6 +2,7 @@
 import type { Incident, Severity } from "../../../session/incidents";
 import { clock, headline, type Key, word } from "../../../words";
 import { Icon, type IconName } from "../../icons";
+import { overriding } from "./notices";
 import { useUi } from "./ui";
 
 const SIGNS: Readonly<Record<Severity, readonly [IconName, Key]>> = {
@@ -56,10 +57,13 @@ function Line({ incident }: { readonly incident: Incident }) {
 }
 
 function Action({ incident: { rule, severity } }: { readonly incident: Incident }) {
-  const { model } = useUi();
+  const ui = useUi();
+  const { model } = ui;
+  const override = overriding(ui);
   const acts: Readonly<Record<string, readonly [Key, () => void]>> = {
     compare: ["meet.alarm_code", () => (model.panel.value = "code")],
     evidence: ["meet.alarm_evidence", () => model.do.saveEvidence(false)],
+    ...(override === null ? {} : { override: ["meet.override", override] as const }),
     remove: ["meet.incident_people", () => (model.panel.value = "people")],
   };
   const act = acts[rule.action ?? ""];

@@ -6,37 +6,47 @@ import { keyOf } from "./keys";
 import { type OwnDevice, pressDevice, useUi } from "./ui";
 
 /** Reasons for sending nothing that a person may override (`Override`); not when the page itself cannot seal. */
-const OVERRIDABLE = new Set(["watch.held_removal", "watch.paused_stale", "watch.paused_withheld"]);
+const OVERRIDABLE = new Set<string>(["watch.held_removal", "watch.paused_claim", "watch.paused_no_host", "watch.paused_no_host_few", "watch.paused_stale", "watch.paused_withheld"]);
+
+/** Reasons that the incident `stale` says in full, with the button. */
+const STALE = new Set<string>(["watch.paused_new", "watch.paused_no_host", "watch.paused_no_host_few", "watch.paused_stale"]);
+
+/** Return what asks whether to go on although something holds what we send; null while nothing does. */
+export function overriding({ model, question }: ReturnType<typeof useUi>): (() => void) | null {
+  const { silent } = model.encryption.value;
+  if (silent === null) return null;
+  return () => {
+    question.value = {
+      title: word("meet.override_title"),
+      text: `${word(silent)} ${word("meet.override_text")}`,
+      yes: word("meet.override_yes"),
+      act: () => model.do.override(),
+    };
+  };
+}
 
 /** Lines that disappear with their cause: no host is here, nothing of ours is sent, messages wait. */
 export function Banners() {
-  const { model, question } = useUi();
+  const ui = useUi();
+  const { model } = ui;
   const { silent } = model.encryption.value;
+  const act = overriding(ui);
+  const isTold = silent !== null && STALE.has(silent.key) && model.incidents.value.some(({ kind }) => kind === "stale");
+  const hosted = model.people.value.some(({ host, away }) => host && !away) || model.people.value.length === 0;
   return (
     <div class="banners" role="status">
-      {model.people.value.some(({ host, away }) => host && !away) || model.people.value.length === 0 ? null : (
+      {hosted || silent?.key.startsWith("watch.paused_no_host") ? null : (
         <p class="banner">
           <Icon name="users" />
           <span>{word("meet.no_host")}</span>
         </p>
       )}
-      {silent !== null && (
+      {silent !== null && !isTold && (
         <div class="banner">
           <Icon name="volume-x" />
           <span>{word(silent)}</span>
-          {OVERRIDABLE.has(silent.key) && (
-            <button
-              type="button"
-              class="button small"
-              onClick={() => {
-                question.value = {
-                  title: word("meet.override_title"),
-                  text: `${word(silent)} ${word("meet.override_text")}`,
-                  yes: word("meet.override_yes"),
-                  act: () => model.do.override(),
-                };
-              }}
-            >
+          {act !== null && OVERRIDABLE.has(silent.key) && (
+            <button type="button" class="button small" onClick={act}>
               {word("meet.override")}
             </button>
           )}
