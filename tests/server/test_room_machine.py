@@ -136,7 +136,8 @@ class RoomMachine(RuleBasedStateMachine):
                 person.seen = self.slot
         elif isinstance(message, Stale):
             assert message.slot == self.slot
-            self.pending.pop(who, None)
+            if who in self.pending and self.pending[who].slot == message.asked:
+                del self.pending[who]
             if message.asked in (self.slot, self.slot - 1) and self.may_receive(who):
                 person.lost = self.slot
                 person.admin = person.admin or (self.signs and message.asked == self.slot)
@@ -195,7 +196,10 @@ class RoomMachine(RuleBasedStateMachine):
         return who if who in self.persons else b"admin..."
 
     def here(self, who: bytes) -> bytes:
-        """`who`, or somebody else if that connection was dropped."""
+        """`who`, or somebody else if that connection was dropped; the admin again if all were."""
+        if not self.persons:
+            self.persons[b"admin..."] = Person(self.table.now, self.slot)
+            self.judge(self.table.arrive(b"admin..."))
         return who if who in self.persons else sorted(self.persons)[who[-1] % len(self.persons)]
 
     def forget(self, who: bytes) -> None:
