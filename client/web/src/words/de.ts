@@ -187,6 +187,7 @@ export default {
   "status.moving": "{who} lässt das Treffen bei {origin} weitergehen.",
   "status.removing_absent": "Du entfernst alle, die hier nicht zu hören sind: {names}. Sie können wieder anklopfen.",
   "status.looking": "Von {of} Mitgliedern sind {count} hier. Die anderen werden bei den anderen Servern der Liste gesucht...",
+  "status.following": "Hier ist niemand mehr, der das Treffen leitet: Bei {origin} ist {who}. Dein Programm geht auch dorthin...",
   "status.elsewhere": "Bei {origin}, und nicht hier: {who}. Was hier gesagt wird, ist dort nicht zu hören. Die Leitung kann das Treffen dorthin verlegen.",
   "status.elsewhere.host": "Bei {origin}, und nicht hier: {who}. Was hier gesagt wird, ist dort nicht zu hören. Du kannst das Treffen dorthin verlegen.",
   "status.servers.mirrored": "Das Treffen ist bei {origin}. Wenn dieser Server es beendet, geht es weiter bei: {servers}. Alle Programme melden sich ständig auch beim nächsten davon, damit sich eine Lüge des einen Servers beim anderen zeigt.",

@@ -86,6 +86,7 @@ export default {
   "status.moving": "{who} has the meeting go on at {origin}.",
   "status.removing_absent": "You remove all who are not heard here: {names}. They can knock again.",
   "status.looking": "Of {of} members, {count} are here. Looking for the others at the other servers of the list...",
+  "status.following": "No host is here any more: {who} {who|is|are} at {origin}. Your program goes there too...",
   "status.elsewhere": "{who:capital} {who|is|are} at {origin}, and {who|does|do} not hear what is said here. A host can move the meeting there.",
   "status.elsewhere.host": "{who:capital} {who|is|are} at {origin}, and {who|does|do} not hear what is said here. You can move the meeting there.",
   "status.servers.mirrored": "The meeting is at {origin}. If that server ends it, it goes on at: {servers}. Everybody's program also reports to the next of them all the time, so that a lie of one server shows at the other.",

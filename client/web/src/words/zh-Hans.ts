@@ -187,6 +187,7 @@ export default {
   "status.moving": "{who}让会议在 {origin} 继续。",
   "status.removing_absent": "你移除了在这里听不到的所有人：{names}。他们可以再敲门。",
   "status.looking": "{of} 个成员中有 {count} 个在这里。正在名单上的其他服务器寻找其余的人……",
+  "status.following": "这里已没有主持人：{who}在 {origin}。你的程序也前往那里……",
   "status.elsewhere": "{who}在 {origin}，听不到这里说的话。主持人可以把会议移到那里。",
   "status.elsewhere.host": "{who}在 {origin}，听不到这里说的话。你可以把会议移到那里。",
   "status.servers.mirrored": "会议在 {origin}。如果这个服务器结束它，它会依次在这些服务器继续：{servers}。所有人的程序也一直向其中下一个服务器报到，这样一个服务器说谎，会在另一个服务器上露出来。",

@@ -187,6 +187,7 @@ export default {
   "status.moving": "{who}讓會議在 {origin} 繼續。",
   "status.removing_absent": "你移除了在這裡聽不到的所有人：{names}。他們可以再敲門。",
   "status.looking": "{of} 個成員中有 {count} 個在這裡。正在名單上的其他伺服器尋找其餘的人……",
+  "status.following": "這裡已沒有主持人：{who}在 {origin}。你的程式也前往那裡……",
   "status.elsewhere": "{who}在 {origin}，聽不到這裡說的話。主持人可以把會議移到那裡。",
   "status.elsewhere.host": "{who}在 {origin}，聽不到這裡說的話。你可以把會議移到那裡。",
   "status.servers.mirrored": "會議在 {origin}。如果這個伺服器結束它，它會依次在這些伺服器繼續：{servers}。所有人的程式也一直向其中下一個伺服器報到，這樣一個伺服器說謊，會在另一個伺服器上露出來。",

@@ -52,6 +52,7 @@ export const RULES: Readonly<Record<string, Rule>> = {
   "status.cleared.messages": {"ends": ["reordered"]},
   "status.elsewhere": {"severity": "attention", "cause": "places", "lasts": 60},
   "status.looking": {"severity": "attention", "cause": "places", "lasts": 60},
+  "status.following": {"severity": "attention", "cause": "places", "lasts": 60},
   "alarm.stale": {"severity": "attention"},
   "status.cleared.fresh": {"ends": ["stale"]},
   "alarm.withheld": {"severity": "attack"},
