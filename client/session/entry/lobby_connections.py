@@ -24,7 +24,7 @@ MIDNIGHT: Final = 600.0
 SEEK_STAY: Final = 2.0
 REACH_STAY: Final = 4.0
 ROUNDS: Final = 4
-#: Seconds for which it stays where somebody of the meeting was heard.
+#: Seconds for which it stays where somebody of the meeting has answered it.
 HEARD_STAY: Final = 30.0
 #: Posts a second, and in a burst: below a server's default limits, so that none is refused and lost.
 POST_RATE: Final = 40.0
@@ -96,6 +96,7 @@ class LobbyConnections:
         self.at = origins[0]
         self._came_at: float | None = None
         self._heard_at = -inf
+        self._stays = False  # once longer here: somebody may be about to answer
         self._failed = False  # a connection to this server
         self._rounds = 0
         self._effects = effects
@@ -150,7 +151,7 @@ class LobbyConnections:
         if origin == self.at:
             return
         self.at = origin
-        self._came_at, self._heard_at, self._failed = None, -inf, False
+        self._came_at, self._heard_at, self._failed, self._stays = None, -inf, False, False
         for day in self._keys:
             self._entered.discard(day)
             self._take_keys(day)
@@ -172,9 +173,19 @@ class LobbyConnections:
             self._rounds += at == len(self._origins) - 1
             self.go(self._origins[(at + 1) % len(self._origins)])
 
+    @property
+    def seeks(self) -> bool:
+        """Whether the meeting can be at more than one server."""
+        return len(self._origins) > 1
+
     def heard(self, now: float) -> None:
-        """Somebody of the meeting is here."""
+        """Somebody of the meeting has answered us here."""
         self._heard_at = now
+
+    def await_answer(self, now: float) -> None:
+        """Stay once more as long as for nobody: what we heard may be old, and we have asked."""
+        if not self._stays:
+            self._stays, self._came_at = True, now
 
     def _forget(self, day: int) -> None:
         del self._keys[day], self._envelope_keys[day]

@@ -77,6 +77,8 @@ export class LobbyConnections {
   at: string;
   #cameAt: number | null = null;
   #heardAt = -Infinity;
+  /** Once longer here: somebody may be about to answer. */
+  #stays = false;
   /** A connection to this server has failed. */
   #failed = false;
   #rounds = 0;
@@ -143,7 +145,7 @@ export class LobbyConnections {
     this.at = origin;
     this.#cameAt = null;
     this.#heardAt = -Infinity;
-    this.#failed = false;
+    this.#failed = this.#stays = false;
     for (const day of [...this.#keys.keys()]) {
       this.#entered.delete(day);
       await this.#takeKeys(day);
@@ -166,9 +168,21 @@ export class LobbyConnections {
     await this.go(this.#origins[(at + 1) % this.#origins.length] ?? this.at);
   }
 
-  /** Somebody of the meeting is here. */
+  /** Whether the meeting can be at more than one server. */
+  get seeks(): boolean {
+    return this.#origins.length > 1;
+  }
+
+  /** Somebody of the meeting has answered us here. */
   heard(now: number): void {
     this.#heardAt = now;
+  }
+
+  /** Stay once more as long as for nobody: what we heard may be old, and we have asked. */
+  awaitAnswer(now: number): void {
+    if (this.#stays) return;
+    this.#stays = true;
+    this.#cameAt = now;
   }
 
   #leave(day: number): void {
