@@ -186,6 +186,7 @@ export default {
   "status.evidence.signed": "{count} von {of} im Treffen haben unterschrieben, dass sie das Treffen bei {origin} verloren haben; der Schlüssel dieses Servers hat {seconds} s später einen anderen Raum unterschrieben. {proof}",
   "status.moving": "{who} lässt das Treffen bei {origin} weitergehen.",
   "status.removing_absent": "Du entfernst alle, die hier nicht zu hören sind: {names}. Sie können wieder anklopfen.",
+  "status.not_in": "Von {who} ist seit dem Einlass nichts zu hören: Vielleicht ist der Raum voll, oder das Netz dort ist ausgefallen. Nach {minutes} Minuten endet diese Mitgliedschaft; wieder anklopfen geht.",
   "status.looking": "Von {of} Mitgliedern sind {count} hier. Die anderen werden bei den anderen Servern der Liste gesucht...",
   "status.following": "Hier ist niemand mehr, der das Treffen leitet: Bei {origin} ist {who}. Dein Programm geht auch dorthin...",
   "status.elsewhere": "Bei {origin}, und nicht hier: {who}. Was hier gesagt wird, ist dort nicht zu hören. Die Leitung kann das Treffen dorthin verlegen.",

@@ -85,6 +85,7 @@ export default {
   "status.evidence.signed": "{count} of {of} members signed that they lost the meeting at {origin}; that server's own key signed another room {seconds} s later. {proof}",
   "status.moving": "{who} has the meeting go on at {origin}.",
   "status.removing_absent": "You remove all who are not heard here: {names}. They can knock again.",
+  "status.not_in": "Nothing has been heard of {who} since a host let them in: the room may be full, or their network failed. After {minutes} minutes they are removed, and can knock again.",
   "status.looking": "Of {of} members, {count} are here. Looking for the others at the other servers of the list...",
   "status.following": "No host is here any more: {who} {who|is|are} at {origin}. Your program goes there too...",
   "status.elsewhere": "{who:capital} {who|is|are} at {origin}, and {who|does|do} not hear what is said here. A host can move the meeting there.",

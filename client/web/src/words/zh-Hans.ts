@@ -186,6 +186,7 @@ export default {
   "status.evidence.signed": "{of} 名成员中有 {count} 名签名证明自己在 {origin} 失去了会议；{seconds} 秒后，该服务器自己的密钥为另一个房间签了名。{proof}",
   "status.moving": "{who}让会议在 {origin} 继续。",
   "status.removing_absent": "你移除了在这里听不到的所有人：{names}。他们可以再敲门。",
+  "status.not_in": "{who}获准进入后一直没有消息：房间可能满了，或者对方的网络断了。{minutes} 分钟后会被移出，之后可以再敲门。",
   "status.looking": "{of} 个成员中有 {count} 个在这里。正在名单上的其他服务器寻找其余的人……",
   "status.following": "这里已没有主持人：{who}在 {origin}。你的程序也前往那里……",
   "status.elsewhere": "{who}在 {origin}，听不到这里说的话。主持人可以把会议移到那里。",

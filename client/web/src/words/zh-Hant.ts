@@ -186,6 +186,7 @@ export default {
   "status.evidence.signed": "{of} 名成員中有 {count} 名簽名證明自己在 {origin} 失去了會議；{seconds} 秒後，該伺服器自己的金鑰為另一個房間簽了名。{proof}",
   "status.moving": "{who}讓會議在 {origin} 繼續。",
   "status.removing_absent": "你移除了在這裡聽不到的所有人：{names}。他們可以再敲門。",
+  "status.not_in": "{who}獲准進入後一直沒有消息：房間可能滿了，或者對方的網路斷了。{minutes} 分鐘後會被移出，之後可以再敲門。",
   "status.looking": "{of} 個成員中有 {count} 個在這裡。正在名單上的其他伺服器尋找其餘的人……",
   "status.following": "這裡已沒有主持人：{who}在 {origin}。你的程式也前往那裡……",
   "status.elsewhere": "{who}在 {origin}，聽不到這裡說的話。主持人可以把會議移到那裡。",

@@ -51,6 +51,7 @@ export const RULES: Readonly<Record<string, Rule>> = {
   "alarm.reordered": {"severity": "attack"},
   "status.cleared.messages": {"ends": ["reordered"]},
   "status.elsewhere": {"severity": "attention", "cause": "places", "lasts": 60},
+  "status.not_in": {"severity": "attention", "parts": "who", "leaves": true, "lasts": 180},
   "status.looking": {"severity": "attention", "cause": "places", "lasts": 60},
   "status.following": {"severity": "attention", "cause": "places", "lasts": 60},
   "alarm.stale": {"severity": "attention"},
