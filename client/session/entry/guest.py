@@ -28,8 +28,8 @@ KNOCK_EVERY: Final = 5.0
 WAIT_EVERY: Final = 10.0
 #: Seconds without a word from the host before its knock goes to all in the lobby, and another card is tried.
 KNOCK_PATIENCE: Final = 15.0
-#: Seconds for which replies to one knock keep a newcomer at a server of several, before it knocks anew: the server
-#: can have kept some of them back, for when the host is gone.
+#: Seconds for which replies to one knock keep a newcomer at a server of several, before it knocks anew: the
+#: server can have kept some of them back, for when the host is gone.
 KNOCK_HOLDS: Final = 60.0
 #: A newcomer that could knock within so many seconds opens the room's connection ahead of the answer. One
 #: that has waited for longer would not notice what that saves, and its server may have too much to do.
@@ -149,7 +149,7 @@ class GuestLobby:
             self._connections.post(today, lobby.CardRequest())
 
     def _may_knock(self, newest: _Sent | None, now: float) -> bool:
-        """Return whether to knock at another card: nobody has answered lately, or not at the server before."""
+        """Return whether to knock at another card: nobody has answered lately, or not elsewhere."""
         if newest is None or now - newest.heard_at >= KNOCK_PATIENCE:
             return True
         return not newest.received and newest.origin != self.origin

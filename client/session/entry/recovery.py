@@ -45,9 +45,6 @@ HOST_FIRST: Final = 3.0
 HELPER_WAIT: Final = 6.0
 #: Seconds for which a member that asks to be let in again counts as waiting.
 LEVEL_FOR: Final = 9.0
-#: Seconds for which one request of another member shows that it is here: a server can repeat it.
-REQUEST_HOLDS: Final = TICKET_FOR
-REQUESTS_MAX: Final = 256
 #: Requests with an earlier ticket whose answers still count.
 EARLIER_MAX: Final = 16
 #: Seconds until a member that could not be let back in yet asks again.
@@ -119,7 +116,6 @@ class RejoinLobby(GuestLobby):
         #: Seconds that a host has before we ask members.
         self._first = HOST_FIRST if hosted else 0.0
         self._ask_at = now + self._first
-        self._others: dict[bytes, float] = {}  # others' requests, and when each first came
         self._level: dict[int, float] = {}  # when a member last asked too, at our own slot and chain
         self._made: tuple[float, mls.KeyPackageBundle] | None = None
 
@@ -181,7 +177,7 @@ class RejoinLobby(GuestLobby):
             said = recovery.open(self._key, posted.message)
             if isinstance(said, recovery.RejoinRequest):
                 self._waits_too(said, now)
-                self._heard_request(said.id, now)
+                self._connections.heard_request(said.id, now)
             if not isinstance(said, recovery.RecoveryReply):
                 return
             asked = (*self._earlier, *self._asked)
@@ -243,12 +239,6 @@ class RejoinLobby(GuestLobby):
             self._connections.post(
                 day_of(now), recovery.seal(self._key, self._asked[-1].asked, rng=self._rng)
             )
-
-    def _heard_request(self, number: bytes, now: float) -> None:
-        """Stay here for another member's request, but not for what a server or a former member repeats."""
-        known = number in self._others or len(self._others) < REQUESTS_MAX
-        if known and now - self._others.setdefault(number, now) < REQUEST_HOLDS:
-            self._connections.heard(now)
 
     def _waits_too(self, said: recovery.RejoinRequest, now: float) -> None:
         """Note a member that asks to be let in again, if its ticket is of our slot and chain."""

@@ -16,8 +16,8 @@ class Endpoint:
     """The purpose of one connection: a room (`day` is None), the lobby of a UTC day, or a further room.
 
     A probe is a room that this participant opens alone, to test whether the server still serves others. The
-    second and the third connection are to the meeting's rooms at a further server (`features.mirror`), the fourth
-    to one where we look for a host (`features.host_search`).
+    second and the third connection are to the meeting's rooms at a further server (`features.mirror`), the
+    fourth to one where we look for a host (`features.host_search`).
     """
 
     day: int | None = None

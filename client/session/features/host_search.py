@@ -1,9 +1,9 @@
 """Looking for a host that is not here at the meeting's other servers, beside staying (protocol section 12).
 
-A server can cut off the host alone. The others then have more than half here, and seal nothing without it. They
-stay together, and each has a further connection to one of the other servers after the other, for heartbeats
-alone. The host's own heartbeats, which nobody else can sign, tell that it is there. The others follow once it
-has been there for longer than it needs to come back by itself.
+A server can cut off the host alone. The others then have more than half here, and seal nothing without it.
+They stay together, and each has a further connection to one of the other servers after the other, for
+heartbeats alone. The host's own heartbeats, which nobody else can sign, tell that it is there. The others
+follow once it has been there for longer than it needs to come back by itself.
 """
 
 from __future__ import annotations
@@ -127,7 +127,7 @@ class HostSearch(Feature):
         return max(least, intervals * interval(len(self.room.membership.members())))
 
     def _look(self, heard: list[int], now: float) -> None:
-        """Have the lookout at one of the other servers, at the next after a while, but stay where a host is."""
+        """Have the lookout at one of the other servers, at the next after a while; stay where a host is."""
         found = self._server_of(heard) is not None
         if found or (self._lookout is not None and now - self._looks_since < self._span(LOOK_STAY)):
             return

@@ -167,7 +167,7 @@ class Mirror(Feature):
             self._origins[second.incarnation] = second.here.origin
 
     def server_of(self, incarnation: bytes) -> int | None:
-        """Return where that room is: an index in the policy's list, 0 where the meeting began; None if unknown."""
+        """Return where that room is: an index in the policy's list, 0 for the first; None if unknown."""
         origins = [self.room.origin, *self.room.membership.policy.origins]
         origin = self._origins.get(incarnation)
         return origins.index(origin) if origin in origins else None

@@ -29,8 +29,8 @@ from snugroom.client.session.monitor.monitor import Monitor
 MINORITY_WAIT: Final = 8.0
 #: The same at most where the meeting began: twice as long each time.
 ALONE_MAX: Final = 120.0
-#: The same for a host that hears more than half from elsewhere, because they look for it (`host_search`): it goes
-#: to them soon, and if it does not get in there, waits here until they come.
+#: The same for a host that hears more than half from elsewhere, because they look for it (`host_search`): it
+#: goes to them soon, and if it does not get in there, waits here until they come.
 CALLED_WAIT: Final = 1.0
 AWAITED_WAIT: Final = 20.0
 #: Seconds between two counts.
@@ -121,7 +121,7 @@ class PlaceQuorum(Feature):
         return AWAITED_WAIT if self._went_to_them else first
 
     def _is_called(self, now: float) -> bool:
-        """Return whether we are a host, and more than half are heard from elsewhere since we are alone here."""
+        """Return whether we are a host, and hear more than half from elsewhere since we are alone here."""
         return 2 * (1 + len(self._heard_elsewhere(now))) > len(self.room.membership.members())
 
     def _called_to(self, now: float) -> int | None:

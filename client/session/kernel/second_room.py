@@ -34,8 +34,8 @@ BEHIND_MAX: Final = 3
 class SecondRoom:
     """One such connection.
 
-    `place`: None where the meeting began. `departure`: the place is that of before the departure with this slot.
-    `opens`: whether it opens a room there that nobody has opened.
+    `place`: None where the meeting began. `departure`: the place is that of before the departure with this
+    slot. `opens`: whether it opens a room there that nobody has opened.
     """
 
     def __init__(

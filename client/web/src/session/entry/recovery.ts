@@ -41,9 +41,6 @@ const HOST_FIRST = 3;
 const EARLIER_MAX = 16;
 /** Seconds after which a member that is not let in makes another ticket, of the slot that it then knows. */
 export const TICKET_FOR = 120;
-/** Seconds for which one request of another member shows that it is here: a server can repeat it. */
-export const REQUEST_HOLDS = TICKET_FOR;
-export const REQUESTS_MAX = 256;
 /** Seconds for which one member is asked to let us back in, before the next. */
 export const HELPER_WAIT = 6;
 /** Seconds for which a member that asks to be let in again counts as waiting. */
@@ -91,8 +88,6 @@ export class RejoinLobby extends GuestLobby {
   #turn = 0;
   /** When a member last asked too, at our own slot and chain. */
   readonly #level = new Map<number, number>();
-  /** Others' requests, by their id (hex), and when each first came. */
-  readonly #others = new Map<string, number>();
   #nonce: Bytes = new Uint8Array();
   #refusedAt: number | null = null;
   readonly #key: Bytes;
@@ -202,21 +197,12 @@ export class RejoinLobby extends GuestLobby {
     this.#made = null;
   }
 
-  /** Stay here for another member's request, but not for what a server or a former member repeats. */
-  #heardRequest(id: Bytes, now: number): void {
-    const key = hex(id);
-    const first = this.#others.get(key) ?? now;
-    if (!this.#others.has(key) && this.#others.size >= REQUESTS_MAX) return;
-    this.#others.set(key, first);
-    if (now - first < REQUEST_HOLDS) this.connections.heard(now);
-  }
-
   async #memberMessagePosted(posted: lobby.RecoveryMessage, now: number): Promise<void> {
     try {
       const said = await recovery.open(this.#key, posted);
       if (said.type === "RejoinRequest") {
         await this.#waitsToo(said, now);
-        this.#heardRequest(said.id, now);
+        this.connections.heardRequest(said.id, now);
       }
       if (said.type !== "RecoveryReply") return;
       const ours = [...this.#earlier, ...this.#asked].find(({ asked }) => same(asked.id, said.id));
