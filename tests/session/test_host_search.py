@@ -7,7 +7,6 @@ import itertools
 import pytest
 
 from snugroom.client.session import events as ev
-from snugroom.client.session.features.host_search import FOLLOW_WAIT
 from tests.session.servers import OTHERS, Servers, listed
 from tests.session.test_mirror import mirrored
 from tests.session.world import ORIGIN, Link, Participant

@@ -26,7 +26,7 @@ REACH_STAY: Final = 4.0
 ROUNDS: Final = 4
 #: Seconds for which it stays where somebody of the meeting has answered it.
 HEARD_STAY: Final = 30.0
-#: Seconds for which one request of another member shows that it is here, and the requests that are remembered:
+#: Seconds for which one request of another member shows that it is here, and how many are remembered:
 #: a server or a former member can repeat them.
 REQUEST_HOLDS: Final = 120.0
 REQUESTS_MAX: Final = 256
