@@ -42,7 +42,9 @@ def together(w: Servers, people: list[Participant]) -> bool:
 def hold_a_talk(w: Servers, people: list[Participant], seconds: float) -> tuple[int, float, float]:
     """Each in turn says something every 3 s. Return the words not delivered in the end, the seconds until all
     were together, and those for which somebody was held."""
-    began, said, together_at, held = w.now, [], None, 0.0
+    began, held = w.now, 0.0
+    said: list[tuple[str, str]] = []
+    together_at: float | None = None
     while w.now - began < seconds:
         if len(said) * 3 <= w.now - began:
             who, text = people[len(said) % len(people)], f"word {len(said)}"
