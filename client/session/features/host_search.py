@@ -71,7 +71,6 @@ class HostSearch(Feature):
 
     def carry_over(self, old: Room) -> None:
         old.feature(HostSearch)._close()
-        self._followed = old.feature(HostSearch)._followed
 
     def ended(self) -> None:
         self._close()
