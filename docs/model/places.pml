@@ -8,7 +8,7 @@
    Away from place 0, a member commits only if more than half have said, in its epoch, that they are there, and a member
    with another history rejoins only into one of which more than half have said so.
 
-   Not modelled: how a member finds the others, what a commit does, and the way back to place 0.
+   Not modelled: how a member finds the others or follows a host (it may go on at any time, for any reason), what a commit does, and the way back to place 0.
 
    run NO_QUORUM: commits away from place 0 wait for nobody: forks are more frequent, and heal by rejoining
    mutant ANY_EPOCH breaks one_history: heartbeats of any epoch count

@@ -81,13 +81,13 @@ class Room:
     ) -> list[Effect]:
         """Admit a connection whose door signature, for `number`, is valid.
 
-        A full room drops the connection that has been there for longest without a pass, or this one if all
-        have shown a pass (G7).
+        A full room drops the connection that has been there for longest without a pass, or this one if the
+        others are members (G7).
         """
         s = self._settings
         effects: list[Effect] = []
         if len(self._seats) >= s.max_members:
-            outside = [seat for seat in self._seats.values() if not seat.inside]
+            outside = [seat for seat in self._seats.values() if not seat.keeps_place(now)]
             if not outside:
                 return [Drop(handle, messages.Refused("full", "the room is full", "room_door", fatal=True))]
             first = min(outside, key=lambda seat: seat.outside_since)
@@ -300,8 +300,8 @@ class Room:
         self.race.end()
         self._readiness.end()
         for seat in self._seats.values():
-            seat.shown = seat.seen = None
-            seat.until = -math.inf
+            seat.place_until = now + limits.PASS_GRACE if seat.inside else seat.until
+            seat.shown, seat.seen, seat.until = None, None, -math.inf
             seat.won, seat.lost, seat.outside_since = -1, -1, now
         self._empty_since = now
         self._update_deadline()

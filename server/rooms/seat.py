@@ -24,6 +24,7 @@ class Seat:
     shown: int | None = None  # the highest slot whose gate a pass of the connection fits
     seen: int | None = None  # the current slot when it last showed a pass that fits an open gate
     until: float = -math.inf  # end of receiving; infinity while a pass of the connection fits an open gate
+    place_until: float = -math.inf  # the end of receiving before the last opening; -infinity before
     admin: bool = False  # whether it has taken a slot, or asked for one, with the room admin's signature
     lost: int = -1  # the current slot when its last commit came too late; -1 after it has won
     media: Media | None = None
@@ -35,3 +36,10 @@ class Seat:
     def inside(self) -> bool:
         """Whether a pass of the connection fits an open gate."""
         return self.until == math.inf
+
+    def keeps_place(self, now: float) -> bool:
+        """Return whether its place goes to nobody else: it is inside, or was before a slot or an opening.
+
+        Both ends are fixed when it loses its pass. Nobody prolongs them by coming back, or by older passes.
+        """
+        return now < self.until or now < self.place_until

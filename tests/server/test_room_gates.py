@@ -312,3 +312,41 @@ def test_a_room_lingers_for_newcomers_who_a_commit_let_in() -> None:
     assert t.wait(29.9) == []
     t.arrive(B)
     assert only(Entered, t.heard(B)[-1:]).slot == 1
+
+
+def test_a_full_room_gives_no_members_place_away_while_they_learn_the_next_pass() -> None:
+    t = Table(Settings(max_members=3)).opened(A, B, C)
+    t.host_takes(A, 1)  # it lets D in
+    [drop] = t.arrive(D)
+    assert isinstance(drop, Drop)
+    assert isinstance(drop.last, Refused)
+    assert (drop.handle, drop.last.code) == (D, "full")
+    t.wait(1)
+    for who in (A, B, C):
+        assert Shown(1) in t.says(who, show(1))
+    # C is removed: its place is free when its grace ends, and it gains nothing by what it knows
+    t.host_takes(A, 2)
+    assert all(Shown(2) in t.says(who, show(2)) for who in (A, B))
+    t.wait(limits.PASS_GRACE - 1)
+    assert t.says(C, show(1)) == [Shown(1)]
+    t.arrive(D)
+    assert set(t.dropped) == {D}
+    t.wait(1)
+    t.arrive(D)
+    assert isinstance(t.heard(D)[-1], Entered)
+    assert set(t.dropped) == {C, D}
+
+
+def test_an_opening_gives_no_members_place_away_and_strangers_gain_none_by_it() -> None:
+    t = Table(Settings(max_members=3)).opened(A, B)
+    t.arrive(C)
+    t.says(A, opening(4))
+    t.arrive(D)
+    assert set(t.dropped) == {C}
+    t.says(A, show(4))
+    t.says(A, opening(5))  # B, which has lost its pass, has no more time by another opening
+    t.wait(limits.PASS_GRACE)
+    t.says(A, show(5))
+    t.arrive(C)
+    assert len(t.dropped) == 2
+    assert A not in t.dropped

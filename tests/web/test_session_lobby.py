@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from tests.session import test_lobby_addressed
+from tests.session import test_full_room, test_lobby_addressed, test_lobby_replayed
 from tests.web.mixed import played, scenarios
 
 SCENARIOS = scenarios(
@@ -17,3 +17,5 @@ SCENARIOS = scenarios(
 )
 
 test_lobby_of_both = played(SCENARIOS)
+test_lobby_replayed_of_both = played(scenarios(test_lobby_replayed))
+test_full_room_of_both = played(scenarios(test_full_room))

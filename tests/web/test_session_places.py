@@ -2,7 +2,13 @@
 
 from __future__ import annotations
 
-from tests.session import test_collected_evidence, test_members_places, test_places, test_places_long
+from tests.session import (
+    test_collected_evidence,
+    test_host_search,
+    test_members_places,
+    test_places,
+    test_places_long,
+)
 from tests.web.mixed import played, scenarios
 
 test_places_of_both = played(scenarios(test_places))
@@ -13,6 +19,7 @@ test_places_long_of_both = played(
         without={"a_newcomer_to_a_meeting_that_was_mirrored_for_long_goes_along"},
     )
 )
+test_host_search_of_both = played(scenarios(test_host_search))
 #: The spoiler is a Python session.
 SPOILED = {
     "a_member_that_opens_places_with_rubbish_spoils_none_but_its_own": "-Bo",

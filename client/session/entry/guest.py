@@ -28,6 +28,9 @@ KNOCK_EVERY: Final = 5.0
 WAIT_EVERY: Final = 10.0
 #: Seconds without a word from the host before its knock goes to all in the lobby, and another card is tried.
 KNOCK_PATIENCE: Final = 15.0
+#: Seconds for which replies to one knock keep a newcomer at a server of several, before it knocks anew: the
+#: server can have kept some of them back, for when the host is gone.
+KNOCK_HOLDS: Final = 60.0
 #: A newcomer that could knock within so many seconds opens the room's connection ahead of the answer. One
 #: that has waited for longer would not notice what that saves, and its server may have too much to do.
 SOON: Final = 2.0
@@ -47,7 +50,12 @@ class _Sent:
     posted_at: float
     #: When the host last said that it has the knock; at first, when we knocked.
     heard_at: float
+    made_at: float
+    #: The server in whose lobby we knocked.
+    origin: str
     received: bool = False
+    #: Whether a later knock has taken its place. Its replies still count.
+    replaced: bool = False
 
     def is_heard(self, now: float) -> bool:
         """Return whether the host has said lately that it has the knock."""
@@ -128,20 +136,33 @@ class GuestLobby:
         if today not in self._connections.entered or self.entry is not None:
             return
         newest = self._sent[-1] if self._sent else None
+        if newest is not None and self._is_worn(newest, now):
+            newest.replaced = True
+            self._knock(today, newest.card, newest.to, self._make_package(now), now)
+            newest = self._sent[-1]
         for sent in self._sent:
             self._repeat(sent, today, now)
         if newest is None and now - self._began >= clocks.NO_CARD and self._told == "waiting":
             self._tell(clocks.no_card(now))
-        impatient = newest is None or now - newest.heard_at >= KNOCK_PATIENCE
-        if impatient and now - self._called_at >= CALL_EVERY:
+        if self._may_knock(newest, now) and now - self._called_at >= CALL_EVERY:
             self._called_at = now
             self._connections.post(today, lobby.CardRequest())
+
+    def _may_knock(self, newest: _Sent | None, now: float) -> bool:
+        """Return whether to knock at another card: nobody has answered lately, or not elsewhere."""
+        if newest is None or now - newest.heard_at >= KNOCK_PATIENCE:
+            return True
+        return not newest.received and newest.origin != self.origin
+
+    def _is_worn(self, newest: _Sent, now: float) -> bool:
+        """Return whether replies to our knock keep us here no longer: a host has to answer a new one."""
+        return self._connections.seeks and newest.received and now - newest.made_at >= KNOCK_HOLDS
 
     def _repeat(self, sent: _Sent, today: int, now: float) -> None:
         """Post a knock again: to its host, or to all in the lobby if the host doesn't say that it has it."""
         newest = sent is self._sent[-1]
         every = self.EVERY if newest and not sent.is_heard(now) else WAIT_EVERY
-        if sent.day == today and now - sent.posted_at >= every:
+        if sent.day == today and not sent.replaced and now - sent.posted_at >= every:
             sent.posted_at = now
             self._connections.post(today, sent.knock, *([sent.to] if sent.is_heard(now) else []))
 
@@ -177,9 +198,8 @@ class GuestLobby:
 
     def _card(self, day: int, card: lobby.Card, handle: bytes, now: float) -> None:
         newest = self._sent[-1] if self._sent else None
-        if newest is not None and newest.card.nonce == card.nonce:
-            self._connections.heard(now)
-        if newest is not None and (newest.card.nonce == card.nonce or now - newest.heard_at < KNOCK_PATIENCE):
+        known = newest is not None and newest.card.nonce == card.nonce
+        if known or not self._may_knock(newest, now):
             return
         try:
             card.verify(self._link.host_public, self._link.origin, day, now)
@@ -189,7 +209,7 @@ class GuestLobby:
             return
         except SnugCryptoError:
             return  # anybody with the link can post a card, but only a host can sign it
-        self._connections.heard(now)
+        self._connections.await_answer(now)  # a server can repeat an old card; a reply to our knock is new
         self._knock(day, card, handle, self._make_package(now), now)
         if now - self._began < SOON:
             self.effects.append(ev.ConnectSoon(self.origin))
@@ -208,7 +228,7 @@ class GuestLobby:
             identity=self._identity,
             rng=self._rng,
         )
-        self._sent.append(_Sent(knock, pending, bundle, day, card, handle, now, now))
+        self._sent.append(_Sent(knock, pending, bundle, day, card, handle, now, now, now, self.origin))
         del self._sent[:-KNOCKS_KEPT]
         self._connections.post(day, knock, handle)
 
@@ -228,7 +248,8 @@ class GuestLobby:
         except SnugCryptoError:
             return  # not from the host who opened our knock
         sent.to, sent.heard_at, sent.received = handle, now, True
-        self._connections.heard(now)
+        if now - sent.made_at < KNOCK_HOLDS:
+            self._connections.heard(now)
         match opened:
             case answers.Refusal(reason):
                 self.refusal = reason_of(reason)

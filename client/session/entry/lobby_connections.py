@@ -24,8 +24,12 @@ MIDNIGHT: Final = 600.0
 SEEK_STAY: Final = 2.0
 REACH_STAY: Final = 4.0
 ROUNDS: Final = 4
-#: Seconds for which it stays where somebody of the meeting was heard.
+#: Seconds for which it stays where somebody of the meeting has answered it.
 HEARD_STAY: Final = 30.0
+#: Seconds for which one request of another member shows that it is here, and how many are remembered:
+#: a server or a former member can repeat them.
+REQUEST_HOLDS: Final = 120.0
+REQUESTS_MAX: Final = 256
 #: Posts a second, and in a burst: below a server's default limits, so that none is refused and lost.
 POST_RATE: Final = 40.0
 POST_BURST: Final = 160.0
@@ -96,6 +100,8 @@ class LobbyConnections:
         self.at = origins[0]
         self._came_at: float | None = None
         self._heard_at = -inf
+        self._requests: dict[bytes, float] = {}  # others' requests by their ids, and when each first came
+        self._stays = False  # once longer here: somebody may be about to answer
         self._failed = False  # a connection to this server
         self._rounds = 0
         self._effects = effects
@@ -150,7 +156,7 @@ class LobbyConnections:
         if origin == self.at:
             return
         self.at = origin
-        self._came_at, self._heard_at, self._failed = None, -inf, False
+        self._came_at, self._heard_at, self._failed, self._stays = None, -inf, False, False
         for day in self._keys:
             self._entered.discard(day)
             self._take_keys(day)
@@ -172,9 +178,25 @@ class LobbyConnections:
             self._rounds += at == len(self._origins) - 1
             self.go(self._origins[(at + 1) % len(self._origins)])
 
+    @property
+    def seeks(self) -> bool:
+        """Whether the meeting can be at more than one server."""
+        return len(self._origins) > 1
+
     def heard(self, now: float) -> None:
-        """Somebody of the meeting is here."""
+        """Somebody of the meeting has answered us here."""
         self._heard_at = now
+
+    def heard_request(self, number: bytes, now: float) -> None:
+        """Another member's request came, with this id: somebody is here, unless it was repeated."""
+        known = number in self._requests or len(self._requests) < REQUESTS_MAX
+        if known and now - self._requests.setdefault(number, now) < REQUEST_HOLDS:
+            self.heard(now)
+
+    def await_answer(self, now: float) -> None:
+        """Stay once more as long as for nobody: what we heard may be old, and we have asked."""
+        if not self._stays:
+            self._stays, self._came_at = True, now
 
     def _forget(self, day: int) -> None:
         del self._keys[day], self._envelope_keys[day]

@@ -179,7 +179,7 @@ class RejoinLobby(GuestLobby):
             said = recovery.open(self._key, posted.message)
             if isinstance(said, recovery.RejoinRequest):
                 self._waits_too(said, now)
-                self._connections.heard(now)
+                self._connections.heard_request(said.id, now)
             if not isinstance(said, recovery.RecoveryReply):
                 return
             asked = (*self._earlier, *self._asked)

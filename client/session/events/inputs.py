@@ -16,11 +16,12 @@ class Endpoint:
     """The purpose of one connection: a room (`day` is None), the lobby of a UTC day, or a further room.
 
     A probe is a room that this participant opens alone, to test whether the server still serves others. The
-    second and the third connection are to the meeting's rooms at a further server (`features.mirror`).
+    second and the third connection are to the meeting's rooms at a further server (`features.mirror`), the
+    fourth to one where we look for a host (`features.host_search`).
     """
 
     day: int | None = None
-    further: Literal["probe", "second", "third"] | None = None
+    further: Literal["probe", "second", "third", "fourth"] | None = None
 
     @property
     def probe(self) -> bool:
@@ -36,6 +37,7 @@ ROOM = Endpoint()
 PROBE = Endpoint(further="probe")
 SECOND = Endpoint(further="second")
 THIRD = Endpoint(further="third")
+FOURTH = Endpoint(further="fourth")
 
 
 @dataclass(frozen=True)

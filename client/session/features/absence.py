@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from typing import Final
 
+from snugroom.client.session.catalogue import sentences
 from snugroom.client.session.features.states import States
 from snugroom.client.session.kernel.feature import Feature
 from snugroom.client.session.kernel.intents import RemoveIntent
@@ -24,6 +25,8 @@ STEP: Final = 2.0
 UNDER_WAY: Final = 3.0
 #: Seconds for which a newcomer keeps its leaf of which nothing is heard on a connection of ours.
 UNHEARD: Final = 180.0
+#: Seconds after which hosts are told of it: it may have found no place in the room.
+NOT_IN: Final = 15.0
 
 
 class Absence(Feature):
@@ -33,10 +36,12 @@ class Absence(Feature):
         super().__init__(room)
         #: Newcomers of which nothing was heard yet, and since when we listen.
         self._unheard: dict[int, float] = {}
+        self._told: set[int] = set()
 
     def adopted(self, change: Change, now: float) -> None:
         for leaf, _, _ in change.removed:
             self._unheard.pop(leaf, None)
+            self._told.discard(leaf)
         self._unheard |= dict.fromkeys((leaf for leaf, _, _ in change.added), now)
 
     def synced(self, now: float) -> None:
@@ -55,6 +60,7 @@ class Absence(Feature):
         unheard = self._never_heard(now)
         if not m.is_host(m.own_leaf):
             return
+        self._tell_not_in(now)
         absent = self.absent(now)
         here = len(m.members()) - len(absent)
         kept = KEPT if here == 1 or here > len(absent) else KEPT_IN_A_CROWD
@@ -70,6 +76,15 @@ class Absence(Feature):
         for leaf in heard:
             del self._unheard[leaf]
         return self._unheard
+
+    def _tell_not_in(self, now: float) -> None:
+        """Tell of newcomers that have not been heard: a full room has no place for them (G7)."""
+        m = self.room.membership
+        late = {leaf for leaf, since in self._unheard.items() if now - since > NOT_IN} - self._told
+        if late and self.room.is_synced(now):
+            self._told |= late
+            who = [m.name(leaf) for leaf in sorted(late)]
+            self.room.tell(sentences.status("not_in", who=who, minutes=int(UNHEARD // 60)))
 
     def _remove(self, leaf: int, now: float) -> None:
         key = self.room.membership.signature_key(leaf) or b""

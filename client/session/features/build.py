@@ -10,6 +10,7 @@ from snugroom.client.session.features.ending import Ending
 from snugroom.client.session.features.filesharing import Files
 from snugroom.client.session.features.host_key_rotation import HostKeyRotation
 from snugroom.client.session.features.host_key_transfer import HostKeyTransfer
+from snugroom.client.session.features.host_search import HostSearch
 from snugroom.client.session.features.identity import Vouching
 from snugroom.client.session.features.images import Images
 from snugroom.client.session.features.maintenance import Maintenance
@@ -50,6 +51,7 @@ def build(room: Room, now: float) -> list[Feature]:
         Ending(room),
         Moves(room),
         Mirror(room),
+        HostSearch(room),
         Dropped(room),
         CollectedEvidence(room),
         Reporting(room, now),

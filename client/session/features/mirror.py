@@ -70,7 +70,7 @@ class Mirror(Feature):
         elif self.room.is_synced(now):
             self._keep_mirror(now)
             self._keep_former(now)
-            if self.room.membership.policy.mirrored:  # else no heartbeat comes from elsewhere
+            if self.room.membership.policy.servers:  # else no heartbeat comes from elsewhere
                 self._judge_elsewhere(now)
         for second in self._all:
             second.tick(now)
@@ -95,9 +95,9 @@ class Mirror(Feature):
         if wanted is None or wanted.origin == here.origin:
             self._close_mirror()
             return
-        place = None if self._mirror is None else self._mirror.place
+        there = None if self._mirror is None else self._mirror.here
         # under another move key there is no mirror yet: see `adopted`
-        if place is None or (place.origin, place.room_admin_public) != (
+        if there is None or (there.origin, there.room_admin_public) != (
             wanted.origin,
             wanted.room_admin_public,
         ):
@@ -118,7 +118,8 @@ class Mirror(Feature):
             return
         helps = not self.room.here.is_home and self._is_lowest(now)
         place = self.room.here.under(key) if helps else None
-        if place is not None and (self._former is None or self._former.place.number != place.number):
+        former = None if self._former is None else self._former.here.current
+        if place is not None and (former is None or former.number != place.number):
             self._close_former()
             self._former = SecondRoom(self.room, self._free(), place, now, slot)
         if self._former is not None:
@@ -161,6 +162,22 @@ class Mirror(Feature):
             if not second.hands_over_departure:
                 second.broadcast(blob)
 
+    def entered(self, second: SecondRoom) -> None:
+        """Remember how heartbeats name the room of that connection, once it has entered it."""
+        if second.incarnation is not None:
+            self._origins[second.incarnation] = second.here.origin
+
+    def server_of(self, incarnation: bytes) -> int | None:
+        """Return where that room is: an index in the policy's list, 0 for the first; None if unknown."""
+        origins = [self.room.origin, *self.room.membership.policy.origins]
+        origin = self._origins.get(incarnation)
+        return origins.index(origin) if origin in origins else None
+
+    @property
+    def mirrored(self) -> SecondRoom | None:
+        """The connection to the mirror; None without one."""
+        return self._mirror
+
     def next_is_ready(self) -> bool:
         return self._mirror is not None and self._mirror.is_ready
 
@@ -173,8 +190,8 @@ class Mirror(Feature):
             return
         if room.incarnation != self._room:
             self._room, self._came_at = room.incarnation, now
-        if self._mirror is not None and self._mirror.incarnation is not None:
-            self._origins[self._mirror.incarnation] = self._mirror.place.origin
+        if self._mirror is not None:
+            self.entered(self._mirror)
         before, self._apart = self._apart, {}
         due: dict[str, list[int]] = {}  # by origin; empty where we have never been
         for leaf, (incarnation, heard_at) in sorted(room.feature(Monitor).incarnations.items()):

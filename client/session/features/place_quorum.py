@@ -10,9 +10,11 @@ members can therefore not count those of the first.
 
 from __future__ import annotations
 
+from collections import Counter
 from typing import Final
 
 from snugroom.client.session.catalogue import sentences
+from snugroom.client.session.features.mirror import Mirror
 from snugroom.client.session.kernel.feature import Feature
 from snugroom.client.session.kernel.intents import (
     HealIntent,
@@ -27,6 +29,10 @@ from snugroom.client.session.monitor.monitor import Monitor
 MINORITY_WAIT: Final = 8.0
 #: The same at most where the meeting began: twice as long each time.
 ALONE_MAX: Final = 120.0
+#: The same for a host that hears more than half from elsewhere, because they look for it (`host_search`): it
+#: goes to them soon, and if it does not get in there, waits here until they come.
+CALLED_WAIT: Final = 1.0
+AWAITED_WAIT: Final = 20.0
 #: Seconds between two counts.
 COUNT_EVERY: Final = 1.0
 
@@ -41,6 +47,7 @@ class PlaceQuorum(Feature):
         self._searched = False  # for the others, elsewhere, since then
         self._without_since: float | None = None
         self._alone_wait = MINORITY_WAIT
+        self._went_to_them = False  # as a host that hears them from elsewhere
         self._counted_at = 0.0
 
     def synced(self, now: float) -> None:
@@ -89,14 +96,45 @@ class PlaceQuorum(Feature):
         if 2 * heard > members:
             self._met, self._searched = True, False
             self._without_since, self._alone_wait = None, MINORITY_WAIT
+            self._went_to_them = False
         elif home and heard > 1 and room.hold_reason(now) is None:
             self._without_since = None  # we speak, whoever is missing
         elif self._without_since is None:
             self._without_since = now
-        elif now - self._without_since > (self._alone_wait if home else MINORITY_WAIT):
+        elif now - self._without_since > self._wait(now):
+            called_to = None if self._went_to_them else self._called_to(now)
+            self._went_to_them |= self._is_called(now)
             self._without_since = None
             if home:
                 self._searched = True
                 self._alone_wait = min(2 * self._alone_wait, ALONE_MAX)
             room.tell(sentences.status("looking", count=heard, of=members))
-            room.look_elsewhere(now)
+            room.look_elsewhere(now, called_to, together=False)
+
+    def _wait(self, now: float) -> float:
+        """Return the seconds for which we wait here for the others."""
+        usual = self._alone_wait if self.room.here.is_home else MINORITY_WAIT
+        if not self._is_called(now):
+            return usual
+        # By a mirror, a host hears them at once, and they may be on their way.
+        first = usual if self.room.membership.policy.mirrored else CALLED_WAIT
+        return AWAITED_WAIT if self._went_to_them else first
+
+    def _is_called(self, now: float) -> bool:
+        """Return whether we are a host, and hear more than half from elsewhere since we are alone here."""
+        return 2 * (1 + len(self._heard_elsewhere(now))) > len(self.room.membership.members())
+
+    def _called_to(self, now: float) -> int | None:
+        """Return the server where most of them are; None if we are not called, or don't know it."""
+        if not self._is_called(now):
+            return None
+        rooms = Counter(self.room.feature(Mirror).server_of(each) for each in self._heard_elsewhere(now))
+        return max(rooms, key=lambda server: (rooms[server], server is not None))
+
+    def _heard_elsewhere(self, now: float) -> list[bytes]:
+        """Return the rooms that members name whom we hear as a host that is alone here."""
+        m, since = self.room.membership, self._without_since
+        if since is None or not m.is_host(m.own_leaf):
+            return []
+        known = self.room.feature(Monitor).incarnations
+        return [where for leaf, (where, at) in known.items() if at > since and where != self.room.incarnation]

@@ -184,7 +184,9 @@ class Server(Protocol):
     def leaves_server(self) -> bool:
         """Whether the connection ends because we go on elsewhere by ourselves."""
 
-    def look_elsewhere(self, now: float, server: int | None = None, attempt: int = 0) -> None:
+    def look_elsewhere(
+        self, now: float, server: int | None = None, attempt: int = 0, *, together: bool = True
+    ) -> None:
         """Leave this place, and look for the room at that one of the policy's list, or at the next."""
 
     def hurry(self, now: float) -> None:

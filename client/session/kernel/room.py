@@ -340,13 +340,15 @@ class RoomSession:
         if self.ended is None:
             self.sync.reconnect(why, now)
 
-    def look_elsewhere(self, now: float, server: int | None = None, attempt: int = 0) -> None:
+    def look_elsewhere(
+        self, now: float, server: int | None = None, attempt: int = 0, *, together: bool = True
+    ) -> None:
         """Leave this place, and look for the room at that one, or at the next.
 
-        `server`: an index in the policy's list. Everybody goes there, and nothing that came before is lost.
+        `server`: an index in the policy's list. `together`: all go there, with what came before.
         """
         self._moving.leave(now, None if server is None else (server, attempt))
-        self.leaves_server, self._goes_with_all = True, server is not None
+        self.leaves_server, self._goes_with_all = True, server is not None and together
         self.sync.give_up(now)
         self.leaves_server = self._goes_with_all = False
 

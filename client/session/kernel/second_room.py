@@ -32,20 +32,31 @@ BEHIND_MAX: Final = 3
 
 
 class SecondRoom:
-    """One such connection. `departure`: the place is that of before the departure with this slot."""
+    """One such connection.
+
+    `place`: None where the meeting began. `departure`: the place is that of before the departure with this
+    slot. `opens`: whether it opens a room there that nobody has opened.
+    """
 
     def __init__(
-        self, room: Room, endpoint: ev.Endpoint, place: Place, now: float, departure: int | None = None
+        self,
+        room: Room,
+        endpoint: ev.Endpoint,
+        place: Place | None,
+        now: float,
+        departure: int | None = None,
+        *,
+        opens: bool = True,
     ) -> None:
         self.endpoint = endpoint
-        self.place = place
         #: How heartbeats name that room, 8 bytes; None before we first entered.
         self.incarnation: bytes | None = None
         #: Whether the departure itself is handed over there as well: to members from whom it was withheld.
         self.hands_over_departure = False
         self._room = room
-        self._here = PlaceRoom(room, place)
-        self._door = Door(room, self._here, founds=False)
+        self.here = PlaceRoom(room, place)
+        self._door = Door(room, self.here, founds=False)
+        self._opens = opens
         self._departure = departure
         self._connection: RoomConnection | None = None
         self._slot: int | None = None
@@ -88,13 +99,13 @@ class SecondRoom:
         """Do the work that is due at `now`."""
         if self._connect_at is not None and now >= self._connect_at:
             self._connect_at = None
-            self._room.perform(ev.Connect(self.endpoint, origin=self.place.origin))
+            self._room.perform(ev.Connect(self.endpoint, origin=self.here.elsewhere))
         self._step(now)
 
     def received(self, message: wire.ServerMessage, now: float) -> bytes | None:
         """Process a message of that server; return a blob that a member has broadcast there."""
         connection = self._connection
-        match self._here.incoming(message):
+        match self.here.incoming(message):
             case wire.Challenge() as challenge if connection is None:
                 self._connection = RoomConnection(challenge.nonce, challenge.server_key)
                 door = self._door.message(challenge, now)
@@ -106,7 +117,7 @@ class SecondRoom:
                 self._door.given(permit)
             case wire.Entered(incarnation=incarnation, slot=slot) if connection is not None:
                 connection.entered, self._entered_at = True, now
-                self.incarnation = self._here.incarnation(incarnation)
+                self.incarnation = self.here.incarnation(incarnation)
                 self._failures = 0
                 self._door.entered()
                 self._move_to(slot)
@@ -161,7 +172,7 @@ class SecondRoom:
             self._open(connection, journal.entry(first), now)
         elif connection.shown is None or connection.shown < min(self._slot, self._last):
             self._show(connection, journal.entry(min(self._slot, self._last)))
-        elif self._here.admin_key is not None and self._last - self._slot > BEHIND_MAX:
+        elif self.here.admin_key is not None and self._last - self._slot > BEHIND_MAX:
             # Many changed the room at once. One by one they take longer, and members keep only the last ones.
             self._open(connection, journal.entry(self._last), now)
         elif self._slot < self._last:
@@ -169,9 +180,9 @@ class SecondRoom:
 
     def _open(self, connection: RoomConnection, entry: Entry | None, now: float) -> None:
         """Open the room: with the hosts' key at once, else when the server permits that to anybody (G5)."""
-        is_host = self._here.admin_key is not None
+        is_host = self.here.admin_key is not None
         before = connection.opened_at
-        if entry is None or (before is not None and now - before < AGAIN):
+        if not self._opens or entry is None or (before is not None and now - before < AGAIN):
             return
         if is_host or now - self._entered_at > OPEN_WAIT:
             connection.opened_at, connection.refusals = now, 0
@@ -201,6 +212,6 @@ class SecondRoom:
             self._send(wire.Commit(entry.slot, entry.blob))
 
     def _send(self, message: wire.ClientMessage) -> None:
-        told = self._here.outgoing(message)
+        told = self.here.outgoing(message)
         if told is not None:
             self._room.perform(ev.Transmit(self.endpoint, told))

@@ -52,7 +52,7 @@ class Disorder:
         """Process the window of a member's beat."""
         leaf = beat.leaf
         if beat.incarnation != self._room.incarnation:
-            if not self._room.membership.policy.mirrored:  # else `features.mirror` judges
+            if not self._room.membership.policy.servers:  # else `features.mirror` judges
                 self._tell_disorder([leaf])  # a server broadcasts within one incarnation only
         elif self.ordering.check_claim(leaf, beat.relay, beat.window, now):
             self._tell_disorder([leaf])

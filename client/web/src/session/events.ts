@@ -14,17 +14,19 @@ import type { Sentence } from "../words/sentence";
  * The purpose of one connection: a room (`day` is null), the lobby of a UTC day, or a further room.
  *
  * A probe is a room that this participant opens alone, to test whether the server still serves others. The second and
- * the third connection are to the meeting's rooms at a further server (features/mirror.ts).
+ * the third connection are to the meeting's rooms at a further server (features/mirror.ts), the fourth to one where we
+ * look for a host (features/hostSearch.ts).
  */
 export interface Endpoint {
   readonly day: number | null;
-  readonly further: "probe" | "second" | "third" | null;
+  readonly further: "probe" | "second" | "third" | "fourth" | null;
 }
 
 export const ROOM: Endpoint = { day: null, further: null };
 export const PROBE: Endpoint = { day: null, further: "probe" };
 export const SECOND: Endpoint = { day: null, further: "second" };
 export const THIRD: Endpoint = { day: null, further: "third" };
+export const FOURTH: Endpoint = { day: null, further: "fourth" };
 
 /** Return the key of an endpoint for maps. */
 export const endpointKey = ({ day, further }: Endpoint): string => further ?? (day === null ? "room" : `lobby ${day}`);

@@ -27,6 +27,11 @@ export const WAIT_EVERY = 10;
 /** Seconds without a word from the host before its knock goes to all in the lobby, and another card is tried. */
 export const KNOCK_PATIENCE = 15;
 /**
+ * Seconds for which replies to one knock keep a newcomer at a server of several, before it knocks anew: the server can
+ * have kept some of them back, for when the host is gone.
+ */
+export const KNOCK_HOLDS = 60;
+/**
  * A newcomer that could knock within so many seconds opens the room's connection ahead of the answer. One that has
  * waited for longer would not notice what that saves, and its server may have too much to do.
  */
@@ -45,7 +50,12 @@ interface Sent {
   postedAt: number;
   /** When the host last said that it has the knock; at first, when we knocked. */
   heardAt: number;
+  readonly madeAt: number;
+  /** The server in whose lobby we knocked. */
+  readonly origin: string;
   received: boolean;
+  /** Whether a later knock has taken its place. Its replies still count. */
+  replaced: boolean;
 }
 
 /** Return whether the host has said lately that it has the knock. */
@@ -153,22 +163,37 @@ export class GuestLobby {
     if (this.entry === null) await this.connections.seek(now);
     await this.connections.stayIn(new Set([today]), now);
     if (!this.connections.entered.has(today) || this.entry !== null) return;
-    const newest = this.sent.at(-1);
+    let newest = this.sent.at(-1);
+    if (newest !== undefined && this.#isWorn(newest, now)) {
+      newest.replaced = true;
+      await this.#knock({ day: today, card: newest.card, to: newest.to }, await this.makePackage(now), now);
+      newest = this.sent.at(-1);
+    }
     for (const sent of this.sent) await this.#repeat(sent, today, now);
     if (newest === undefined && now - this.#began >= clocks.NO_CARD && this.#told === "waiting")
       this.tell(clocks.noCard(now));
-    const impatient = newest === undefined || now - newest.heardAt >= KNOCK_PATIENCE;
-    if (impatient && now - this.#calledAt >= CALL_EVERY) {
+    if (this.#mayKnock(newest, now) && now - this.#calledAt >= CALL_EVERY) {
       this.#calledAt = now;
       await this.connections.post(today, new lobby.CardRequest());
     }
+  }
+
+  /** Return whether to knock at another card: nobody has answered lately, or not at the server before. */
+  #mayKnock(newest: Sent | undefined, now: number): boolean {
+    if (newest === undefined || now - newest.heardAt >= KNOCK_PATIENCE) return true;
+    return !newest.received && newest.origin !== this.origin;
+  }
+
+  /** Return whether replies to our knock keep us here no longer: a host has to answer a new one. */
+  #isWorn({ received, madeAt }: Sent, now: number): boolean {
+    return this.connections.seeks && received && now - madeAt >= KNOCK_HOLDS;
   }
 
   /** Post a knock again: to its host, or to all in the lobby if the host doesn't say that it has it. */
   async #repeat(sent: Sent, today: number, now: number): Promise<void> {
     const heard = isHeard(sent, now);
     const every = sent === this.sent.at(-1) && !heard ? this.every : WAIT_EVERY;
-    if (sent.day !== today || now - sent.postedAt < every) return;
+    if (sent.day !== today || sent.replaced || now - sent.postedAt < every) return;
     sent.postedAt = now;
     await this.connections.post(today, sent.knock, ...(heard ? [sent.to] : []));
   }
@@ -205,8 +230,7 @@ export class GuestLobby {
   async #card(day: number, card: lobby.Card, handle: Bytes, now: number): Promise<void> {
     const newest = this.sent.at(-1);
     const known = newest !== undefined && same(newest.card.nonce, card.nonce);
-    if (known) this.connections.heard(now);
-    if (known || (newest !== undefined && now - newest.heardAt < KNOCK_PATIENCE)) return;
+    if (known || !this.#mayKnock(newest, now)) return;
     try {
       await card.verify(this.#link.hostPublic, this.#link.origin, day, now);
     } catch (error) {
@@ -216,7 +240,7 @@ export class GuestLobby {
       if (error instanceof SnugCryptoError) return;
       throw error;
     }
-    this.connections.heard(now);
+    this.connections.awaitAnswer(now); // a server can repeat an old card; a reply to our knock is new
     await this.#knock({ day, card, to: handle }, await this.makePackage(now), now);
     if (now - this.#began < SOON)
       this.effects.push({ type: "ConnectSoon", origin: this.origin });
@@ -231,7 +255,7 @@ export class GuestLobby {
   ): Promise<void> {
     const shown = { identity: this.#identity, rng: this.rng };
     const sealed = await lobby.knock(this.#link, at.card, bundle.encoded, this.#name, this.#greeting, shown);
-    this.sent.push({ ...at, ...sealed, bundle, postedAt: now, heardAt: now, received: false });
+    this.sent.push({ ...at, ...sealed, bundle, postedAt: now, heardAt: now, madeAt: now, origin: this.origin, received: false, replaced: false });
     this.sent = this.sent.slice(-KNOCKS_KEPT);
     await this.connections.post(at.day, sealed.knock, at.to);
   }
@@ -257,7 +281,7 @@ export class GuestLobby {
     sent.to = handle;
     sent.heardAt = now;
     sent.received = true;
-    this.connections.heard(now);
+    if (now - sent.madeAt < KNOCK_HOLDS) this.connections.heard(now);
     if (opened.type === "Refusal") this.refusal = reasonOf(opened.reason);
     else if (opened.type === "AlreadyMember") await this.#rejoin(opened, sent, now);
     else if (opened.type === "Answer") await this.#take(opened, sent.bundle);

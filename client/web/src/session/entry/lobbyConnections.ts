@@ -1,5 +1,5 @@
 /** The connections to the lobbies of one or two UTC days: sign in, seal and post (protocol section 4). */
-import type { Bytes, Rng } from "../../crypto/bytes";
+import { type Bytes, hex, type Rng } from "../../crypto/bytes";
 import { SnugCryptoError } from "../../crypto/errors";
 import { dayOf, doorMessage, lobbyEnvelopeKey, lobbyKey } from "../../crypto/entry/invite";
 import type { SigningKey } from "../../crypto/kdf";
@@ -18,8 +18,14 @@ export const MIDNIGHT = 600;
 export const SEEK_STAY = 2;
 export const REACH_STAY = 4;
 export const ROUNDS = 4;
-/** Seconds for which it stays where somebody of the meeting was heard. */
+/** Seconds for which it stays where somebody of the meeting has answered it. */
 export const HEARD_STAY = 30;
+/**
+ * Seconds for which one request of another member shows that it is here, and the requests that are remembered: a server
+ * or a former member can repeat them.
+ */
+export const REQUEST_HOLDS = 120;
+export const REQUESTS_MAX = 256;
 /** Posts a second, and in a burst: below a server's default limits, so that none is refused and lost. */
 export const POST_RATE = 40;
 export const POST_BURST = 160;
@@ -77,6 +83,10 @@ export class LobbyConnections {
   at: string;
   #cameAt: number | null = null;
   #heardAt = -Infinity;
+  /** Others' requests by their ids (hex), and when each first came. */
+  readonly #requests = new Map<string, number>();
+  /** Once longer here: somebody may be about to answer. */
+  #stays = false;
   /** A connection to this server has failed. */
   #failed = false;
   #rounds = 0;
@@ -143,7 +153,7 @@ export class LobbyConnections {
     this.at = origin;
     this.#cameAt = null;
     this.#heardAt = -Infinity;
-    this.#failed = false;
+    this.#failed = this.#stays = false;
     for (const day of [...this.#keys.keys()]) {
       this.#entered.delete(day);
       await this.#takeKeys(day);
@@ -166,9 +176,29 @@ export class LobbyConnections {
     await this.go(this.#origins[(at + 1) % this.#origins.length] ?? this.at);
   }
 
-  /** Somebody of the meeting is here. */
+  /** Whether the meeting can be at more than one server. */
+  get seeks(): boolean {
+    return this.#origins.length > 1;
+  }
+
+  /** Somebody of the meeting has answered us here. */
   heard(now: number): void {
     this.#heardAt = now;
+  }
+
+  /** Another member's request came, with this id: somebody is here, unless it was repeated. */
+  heardRequest(id: Bytes, now: number): void {
+    const first = this.#requests.get(hex(id)) ?? (this.#requests.size < REQUESTS_MAX ? now : -Infinity);
+    if (now - first >= REQUEST_HOLDS) return;
+    this.#requests.set(hex(id), first);
+    this.heard(now);
+  }
+
+  /** Stay once more as long as for nobody: what we heard may be old, and we have asked. */
+  awaitAnswer(now: number): void {
+    if (this.#stays) return;
+    this.#stays = true;
+    this.#cameAt = now;
   }
 
   #leave(day: number): void {

@@ -203,7 +203,7 @@ export class RejoinLobby extends GuestLobby {
       const said = await recovery.open(this.#key, posted);
       if (said.type === "RejoinRequest") {
         await this.#waitsToo(said, now);
-        this.connections.heard(now);
+        this.connections.heardRequest(said.id, now);
       }
       if (said.type !== "RecoveryReply") return;
       const ours = [...this.#earlier, ...this.#asked].find(({ asked }) => same(asked.id, said.id));

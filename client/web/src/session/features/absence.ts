@@ -5,6 +5,7 @@
  * invite stays valid, and nobody is alarmed. Without that, people who close their pages would stay in the tree for as
  * long as the meeting lasts, and with them the meeting would lose the majority that confirms it.
  */
+import * as sentences from "../catalogue/sentences";
 import { Feature } from "../kernel/feature";
 import type { Change } from "../kernel/verdict";
 import { States } from "./states";
@@ -18,14 +19,20 @@ export const STEP = 2;
 export const UNDER_WAY = 3;
 /** Seconds for which a newcomer keeps its leaf of which nothing is heard on a connection of ours. */
 export const UNHEARD = 180;
+/** Seconds after which hosts are told of it: it may have found no place in the room. */
+export const NOT_IN = 15;
 
 /** Removes absent members where we are a host and it is our turn. */
 export class Absence extends Feature {
   /** Newcomers of which nothing was heard yet, and since when we listen. */
   readonly #unheard = new Map<number, number>();
+  readonly #told = new Set<number>();
 
   override async adopted(change: Change, now: number): Promise<void> {
-    for (const { leaf } of change.removed) this.#unheard.delete(leaf);
+    for (const { leaf } of change.removed) {
+      this.#unheard.delete(leaf);
+      this.#told.delete(leaf);
+    }
     for (const { leaf } of change.added) this.#unheard.set(leaf, now);
   }
 
@@ -38,6 +45,7 @@ export class Absence extends Feature {
     const { membership: m } = room;
     for (const [leaf, at] of [...this.#unheard]) if (room.heardRecently(leaf, now, at)) this.#unheard.delete(leaf);
     if (!m.isHost(m.ownLeaf)) return;
+    this.#tellNotIn(now);
     const absent = [...room.feature(States).away].filter(([leaf, since]) => !room.heardRecently(leaf, now, since + UNDER_WAY));
     const here = m.members().length - absent.length;
     const kept = here === 1 || here > absent.length ? KEPT : KEPT_IN_A_CROWD;
@@ -48,5 +56,14 @@ export class Absence extends Feature {
         if (signatureKey !== null && now - since > late + STEP * room.rank)
           await room.queueOnce({ type: "RemoveIntent", leaf, signatureKey, absent: true }, now);
       }
+  }
+
+  /** Tell of newcomers that have not been heard: a full room has no place for them (G7). */
+  #tellNotIn(now: number): void {
+    const late = [...this.#unheard].flatMap(([leaf, since]) => (now - since > NOT_IN && !this.#told.has(leaf) ? [leaf] : []));
+    if (late.length === 0 || !this.room.isSynced(now)) return;
+    for (const leaf of late) this.#told.add(leaf);
+    const who = late.sort((a, b) => a - b).map((leaf) => this.room.membership.name(leaf));
+    this.room.tell(sentences.status("not_in", { who, minutes: Math.floor(UNHEARD / 60) }));
   }
 }

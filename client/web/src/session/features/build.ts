@@ -10,6 +10,7 @@ import { Ending } from "./ending";
 import { Files } from "./filesharing";
 import { HostKeyRotation } from "./hostKeyRotation";
 import { HostKeyTransfer } from "./hostKeyTransfer";
+import { HostSearch } from "./hostSearch";
 import { Vouching } from "./identity";
 import { SimulcastGuard } from "./simulcastGuard";
 import { Mirror } from "./mirror";
@@ -45,6 +46,7 @@ export const build = (room: Room, now: number): Feature[] => [
   new Ending(room),
   new Moves(room),
   new Mirror(room),
+  new HostSearch(room),
   new Dropped(room),
   new CollectedEvidence(room),
   new Reporting(room, now),

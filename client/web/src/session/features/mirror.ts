@@ -82,7 +82,7 @@ export class Mirror extends Feature {
     else if (this.room.isSynced(now)) {
       await this.#keepMirror(now);
       await this.#keepFormer(now);
-      if (this.room.membership.policy.mirrored) this.#judgeElsewhere(now); // else no heartbeat comes from elsewhere
+      if (this.room.membership.policy.servers.length > 0) this.#judgeElsewhere(now); // else no heartbeat comes from elsewhere
     }
     for (const second of this.#all) await second.tick(now);
   }
@@ -106,9 +106,9 @@ export class Mirror extends Feature {
     const ours = servers.filter(({ origin }) => objection(this.room.origin, origin) === null);
     const wanted = mirrored ? (ours.find((each) => servers.indexOf(each) >= here.server) ?? ours[0]) : undefined;
     if (wanted === undefined || wanted.origin === here.origin) return this.#closeMirror();
-    const place = this.#mirror?.place;
+    const there = this.#mirror?.here;
     // under another move key there is no mirror yet: see `adopted`
-    if (place?.origin === wanted.origin && same(place.roomAdminPublic, wanted.roomAdminPublic)) return;
+    if (there?.origin === wanted.origin && same(there.roomAdminPublic, wanted.roomAdminPublic)) return;
     this.#closeMirror();
     const made = await furtherPlace(m, 1 + servers.indexOf(wanted));
     if (made !== null) this.#mirror = new (await load()).SecondRoom(this.room, this.#free(), made, now);
@@ -124,7 +124,8 @@ export class Mirror extends Feature {
     }
     const helps = !this.room.here.isHome && this.#isLowest(now);
     const place = helps ? await this.room.here.under(key) : null;
-    if (place !== null && (this.#former === null || !same(this.#former.place.number, place.number))) {
+    const former = this.#former?.here.current ?? null;
+    if (place !== null && (former === null || !same(former.number, place.number))) {
       this.#closeFormer();
       this.#former = new (await load()).SecondRoom(this.room, this.#free(), place, now, slot);
     }
@@ -167,6 +168,23 @@ export class Mirror extends Feature {
     for (const second of this.#all) if (!second.handsOverDeparture) second.broadcast(blob);
   }
 
+  /** Return where that room is: an index in the policy's list, 0 where the meeting began; null if it is unknown. */
+  serverOf(incarnation: Bytes): number | null {
+    const origins = [this.room.origin, ...this.room.membership.policy.servers.map(({ origin }) => origin)];
+    const server = origins.indexOf(this.#origins.get(hex(incarnation)) ?? "");
+    return server < 0 ? null : server;
+  }
+
+  /** The connection to the mirror; null without one. */
+  get mirrored(): SecondRoom | null {
+    return this.#mirror;
+  }
+
+  /** Remember how heartbeats name the room of that connection, once it has entered it. */
+  entered({ incarnation, here }: SecondRoom): void {
+    if (incarnation !== null) this.#origins.set(hex(incarnation), here.origin);
+  }
+
   override nextIsReady(): boolean {
     return this.#mirror?.isReady ?? false;
   }
@@ -178,8 +196,7 @@ export class Mirror extends Feature {
     const { incarnation: ours, here, membership: m } = this.room;
     if (ours === null) return;
     if (hex(ours) !== this.#ours) [this.#ours, this.#cameAt] = [hex(ours), now];
-    const { incarnation, place } = this.#mirror ?? {};
-    if (incarnation && place) this.#origins.set(hex(incarnation), place.origin);
+    if (this.#mirror !== null) this.entered(this.#mirror);
     const before = this.#apart;
     this.#apart = new Map();
     /** By origin; empty where we have never been. */

@@ -12,11 +12,18 @@ import { type Bytes, same } from "../../crypto/bytes";
 import * as sentences from "../catalogue/sentences";
 import { Feature } from "../kernel/feature";
 import { Monitor } from "../monitor/monitor";
+import { Mirror } from "./mirror";
 
 /** Seconds for which a member hears no more than half before it looks elsewhere. */
 export const MINORITY_WAIT = 8;
 /** The same at most where the meeting began: twice as long each time. */
 export const ALONE_MAX = 120;
+/**
+ * The same for a host that hears more than half from elsewhere, because they look for it (hostSearch.ts): it goes to them
+ * soon, and if it does not get in there, waits here until they come.
+ */
+export const CALLED_WAIT = 1;
+export const AWAITED_WAIT = 20;
 /** Seconds between two counts. */
 export const COUNT_EVERY = 1;
 
@@ -29,6 +36,8 @@ export class PlaceQuorum extends Feature {
   #searched = false;
   #withoutSince: number | null = null;
   #aloneWait = MINORITY_WAIT;
+  /** As a host that hears them from elsewhere. */
+  #wentToThem = false;
   #countedAt = 0;
 
   override synced(_now: number): void {
@@ -83,17 +92,55 @@ export class PlaceQuorum extends Feature {
       this.#searched = false;
       this.#withoutSince = null;
       this.#aloneWait = MINORITY_WAIT;
+      this.#wentToThem = false;
     } else if (isHome && heard > 1 && room.holdReason(now) === null) {
       this.#withoutSince = null; // we speak, whoever is missing
     } else if (this.#withoutSince === null) this.#withoutSince = now;
-    else if (now - this.#withoutSince > (isHome ? this.#aloneWait : MINORITY_WAIT)) {
+    else if (now - this.#withoutSince > this.#wait()) {
+      const calledTo = this.#wentToThem ? null : this.#calledTo();
+      this.#wentToThem ||= this.#isCalled();
       this.#withoutSince = null;
       if (isHome) {
         this.#searched = true;
         this.#aloneWait = Math.min(2 * this.#aloneWait, ALONE_MAX);
       }
       room.tell(sentences.status("looking", { count: heard, of: members }));
-      await room.lookElsewhere(now);
+      await room.lookElsewhere(now, calledTo, 0, false);
     }
+  }
+
+  /** Return the seconds for which we wait here for the others. */
+  #wait(): number {
+    const { here, membership: m } = this.room;
+    const usual = here.isHome ? this.#aloneWait : MINORITY_WAIT;
+    if (!this.#isCalled()) return usual;
+    if (this.#wentToThem) return AWAITED_WAIT;
+    return m.policy.mirrored ? usual : CALLED_WAIT; // by a mirror, a host hears them at once, and they may be on their way
+  }
+
+  /** Return whether we are a host, and more than half are heard from elsewhere since we are alone here. */
+  #isCalled(): boolean {
+    return 2 * (1 + this.#heardElsewhere().length) > this.room.membership.members().length;
+  }
+
+  /** Return the server where most of them are; null if we are not called, or don't know it. */
+  #calledTo(): number | null {
+    if (!this.#isCalled()) return null;
+    const rooms = new Map<number | null, number>();
+    for (const each of this.#heardElsewhere()) {
+      const server = this.room.feature(Mirror).serverOf(each);
+      rooms.set(server, (rooms.get(server) ?? 0) + 1);
+    }
+    const [most] = [...rooms].sort(([, a], [, b]) => b - a);
+    return most?.[0] ?? null;
+  }
+
+  /** Return the rooms that members name whom we hear as a host that is alone here. */
+  #heardElsewhere(): Bytes[] {
+    const { membership: m, incarnation } = this.room;
+    const since = this.#withoutSince;
+    if (since === null || incarnation === null || !m.isHost(m.ownLeaf)) return [];
+    const rooms = m.members().map(({ leaf }) => this.room.feature(Monitor).lastRoom(leaf));
+    return rooms.flatMap((last) => (last !== null && last[1] > since && !same(last[0], incarnation) ? [last[0]] : []));
   }
 }

@@ -4,6 +4,7 @@
  * the room at a second server, and the pieces of a large room's answer. One file, which `load.ts` loads.
  */
 export { Audible } from "../features/audible";
+export { Lookout } from "../features/lookout";
 export { makeReport } from "../features/madeReport";
 export { takeOldMediaKeys } from "../features/oldMediaKeys";
 export { Assemblies } from "../../crypto/entry/pieces";

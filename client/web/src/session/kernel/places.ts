@@ -36,7 +36,7 @@ export async function furtherPlace(m: Membership, server: number, moveKey = m.mo
 /** The meeting's room at one server: its keys there, and messages as that server has to see them. */
 export class PlaceRoom implements Here {
   /** `current`: null where the meeting began. */
-  constructor(protected readonly room: Room, protected current: Place | null) {}
+  constructor(protected readonly room: Room, public current: Place | null) {}
 
   // -- the place ------------------------------------------------------------------------------------------
 

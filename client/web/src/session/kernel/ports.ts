@@ -112,7 +112,7 @@ export interface Server {
   /** Whether the connection ends because we go on elsewhere by ourselves. */
   readonly leavesServer: boolean;
   /** Leave this server, and look for the room at that one of the policy's list, or at the next. */
-  lookElsewhere(now: number, server?: number | null, attempt?: number): Promise<void>;
+  lookElsewhere(now: number, server?: number | null, attempt?: number, together?: boolean): Promise<void>;
   /** Connect at once, if we are about to. */
   hurry(now: number): void;
 }

@@ -346,10 +346,10 @@ export class RoomSession implements Room {
    *
    * `server`: an index in the policy's list. Everybody goes there, and nothing that came before is lost.
    */
-  async lookElsewhere(now: number, server: number | null = null, attempt = 0): Promise<void> {
+  async lookElsewhere(now: number, server: number | null = null, attempt = 0, together = true): Promise<void> {
     this.#moving.leave(now, server === null ? null : [server, attempt]);
     this.leavesServer = true;
-    this.#goesWithAll = server !== null;
+    this.#goesWithAll = server !== null && together;
     await this.sync.giveUp(now);
     this.leavesServer = this.#goesWithAll = false;
   }

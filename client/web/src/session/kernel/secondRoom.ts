@@ -34,7 +34,7 @@ export class SecondRoom {
   /** Whether the departure itself is handed over there as well: to members from whom it was withheld. */
   handsOverDeparture = false;
   readonly #room: Room;
-  readonly #here: PlaceRoom;
+  readonly here: PlaceRoom;
   readonly #door: Door;
   #departure: number | null;
   #connection: RoomConnection | null = null;
@@ -44,11 +44,21 @@ export class SecondRoom {
   #failures = 0;
   #connectAt: number | null;
 
-  /** `departure`: the place is that of before the departure with this slot. */
-  constructor(room: Room, readonly endpoint: Endpoint, readonly place: Place, now: number, departure: number | null = null) {
+  /**
+   * `place`: null where the meeting began. `departure`: the place is that of before the departure with this slot.
+   * `opens`: whether it opens a room there that nobody has opened.
+   */
+  constructor(
+    room: Room,
+    readonly endpoint: Endpoint,
+    place: Place | null,
+    now: number,
+    departure: number | null = null,
+    readonly opens = true,
+  ) {
     this.#room = room;
-    this.#here = new PlaceRoom(room, place);
-    this.#door = new Door(room, this.#here, false);
+    this.here = new PlaceRoom(room, place);
+    this.#door = new Door(room, this.here, false);
     this.#departure = departure;
     this.#enteredAt = this.#connectAt = now;
   }
@@ -87,7 +97,7 @@ export class SecondRoom {
   async tick(now: number): Promise<void> {
     if (this.#connectAt !== null && now >= this.#connectAt) {
       this.#connectAt = null;
-      this.#room.perform(connect(this.endpoint, this.place.origin));
+      this.#room.perform(connect(this.endpoint, this.here.elsewhere));
     }
     await this.#step(now);
   }
@@ -95,7 +105,7 @@ export class SecondRoom {
   /** Process a message of that server; return a blob that a member has broadcast there. */
   async received(raw: ServerMessage, now: number): Promise<Bytes | null> {
     const connection = this.#connection;
-    const message = this.#here.incoming(raw);
+    const message = this.here.incoming(raw);
     if (message.type === "broadcasted") return message.blob;
     if (message.type === "challenge" && connection === null) {
       this.#connection = new RoomConnection(message.nonce, message.server_key);
@@ -109,7 +119,7 @@ export class SecondRoom {
         case "entered":
           connection.entered = true;
           this.#enteredAt = now;
-          this.incarnation = this.#here.incarnation(message.incarnation);
+          this.incarnation = this.here.incarnation(message.incarnation);
           this.#failures = 0;
           this.#door.entered();
           this.#moveTo(message.slot);
@@ -162,7 +172,7 @@ export class SecondRoom {
       await this.#open(connection, journal.entry(first), now);
     } else if ((connection.shown ?? -1) < Math.min(slot, this.#last))
       this.#show(connection, journal.entry(Math.min(slot, this.#last)));
-    else if (this.#last - slot > BEHIND_MAX && (await this.#here.adminKey()) !== null)
+    else if (this.#last - slot > BEHIND_MAX && (await this.here.adminKey()) !== null)
       // Many changed the room at once. One by one they take longer, and members keep only the last ones.
       await this.#open(connection, journal.entry(this.#last), now);
     else if (slot < this.#last) await this.#handOver(connection, journal.entry(slot + 1), now);
@@ -172,12 +182,12 @@ export class SecondRoom {
   async #open(connection: RoomConnection, entry: Entry | null, now: number): Promise<void> {
     const before = connection.openedAt;
     if (entry === null || (before !== null && now - before < AGAIN)) return;
-    if ((await this.#here.adminKey()) === null && now - this.#enteredAt <= OPEN_WAIT) return;
+    if (!this.opens || ((await this.here.adminKey()) === null && now - this.#enteredAt <= OPEN_WAIT)) return;
     connection.openedAt = now;
     connection.refusals = 0;
     const { slot, chain } = entry;
     const gate = invite.gate(entry.roomPass);
-    this.#send(await this.#here.signed({ type: "open", slot, gate, chain, signature: null }));
+    this.#send(await this.here.signed({ type: "open", slot, gate, chain, signature: null }));
   }
 
   #show(connection: RoomConnection, entry: Entry | null): void {
@@ -199,11 +209,11 @@ export class SecondRoom {
     if (now - this.#behindSince < wait || again) return;
     connection.handingOver = slot;
     connection.handedOverAt = now;
-    this.#send(await this.#here.signed({ type: "commit", slot, blob, opening: null }));
+    this.#send(await this.here.signed({ type: "commit", slot, blob, opening: null }));
   }
 
   #send(message: ClientMessage): void {
-    const told = this.#here.outgoing(message);
+    const told = this.here.outgoing(message);
     if (told !== null) this.#room.perform({ type: "Transmit", endpoint: this.endpoint, message: told });
   }
 }

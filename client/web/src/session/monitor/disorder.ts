@@ -53,8 +53,8 @@ export class Disorder {
     const { leaf } = beat;
     const { incarnation } = this.#room;
     if (incarnation === null || !same(beat.incarnation, incarnation)) {
-      // A server broadcasts a beat within one incarnation only. Where there is a mirror, features/mirror.ts judges.
-      if (!this.#room.membership.policy.mirrored) this.#tellDisorder([leaf]);
+      // A server broadcasts a beat within one incarnation only. With further servers, features/mirror.ts judges.
+      if (this.#room.membership.policy.servers.length === 0) this.#tellDisorder([leaf]);
     } else if (this.ordering.checkClaim(leaf, beat.relay, beat.window, now)) this.#tellDisorder([leaf]);
   }
 

@@ -1,0 +1,165 @@
+"""A server cuts off the host alone: the others look for it beside staying, and follow it together."""
+
+from __future__ import annotations
+
+import itertools
+
+import pytest
+
+from snugroom.client.session import events as ev
+from tests.session.servers import OTHERS, Servers, listed
+from tests.session.test_mirror import mirrored
+from tests.session.world import ORIGIN, Link, Participant
+
+NAMES = ("Ada", "Bo", "Cem", "Dana", "Eve", "Finn", "Gus", "Hal")
+
+
+def meeting(seed: int, members: int, servers: int, *, mirror: bool) -> tuple[Servers, list[Participant]]:
+    names = NAMES[:members]
+    if mirror:
+        w, people = mirrored(seed, *names, servers=OTHERS[:servers])
+    else:
+        w = Servers(seed)
+        people = w.meeting(*names)
+        listed(w, people[0], *OTHERS[:servers])
+    return w, people
+
+
+def cuts_off(w: Servers, who: Participant, *origins: str) -> None:
+    """These servers have no more connection with somebody."""
+    w.unreachable |= {(who.label, origin) for origin in origins}
+    for link in list(who.links.values()):
+        if any(link.hub is w.hubs[origin] for origin in origins):
+            w.cut(link)
+
+
+def together(w: Servers, people: list[Participant]) -> bool:
+    """Whether all are in step in one room, and may say something."""
+    places = {(p.room.here.origin, p.room.here.attempt) for p in people}
+    return len(places) == 1 and all(p.room.speaks(w.now) for p in people)
+
+
+def hold_a_talk(w: Servers, people: list[Participant], seconds: float) -> tuple[int, float, float]:
+    """Each in turn says something every 3 s. Return the words not delivered in the end, the seconds until all
+    were together, and those for which somebody was held."""
+    began, held = w.now, 0.0
+    said: list[tuple[str, str]] = []
+    together_at: float | None = None
+    while w.now - began < seconds:
+        if len(said) * 3 <= w.now - began:
+            who, text = people[len(said) % len(people)], f"word {len(said)}"
+            said.append((who.label, text))
+            w.do(who, ev.Say(text))
+        w.run(0.5)
+        held += 0.5 * any(p.room.is_synced(w.now) and not p.room.speaks(w.now) for p in people[1:])
+        if together_at is None and together(w, people):
+            together_at = w.now - began
+    w.run(10)
+    lost = sum(word not in p.said for word in said for p in people if p.label != word[0])
+    assert together_at is not None, "never together"
+    return lost, together_at, held
+
+
+@pytest.mark.parametrize(("members", "servers"), [(4, 1), (8, 2)])
+@pytest.mark.parametrize("mirror", [False, True])
+def test_members_follow_a_host_that_their_server_cuts_off(members: int, servers: int, mirror: bool) -> None:
+    w, people = meeting(2000 + members, members, servers, mirror=mirror)
+    cuts_off(w, people[0], ORIGIN)
+    lost, took, held = hold_a_talk(w, people, 60)
+    assert lost == 0
+    assert took < 30
+    assert held < 5, "they hear the host before its last word here is old"
+    assert w.at(OTHERS[0]) == {*NAMES[:members]}
+    assert [p.alarms for p in people] == [[]] * members
+
+
+@pytest.mark.parametrize("mirror", [False, True])
+def test_members_at_a_further_server_look_where_the_meeting_began(mirror: bool) -> None:
+    w, people = meeting(2010, 4, 1, mirror=mirror)
+    w.fails(ORIGIN)
+    w.until(lambda: together(w, people) and w.at(OTHERS[0]) == {*NAMES[:4]}, 30)
+    w.restart(ORIGIN)
+    w.run(10)
+    cuts_off(w, people[0], OTHERS[0])
+    lost, took, _ = hold_a_talk(w, people, 60)
+    assert lost == 0
+    assert took < 30
+    assert w.at(ORIGIN) == {*NAMES[:4]}
+
+
+def test_a_host_that_comes_back_by_itself_is_followed_by_nobody() -> None:
+    """A bad network of the host's: nobody leaves the server for it."""
+    w, people = meeting(2020, 8, 2, mirror=False)
+    for _ in range(6):
+        cuts_off(w, people[0], ORIGIN, *OTHERS)
+        w.run(14)
+        w.unreachable.clear()
+        w.until(lambda: w.at(ORIGIN) == {*NAMES}, 40)
+        w.run(10)
+    others = {*NAMES[1:]}
+    assert {origin for label, origin in w.tried if label in others} == {ORIGIN}
+    assert together(w, people)
+    assert not any(ev.FOURTH in p.links for p in people)
+
+
+def test_a_host_that_goes_to_and_fro_is_followed_less_and_less() -> None:
+    w, people = meeting(2030, 6, 1, mirror=False)
+    moves = [0]
+    for _ in range(10):
+        here = people[1].room.here.origin
+        w.unreachable.clear()
+        cuts_off(w, people[0], here)
+        w.run(60)
+        moves.append(sum(e.kind == "following" for e in people[1].of(ev.Status)))
+    assert 2 <= moves[-1] <= 7
+    gaps = [b - a for a, b in itertools.pairwise(moves)]
+    assert sum(gaps[5:]) < sum(gaps[:5])
+
+
+def test_nobody_looks_for_a_host_in_a_meeting_without_one_or_without_further_servers() -> None:
+    w = Servers(2040)
+    people = w.meeting("Ada", "Bo", "Cem")
+    cuts_off(w, people[0], ORIGIN)
+    w.run(60)
+    assert {link.endpoint for p in people[1:] for link in p.links.values()} <= {ev.ROOM, *lobbies(people)}
+    w, people = meeting(2041, 4, 1, mirror=False)
+    w.do(people[0], ev.Leave())
+    w.until(lambda: w.agreed(people[1:]), 20)
+    w.run(40)
+    assert ev.FOURTH not in {link.endpoint for p in people[1:] for link in p.links.values()}
+    assert w.at(ORIGIN) == {"Bo", "Cem", "Dana"}
+
+
+def lobbies(people: list[Participant]) -> set[ev.Endpoint]:
+    return {endpoint for p in people for endpoint in p.links if endpoint.day is not None}
+
+
+def test_an_evicted_member_at_another_server_gathers_nobody() -> None:
+    """The server keeps the removal from all others, and cuts off the host."""
+    w, people = meeting(2050, 5, 1, mirror=False)
+    ada, mallory = people[0], people[4]
+    stayed = people[1:4]
+
+    def keeps(link: Link, message: object) -> bool:
+        late = type(message).__name__ in ("Committed", "Opened")
+        return not (late and link.who is not ada and link.hub is w.hubs[ORIGIN])
+
+    w.link_filter = keeps
+    w.do(ada, ev.Remove(mallory.session.own_leaf or 0))
+    w.until(lambda: "Eve" not in ada.roster, 10)
+    cuts_off(w, ada, ORIGIN)
+    w.run(20)
+    w.do(stayed[0], ev.Say("for whom?"))
+    w.run(5)
+    w.cut(mallory.links[ev.ROOM])  # and she goes to the next server, as the host had done
+    w.unreachable.add(("Eve", ORIGIN))
+    w.run(20)
+    w.do(stayed[0], ev.Say("and this?"))
+    w.run(5)
+    assert mallory.room.here.origin == OTHERS[0]
+    w.until(lambda: together(w, [ada, *stayed]), 180)
+    w.run(5)
+    assert all(("Bo", "and this?") in p.said for p in (ada, *stayed[1:]))
+    assert mallory.said == []
+    followed = [e.text for p in stayed for e in p.of(ev.Status) if e.kind == "following"]
+    assert not [text for text in followed if "Eve" in text]
