@@ -29,7 +29,6 @@ from snugroom.server.rooms.hub import Hub
 from snugroom.server.rooms.media_server import MediaServer
 from snugroom.server.rooms.relays import Relays
 from snugroom.server.rooms.signaling import Signaling
-from snugroom.server.rooms.visits import PIECE
 from snugroom.server.sfu.io.sockets import BindError
 from snugroom.server.sfu.sfu import Sfu
 from snugroom.server.sfu.workers.child import WorkerError
@@ -131,7 +130,7 @@ class Server:
         try:
             listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
             # connections inherit it: the kernel keeps a piece of what nobody reads, and not megabytes
-            listening.setsockopt(socket.IPPROTO_TCP, socket.TCP_NOTSENT_LOWAT, PIECE)
+            listening.setsockopt(socket.IPPROTO_TCP, socket.TCP_NOTSENT_LOWAT, http.PIECE)
             listening.bind((address, port))
             if s.nodes is None:  # a node may have to wait for its turn: nobody should wait in its backlog
                 listening.listen(256)

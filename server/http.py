@@ -19,8 +19,8 @@ from aiohttp.http_exceptions import HttpProcessingError
 from aiohttp.http_parser import HttpRequestParser
 from aiohttp.payload import Payload
 
-from snugroom.server.rooms.visits import PIECE
-
+#: Bytes of an answer that are written at once, and that a reader has to take within `page_time`.
+PIECE: Final = 65_536
 #: More than the names in the cache of aiohttp's parser.
 _NAMES: Final = 600
 

@@ -10,8 +10,8 @@ import asyncio
 from collections.abc import Callable
 from typing import Final
 
+from snugroom.server.http import PIECE
 from snugroom.server.rooms.memory import Ledger
-from snugroom.server.rooms.visits import PIECE
 
 #: Bytes of one read: about 2,700 of the smallest frames, some milliseconds of work. Other connections are
 #: served between reads.

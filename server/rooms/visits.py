@@ -1,7 +1,7 @@
 """The core of plain HTTP's budget: TCP connections that are no WebSockets, and their unread bytes.
 
-An answer is written in pieces of `PIECE` bytes. The next one waits until the connection has room for it, so
-a reader that reads nothing costs a few pieces, and never a whole file. Those bytes count against
+An answer is written in pieces (`server.http.PIECE`). The next one waits until the connection has room for
+it, so a reader that reads nothing costs a few pieces, and never a whole file. Those bytes count against
 `memory_bytes`. A reader that takes no piece within `page_time` is cut. Where too many connections or too many
 bytes come together, the client with the most gives up the connection that has stood still for longest. An
 honest crowd behind one address stays below these limits.
@@ -16,8 +16,6 @@ from typing import Final, Protocol
 from snugroom.server.config import Settings
 from snugroom.server.rooms.clients import Client, Clients
 
-#: Bytes of an answer that are written at once, and that a reader has to take within `page_time`.
-PIECE: Final = 65_536
 #: HTTP connections of one client, for each of the WebSockets that it may have. A browser opens six
 #: connections while it loads the page: for 50 people behind one address, that is 300 of 512.
 PER_SOCKET: Final = 2

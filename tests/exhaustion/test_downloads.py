@@ -16,9 +16,10 @@ import pytest
 from snugroom.server import page
 from snugroom.server.app import Server
 from snugroom.server.disclosure import audit
+from snugroom.server.http import PIECE
 from snugroom.server.rooms.backpressure import REQUEST_BYTES
 from snugroom.server.rooms.memory import CONNECTION, TLS
-from snugroom.server.rooms.visits import CLIENT_SHARE, PIECE
+from snugroom.server.rooms.visits import CLIENT_SHARE
 from tests.exhaustion.rooms import Innocent
 from tests.exhaustion.storms import PROXY, STRANGER, behind_proxy, by_proxy, coming_from
 from tests.patience import PATIENCE

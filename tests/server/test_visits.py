@@ -6,8 +6,9 @@ import random
 from typing import Final
 
 from snugroom.server.config import Settings
+from snugroom.server.http import PIECE
 from snugroom.server.rooms.clients import PERIOD, REQUEST_BURST, REQUESTS_PER_SECOND, Clients
-from snugroom.server.rooms.visits import PER_SOCKET, PIECE, Visits
+from snugroom.server.rooms.visits import PER_SOCKET, Visits
 from tests.server.people import seeded
 
 #: Bytes of the page as a browser loads it, and connections that a browser opens for it.
