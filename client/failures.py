@@ -54,7 +54,7 @@ def reason(error: BaseException) -> Sentence:
 
 
 def is_strange(error: BaseException) -> bool:
-    """Return whether no connection was made because the address is none to which a meeting leads."""
+    """Return whether no connection was made because a meeting does not lead to the address."""
     return isinstance(error, aiohttp.ClientConnectorError) and isinstance(error.os_error, StrangeAddressError)
 
 

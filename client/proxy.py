@@ -174,7 +174,7 @@ class Proxy:
 
 
 class StrangeAddressError(OSError):
-    """Nothing was sent: the address is none of the internet, and a meeting does not lead elsewhere."""
+    """Nothing was sent: the address is not on the internet, and a meeting does not lead elsewhere."""
 
 
 def _public_socket(info: AddrInfoType) -> socket.socket:
@@ -206,7 +206,7 @@ def http_client(
     """Return an HTTP client that connects through the proxy only; directly without one.
 
     `connect`, `total`: seconds for a connection, and for a whole request. Through a proxy both take longer.
-    `public_only`: it connects to no address that is none of the internet: StrangeAddressError in
+    `public_only`: it connects to addresses of the internet only: StrangeAddressError in
     a ClientConnectorError. `resolver` looks names up where there is no proxy.
     """
     if proxy is None:

@@ -1,4 +1,4 @@
-"""What a server serves as its page, compared with this release: `snug verify-page`.
+"""A server's page, compared with this release: `snug verify-page`.
 
 `fetch_all` asks for everything as Chromium would; `judge` compares, and does nothing else. A header that the
 release does not send can change what a browser runs as much as a file can: only harmless ones pass.
@@ -29,7 +29,7 @@ FETCH_TIME: Final = 60.0
 MORE_MAX: Final = 200
 #: Maximum number of characters of a header that are printed.
 _SHOWN: Final = 80
-#: What browsers accept over https, and without Brotli: the server has a body for either.
+#: The codings that browsers accept over https, and without Brotli: the server has a body for either.
 CODINGS: Final = ("gzip, deflate, br, zstd", "gzip, deflate")
 _INDEX: Final = "index.html"
 #: Headers that change nothing for the page or frame the answer, and those that are judged apart.
@@ -232,7 +232,7 @@ def _row(verdict: Verdict, name: str, own: page.File | None, answers: Answers) -
 def _body(answer: Answer, own: page.File | None = None) -> bytes | None:
     """Return the file in an answer; None if it is too large or cannot be unpacked.
 
-    Python unpacks no Brotli. What has the bytes of the release's packed file is that file.
+    Python unpacks no Brotli. A body with the bytes of the release's packed file is that file.
     """
     data, coding = answer.body, ", ".join(answer.all(hdrs.CONTENT_ENCODING)).lower()
     if data is None or coding in ("", "identity"):

@@ -27,7 +27,7 @@ _NAT64: Final = ipaddress.IPv6Network("64:ff9b::/96")
 _LOCAL_NAT64: Final = ipaddress.IPv6Network("64:ff9b:1::/48")
 _SIX_TO_FOUR: Final = ipaddress.IPv6Network("2002::/16")
 _TEREDO: Final = ipaddress.IPv6Network("2001::/32")
-#: What browsers and resolvers may read as a number, and so as an IPv4 address (`127.0.0.0x1`).
+#: A label that browsers and resolvers may read as a number, and so as an IPv4 address (`127.0.0.0x1`).
 _NUMBER: Final = re.compile(r"[0-9]+|0x[0-9a-f]*")
 
 

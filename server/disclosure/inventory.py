@@ -10,10 +10,14 @@ disclosure lacks.
 
 from __future__ import annotations
 
+import sys
 from typing import Final
 
 from snugroom.server.disclosure import inventory_admission, inventory_media, inventory_nodes
 from snugroom.server.disclosure.kinds import COUNT, LIMITS, MACHINERY, PAGE, SETTINGS, every
+
+#: Attributes of a LoggerAdapter; the third is there from Python 3.13 on.
+_ADAPTER: Final = "logger extra merge_extra" if sys.version_info >= (3, 13) else "logger extra"
 
 ATTRIBUTES: Final[dict[str, dict[str, str]]] = {
     "snugroom.server.config.Settings": {},
@@ -56,7 +60,7 @@ ATTRIBUTES: Final[dict[str, dict[str, str]]] = {
         **every("_listeners _telling _service", MACHINERY + " = http"),
     },
     "snugroom.server.http.Log": {
-        **every("logger extra merge_extra", MACHINERY + " = library"),
+        **every(_ADAPTER, MACHINERY + " = library"),
         "malformed": "refusals",
     },
     "snugroom.server.http.Request": every(
@@ -241,6 +245,7 @@ ATTRIBUTES: Final[dict[str, dict[str, str]]] = {
         "seen": "rooms[].seats[].pass_slot",
         "admin": "rooms[].seats[].won",
         "until": "rooms[].connections_with_current_pass",
+        "place_until": "rooms[].connections_with_current_pass",
         "won": "rooms[].seats[].won",
         "lost": "rooms[].seats[].lost",
         "media": "rooms[].streams = ice fingerprint label",

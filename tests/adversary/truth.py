@@ -262,7 +262,7 @@ ALARMS: Mapping[str, Meaning] = {
 }
 
 #: Alarms of shells and media engines, which no session raises.
-SHELLS = {"media_unreachable", "media_lost", "media_failed"}
+SHELLS = {"media_unreachable", "media_unreachable.private", "media_lost", "media_failed"}
 
 #: Statuses that explain why a person is not in step, while that lasts.
 STATUSES: dict[str, Meaning] = {

@@ -55,7 +55,7 @@ BUNDLE: Final = small()
 
 
 def honest(where: Any = WHERE) -> dict[str, dict[str, Answer]]:
-    """What a server of this release answers, in memory: by file, and by Accept-Encoding."""
+    """The answers of a server of this release, in memory: by file, and by Accept-Encoding."""
     sockets = [page.sockets(each) for each in (ORIGIN, PEER)]
     found: dict[str, dict[str, Answer]] = {}
     for name in (*NAMES, page.WHERE, page.MANIFEST):

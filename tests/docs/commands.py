@@ -32,7 +32,7 @@ from tests.docs.structure import ROOT
 
 #: These lists are generated from the parsers, or compared with them (test_generated.py, test_docs.py).
 GENERATED: Final = {"docs/reference/command-line.md"}
-#: Programs of examples, and words of the shell. What this machine has says nothing about a page.
+#: Programs of examples, and words of the shell. The programs of this machine say nothing about a page.
 _PROGRAMS: Final = {
     "snug", "snug-server", "make", "uv", "pip", "pipx", "git", "export", "read", "until", "scp", "curl",
     "apt-get", "docker", "podman", "npm", "systemctl", "sudo", "echo", "python3", "sha256sum",

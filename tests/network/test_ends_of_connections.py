@@ -11,6 +11,7 @@ from aiohttp import web
 
 from snugroom.client.connection import Connection
 from snugroom.client.session import events as ev
+from snugroom.client.session.options import Options
 
 Serve = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
@@ -20,6 +21,7 @@ class _Listener:
 
     ended: ev.Ended | None = None
     inside = False
+    options = Options()
 
     def __init__(self, origin: str) -> None:
         self.origin = origin

@@ -153,7 +153,7 @@ async def _first_loss(connection: Connection, running: Any) -> ev.Lost:
 
 # -- that there is no other way ---------------------------------------------------------------------
 
-#: Whatever makes an HTTP request without `http_session`.
+#: Calls that make an HTTP request without `http_session`.
 MODULES: Final = {"urllib.request", "http.client", "urllib3", "requests", "httpx"}
 NAMES: Final = {"ClientSession", "request", "BaseConnector"}
 

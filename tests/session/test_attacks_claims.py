@@ -185,7 +185,7 @@ def test_a_host_whose_change_is_withheld_stops_us_again_and_again() -> None:
 
 
 class Tree:
-    """Who is at which leaf: all that the table asks of a room and of the list of its members."""
+    """The member at each leaf: all that the table asks of a room and of the list of its members."""
 
     def __init__(self, *keys: str) -> None:
         self.keys = {leaf: key.encode() for leaf, key in enumerate(keys)}

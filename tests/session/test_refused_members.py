@@ -17,7 +17,7 @@ from tests.session.servers import OTHERS, Servers, listed
 from tests.session.test_permission import Guarded
 from tests.session.world import ORIGIN, Link, Participant, World
 
-#: What the server answers at the room's door, by code.
+#: The server's answers at the room's door, by code.
 ANSWERS = {
     code: Refused(code, f"as {code} says it", "room_door", fatal=True) for code in ("full", "permission")
 }

@@ -18,7 +18,7 @@ from snugroom.server.wire.messages import Closing, Refused, RoomDoor, decode_cli
 from tests.session.servers import CONNECT_TIME
 from tests.session.world import Link, Participant, World, seeds
 
-#: What is said of a server that keeps us out, as a fact or at least as a reproach.
+#: The words about a server that keeps us out, as a fact or at least as a reproach.
 FACTS = {
     f"dropped.{what}" for what in ("serves", "refuses", "restarted", "unprobed", "contradicts", "forgotten")
 }

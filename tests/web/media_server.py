@@ -11,7 +11,7 @@ import contextlib
 import json
 import os
 import socket
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
@@ -23,9 +23,11 @@ from snugroom.client.web.node import ensure_installed, run
 from snugroom.crypto.errors import SnugCryptoError
 from snugroom.crypto.media.clear_header import Kind
 from snugroom.crypto.media.keys import EpochKeys, MediaKeys, OpenedFrame, open_frame
+from snugroom.server.rooms.relays import Relays
 from snugroom.server.sfu.io import srtp
 from snugroom.server.sfu.link import Link
 from snugroom.server.sfu.sfu import Sfu
+from snugroom.server.turn import TurnServer
 from snugroom.server.wire import rtp, vp8
 from snugroom.server.wire.messages import Media, MediaKind, Stream
 from snugroom.server.wire.rtp import RtpPacket
@@ -125,6 +127,7 @@ class MediaServer:
 
     sfu: TapSfu
     url: str
+    relays: Relays
     published: dict[bytes, list[Stream]] = field(default_factory=dict)
     tabs: list[Tab] = field(default_factory=list)
 
@@ -289,16 +292,18 @@ def _transport(server: MediaServer, body: dict[str, Any]) -> dict[str, Any]:
         "port": told.port,
         "others": told.others,
         "tcp": told.tcp,
-        "turn": msgspec.to_builtins(told.turn),
+        "turn": msgspec.to_builtins(server.relays.told(None, handle)),
     }
 
 
 @contextlib.asynccontextmanager
-async def start(folder: Path, **options: Any) -> AsyncIterator[MediaServer]:
+async def start(
+    folder: Path, *, turn: Sequence[TurnServer] = (), **options: Any
+) -> AsyncIterator[MediaServer]:
     """A media server that serves the pages built in `folder`; `options` are the SFU's."""
     sfu = TapSfu(**{"address": address(), **options})
     await sfu.start()
-    server = MediaServer(sfu, "")
+    server = MediaServer(sfu, "", Relays(turn, 3600.0))
     app = web.Application()
     app.add_routes(_routes(server, folder))
     runner = web.AppRunner(app)

@@ -24,7 +24,7 @@ def test_the_page_there_answers_its_browser(
     for _ in range(2):
         with on(system, "page", "--port", "0") as page:
             line = page.wait_line(lambda text: text.startswith("The page is at "))
-            host = line.removeprefix("The page is at http://").rstrip("/")
+            host = line.removeprefix("The page is at http://").partition("/")[0]
             seen.add(host.partition(".")[0])
             request = urllib.request.Request(
                 f"http://127.0.0.1:{host.partition(':')[2]}/", headers={"Host": host}

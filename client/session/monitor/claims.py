@@ -1,8 +1,8 @@
-"""What members have signed about slots and histories that are not ours, by signature key.
+"""Members' signed words about slots and histories that are not ours, by signature key.
 
 A heartbeat that names a slot beyond ours is its author's word alone: the server may withhold the change, or
-the author lies. So it stops us for a moment, and for longer only with a second word. What a member has used
-up belongs to its signature key: neither its rejoin nor ours gives it back. A key is at one leaf of the tree
+the author lies. So it stops us for a moment, and for longer only with a second word. A member's used share
+belongs to its signature key: neither its rejoin nor ours gives it back. A key is at one leaf of the tree
 at most (RFC 9420, 7.3). A member that has left comes in again only under a key that is new to the meeting
 (SNUG-11): a host lets it in, and so grants a new person's share. Keys that are gone are forgotten, but not
 the time that they have cost (`GONE_MAX`).
@@ -44,7 +44,7 @@ class Claim:
 
 @dataclass
 class Signer:
-    """What one signature key has signed. `leaf`: where its member is now."""
+    """The claims of one signature key. `leaf`: where its member is now."""
 
     leaf: int
     claim: Claim | None = None

@@ -132,7 +132,7 @@ class Drop:
 
     @property
     def what(self) -> sentences.Drop:
-        """What is to be said of a server that keeps us out itself."""
+        """The words about a server that keeps us out itself."""
         if self.contradicted:
             return "contradicts"
         receipt = None if self.probe is None else self.probe.receipt

@@ -214,7 +214,7 @@ class Dropped(Feature):
             drop.roomless_at = now
 
     def _wait_for_a_place(self, full: _Full, drop: Drop | None, now: float) -> None:
-        """Report what the server says: its other rooms may go on. Who was inside keeps evidence of it."""
+        """Report what the server says: its other rooms may go on. A member inside keeps evidence of it."""
         if not full.told and now - full.since >= TELL_AFTER:
             full.told = True
             lost = drop if drop is not None and drop.excuse else None  # else another server says so

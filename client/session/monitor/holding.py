@@ -75,7 +75,7 @@ class Holding:
     # -- confirmations -----------------------------------------------------------------------------
 
     def adopted(self, change: Change) -> None:
-        """Process a commit. Another listener ends an override; who comes in again is none."""
+        """Process a commit. A new listener ends an override; a member that comes in again is not new."""
         for leaf, _, _ in change.removed:
             self._fresh.forget(leaf)
             self.beginning.forget(leaf, self._members.others)

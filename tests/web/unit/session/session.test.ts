@@ -345,13 +345,16 @@ test("somebody vouches, and is in the other's book", async () => {
   );
 });
 
+/** No excuse: the server's own act. */
+const REFUSED = { type: "refused", code: "signature", text: "", about: "room_door", fatal: true } as const;
+
 test("a server that drops the room and serves others is shown to have done that", async () => {
   const { hub, ada, link } = await hosted();
   const bo = await comes(hub, ada, link, "Bo");
   await hub.run(6);
   const number = ada.session.room!.number;
   hub.tells = (to, message, endpoint) =>
-    to === bo && message.type === "entered" && endpoint.further === null ? null : message;
+    to === bo && message.type === "entered" && endpoint.further === null ? REFUSED : message;
   await hub.cut(bo);
   await hub.run(8);
   assert.match(
@@ -375,7 +378,7 @@ test("a probe that the server has not signed proves nothing", async () => {
   hub.tells = (to, message, endpoint) => {
     if (to !== bo) return message;
     if (message.type === "opened" && endpoint.further === "probe") return { ...message, signature: new Uint8Array(64) };
-    return message.type === "entered" && endpoint.further === null ? null : message;
+    return message.type === "entered" && endpoint.further === null ? REFUSED : message;
   };
   await hub.cut(bo);
   await hub.run(8);

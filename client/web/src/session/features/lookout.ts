@@ -7,6 +7,7 @@
  * for longer than it needs to come back by itself.
  */
 import { type Bytes, same } from "../../crypto/bytes";
+import { objection } from "../addresses";
 import * as sentences from "../catalogue/sentences";
 import { FOURTH, type InputOf } from "../events";
 import { furtherPlace } from "../kernel/places";
@@ -120,10 +121,11 @@ export class Lookout {
     if (this.#lookout !== null && now - this.#looksSince < this.#span(LOOK_STAY)) return;
     const { room } = this;
     const { membership: m } = room;
+    const origins = [room.origin, ...m.policy.servers.map((each) => each.origin)];
     const skipped = [room.here.server, room.feature(Mirror).mirrored?.here.server];
-    const count = 1 + m.policy.servers.length;
+    const count = origins.length;
     const order = Array.from({ length: count }, (_, step) => (this.#server + 1 + step) % count);
-    const server = order.find((each) => !skipped.includes(each));
+    const server = order.find((each) => !skipped.includes(each) && objection(room.origin, origins[each] ?? "") === null);
     if (server === undefined) return; // the mirror is at the only other server
     this.close();
     this.#server = server;
