@@ -191,7 +191,7 @@ class Landlord:
             self._lines.put_nowait(line)
 
     def _note(self, line: str) -> None:
-        if line:
+        if line and " WARNING " not in line:  # which is no reason for an end
             self._log.append(line.strip().removeprefix("snug-server: "))
 
     def _why(self, seconds: float) -> str:
