@@ -206,8 +206,8 @@ def http_client(
     """Return an HTTP client that connects through the proxy only; directly without one.
 
     `connect`, `total`: seconds for a connection, and for a whole request. Through a proxy both take longer.
-    `public_only`: it connects to addresses of the internet only: StrangeAddressError in
-    a ClientConnectorError. `resolver` looks names up where there is no proxy.
+    `public_only`: it connects to addresses of the internet only, and raises a ClientConnectorError with a
+    StrangeAddressError for others. `resolver` looks names up where there is no proxy.
     """
     if proxy is None:
         timeout = aiohttp.ClientTimeout(total=total, connect=connect, sock_connect=connect)

@@ -80,8 +80,8 @@ class MediaTransport:
     tries other sockets.
 
     `tunnel` is asked when the transport connects. With one, all goes through a proxy, over TCP: no UDP, and
-    nothing directly. `public_only` is asked then, too: whether to send nothing to addresses that are none of
-    the internet. A server at a public address could name machines in the member's own network.
+    nothing directly. `public_only` is asked then, too: whether to send to addresses of the internet only.
+    A server at a public address could name machines in the member's own network.
 
     `loss`, when given, is called for every incoming media packet; the packet is dropped if it returns true
     (for tests and netem). Callbacks run in the event loop and must not block.

@@ -47,21 +47,17 @@ async def _closes(request: web.Request) -> web.StreamResponse:
     return ws
 
 
-async def _resets(request: web.Request) -> web.StreamResponse:
-    ws = web.WebSocketResponse()
-    await ws.prepare(request)
-    assert request.transport is not None
-    request.transport.abort()
-    return ws
+def _ends(how: Callable[[asyncio.Transport], None]) -> Serve:
+    """End the bytes of a WebSocket, without a close frame."""
 
+    async def serve(request: web.Request) -> web.StreamResponse:
+        ws = web.WebSocketResponse()
+        await ws.prepare(request)
+        assert request.transport is not None
+        how(request.transport)
+        return ws
 
-async def _hangs_up(request: web.Request) -> web.StreamResponse:
-    """End the bytes in order, without a close frame."""
-    ws = web.WebSocketResponse()
-    await ws.prepare(request)
-    assert request.transport is not None
-    request.transport.close()
-    return ws
+    return serve
 
 
 async def _aborts(request: web.Request) -> web.StreamResponse:
@@ -81,8 +77,8 @@ def _says(status: int) -> Serve:
     ("serve", "by_server"),
     [
         pytest.param(_closes, True, id="a close frame"),
-        pytest.param(_resets, False, id="a reset"),
-        pytest.param(_hangs_up, False, id="an end without a close frame"),
+        pytest.param(_ends(asyncio.Transport.abort), False, id="a reset"),
+        pytest.param(_ends(asyncio.Transport.close), False, id="an end without a close frame"),
         pytest.param(_aborts, False, id="a reset of the handshake"),
         pytest.param(_says(403), True, id="403"),
         pytest.param(_says(404), True, id="404"),

@@ -72,16 +72,22 @@ def test_a_card_that_a_server_repeats_holds_no_newcomer(later: int) -> None:
     assert dana.alarms == []
 
 
-def test_replies_that_a_server_repeats_hold_a_newcomer_for_a_while() -> None:
-    """They are the host's, to the newcomer's own knock, of the time when both were there."""
-    w = Servers(2110)
-    kept = Repeater(w)
+def knocking(w: Servers) -> tuple[Participant, Participant]:
+    """A host that is asked, with further servers, and a newcomer that has knocked."""
     ada = w.host("Ada", admission="ask")
     w.run(2)
     w.do(ada, ev.NameServers(OTHERS))
     w.run(2)
     dana = w.guest(link_with_servers(w, ada), "Dana")
     w.until(lambda: bool(ada.of(ev.Knocked)))
+    return ada, dana
+
+
+def test_replies_that_a_server_repeats_hold_a_newcomer_for_a_while() -> None:
+    """They are the host's, to the newcomer's own knock, of the time when both were there."""
+    w = Servers(2110)
+    kept = Repeater(w)
+    ada, dana = knocking(w)
     w.run(12)  # and the host's program says again that it has the knock
     w.fails(ORIGIN)
     w.until(lambda: w.at(OTHERS[0]) == {"Ada"}, 10)
@@ -98,12 +104,7 @@ def test_replies_that_a_server_repeats_hold_a_newcomer_for_a_while() -> None:
 
 def test_a_newcomer_that_waits_for_a_person_stays_where_the_host_answers() -> None:
     w = Servers(2120)
-    ada = w.host("Ada", admission="ask")
-    w.run(2)
-    w.do(ada, ev.NameServers(OTHERS))
-    w.run(2)
-    dana = w.guest(link_with_servers(w, ada), "Dana")
-    w.until(lambda: bool(ada.of(ev.Knocked)))
+    ada, dana = knocking(w)
     w.run(400)
     assert {origin for origin, _ in w.lobby_visits(dana)} == {ORIGIN}
     assert len(ada.of(ev.Knocked)) == 1

@@ -8,6 +8,7 @@ follow once it has been there for longer than it needs to come back by itself.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Final
 
 from snugroom.client.session import events as ev
@@ -107,11 +108,11 @@ class HostSearch(Feature):
 
     def _is_hosted(self, hosts: tuple[int, ...], now: float) -> bool:
         """Return whether a host was heard in our room a moment ago."""
-        incarnations = self.room.feature(Monitor).incarnations
         if self.room.incarnation != self._room:
             self._room, self._hosted_at = self.room.incarnation, now
-        here = (at for leaf, (where, at) in incarnations.items() if leaf in hosts and where == self._room)
-        self._hosted_at = max(self._hosted_at, *here, 0.0)
+        for where, at in self._rooms_of(hosts):
+            if where == self._room:
+                self._hosted_at = max(self._hosted_at, at)
         if now - self._hosted_at > self._span(LOOK_AFTER):
             self._hosted_since = None
             return False
@@ -146,11 +147,16 @@ class HostSearch(Feature):
 
     def _server_of(self, heard: list[int]) -> int | None:
         """Return where one of these hosts is, by its last heartbeat: an index in the policy's list."""
-        incarnations = self.room.feature(Monitor).incarnations
+        rooms = [where for where, _ in self._rooms_of(heard)]
         for second in (self._lookout, self.room.feature(Mirror).mirrored):
-            if second is not None and any(incarnations[leaf][0] == second.incarnation for leaf in heard):
+            if second is not None and second.incarnation in rooms:
                 return second.here.server
         return None
+
+    def _rooms_of(self, hosts: Iterable[int]) -> list[tuple[bytes, float]]:
+        """Return the rooms that these hosts' last heartbeats name, and when these came."""
+        monitor = self.room.feature(Monitor)
+        return [last for leaf in hosts if (last := monitor.last_room(leaf)) is not None]
 
     def _follow(self, server: int, heard: list[int], now: float) -> None:
         room, m = self.room, self.room.membership

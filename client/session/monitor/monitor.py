@@ -226,13 +226,15 @@ class Monitor(Feature):
     @property
     def incarnations(self) -> dict[int, tuple[bytes, float]]:
         """The rooms that the others' last heartbeats name, 8 bytes each, and when these came, by leaf."""
-        heard, histories = self._members.heard, self._heartbeats.histories
-        lasts = {leaf: histories[leaf].last for leaf in self._members.others if leaf in histories}
-        return {
-            leaf: (beat.incarnation, heard[leaf])
-            for leaf, beat in lasts.items()
-            if beat is not None and leaf in heard
-        }
+        found = {leaf: self.last_room(leaf) for leaf in self._members.others}
+        return {leaf: last for leaf, last in found.items() if last is not None}
+
+    def last_room(self, leaf: int) -> tuple[bytes, float] | None:
+        """Return the room of a member's last heartbeat, 8 bytes, and when that came; None without one."""
+        history, at = self._heartbeats.histories.get(leaf), self._members.heard.get(leaf)
+        if history is None or history.last is None or at is None:
+            return None
+        return history.last.incarnation, at
 
     def is_ahead(self, now: float) -> bool:
         """Return whether more than half of the others have signed a slot that does not come.
