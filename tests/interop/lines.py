@@ -7,7 +7,7 @@ import os
 import select
 import subprocess
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -59,17 +59,25 @@ class LineProcess:
 
     def answer(self, request: Mapping[str, object]) -> dict[str, Any]:
         """One request's answer, even a refusal. SilentError if the program does not answer."""
+        answer: dict[str, Any] = self._line_for(request, request["op"])
+        return answer
+
+    def answers(self, requests: Sequence[Mapping[str, object]]) -> list[dict[str, Any]]:
+        """The answers to several requests in one line each way, of a program that takes them so."""
+        answers: list[dict[str, Any]] = self._line_for(requests, requests[-1]["op"])
+        return answers
+
+    def _line_for(self, request: object, op: object) -> Any:
         assert self._process.stdin is not None
         data = memoryview(_ENCODER.encode(request) + b"\n")
         while data:  # a pipe takes what it has place for
             data = data[self._process.stdin.write(data) :]
         line = self._line()
         if line is None:
-            raise SilentError(f"{self._name} gave no answer to {request['op']} within {self._seconds} s")
+            raise SilentError(f"{self._name} gave no answer to {op} within {self._seconds} s")
         if not line:
-            raise SilentError(f"{self._name} ended at {request['op']} (its stderr says why)")
-        answer: dict[str, Any] = msgspec.json.decode(line)
-        return answer
+            raise SilentError(f"{self._name} ended at {op} (its stderr says why)")
+        return msgspec.json.decode(line)
 
     def new_id(self) -> int:
         """A number that nobody in the process has."""

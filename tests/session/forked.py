@@ -12,7 +12,7 @@ from snugroom.client.session.monitor.monitor import Monitor
 from snugroom.crypto.agreed import envelope
 from snugroom.crypto.agreed.heartbeat import Heartbeat
 from snugroom.crypto.errors import SnugCryptoError
-from snugroom.crypto.media.keys import FutureEpochError
+from snugroom.crypto.media.keys import FutureEpochError, OpenedFrame
 from snugroom.server.rooms.effects import Drop, Send
 from snugroom.server.rooms.hub import Hub
 from snugroom.server.wire import messages as wire
@@ -125,16 +125,15 @@ class Media:
     ) -> None:
         if not receiver.alive or receiver.ended:
             return
-        try:
-            receiver.room.frames.open(self._ssrcs[sender.label, kind], kind, data, self.w.now)
-        except FutureEpochError:
-            if held < 3:  # held, as the media engine does, and tried again less and less often
-                again = max(0.4, held)
-                self.w._after(again, partial(self._arrive, sender, kind, receiver, data, held + again))
-            return
-        except SnugCryptoError:
-            return
-        self.opened.setdefault((sender.label, receiver.label), []).append(self.w.now)
+        now, wait = self.w.now, max(0.4, held)  # as the media engine does: less and less often
+
+        def then(opened: OpenedFrame | SnugCryptoError) -> None:
+            if isinstance(opened, OpenedFrame):
+                self.opened.setdefault((sender.label, receiver.label), []).append(now)
+            elif isinstance(opened, FutureEpochError) and held < 3:
+                self.w._at(now + wait, partial(self._arrive, sender, kind, receiver, data, held + wait))
+
+        self.w.open(receiver, self._ssrcs[sender.label, kind], kind, data, then)
 
     def sealed_after(self, who: Participant, when: float) -> int:
         return sum(at > when for at in self.sealed.get(who.label, []))

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any, ClassVar
 
 from snugroom.client.session import events as ev
@@ -12,7 +13,7 @@ from snugroom.client.session.features.signing import Signing
 from snugroom.crypto.agreed import envelope
 from snugroom.crypto.errors import MissingKeyError, SnugCryptoError
 from snugroom.crypto.media import clear_header
-from snugroom.crypto.media.keys import FutureEpochError
+from snugroom.crypto.media.keys import FutureEpochError, OpenedFrame
 from snugroom.crypto.media.sframe import Header
 from snugroom.crypto.media.signatures import FrameList
 from snugroom.server.wire import messages as wire
@@ -103,18 +104,22 @@ class Media:
     ) -> None:
         if not to.alive or to.ended or ev.ROOM not in to.links:
             return
-        try:
-            to.room.frames.open(ssrc, kind, data, self.w.now + to.clock)
-        except FutureEpochError:
-            if self.w.now < since + 2.5:  # held, and tried again less and less often
-                again = max(0.1, self.w.now - since)
-                self.w._after(again, lambda: self._receive(to, sender, ssrc, kind, data, since))
-        except MissingKeyError:
-            pass  # of an epoch that is over here
-        except SnugCryptoError:
-            self.refused[to.label, sender.label] += 1
-        else:
-            self.opened[to.label, sender.label] += 1
+        held = self.w.now - since
+        again = self.w.now + max(0.1, held)  # less and less often
+
+        def then(opened: OpenedFrame | SnugCryptoError) -> None:
+            match opened:
+                case FutureEpochError():
+                    if held < 2.5:
+                        self.w._at(again, partial(self._receive, to, sender, ssrc, kind, data, since))
+                case MissingKeyError():
+                    pass  # of an epoch that is over here
+                case SnugCryptoError():
+                    self.refused[to.label, sender.label] += 1
+                case _:
+                    self.opened[to.label, sender.label] += 1
+
+        self.w.open(to, ssrc, kind, data, then)
 
 
 def meeting(seed: int, *names: str, greeting: float = GREETING) -> tuple[World, Media, list[Participant]]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable
+from functools import partial
 from itertools import pairwise
 
 import pytest
@@ -17,7 +18,7 @@ from snugroom.crypto.errors import (
     SnugCryptoError,
     ValidationError,
 )
-from snugroom.crypto.media.keys import FutureEpochError, Stream, layer_stream
+from snugroom.crypto.media.keys import FutureEpochError, OpenedFrame, Stream, layer_stream
 from snugroom.crypto.media.signatures import UnverifiedFrameError
 from snugroom.server.wire import messages as wire
 from snugroom.server.wire.messages import decode_client
@@ -87,18 +88,22 @@ class Camera:
         self.w._after(0.01, lambda: self._receive(to, sender, kind, data, since))
 
     def _receive(self, to: Participant, sender: Participant, kind: str, data: bytes, since: float) -> None:
-        try:
-            opened = to.room.frames.open(ssrc_of(sender) + (kind == "video"), kind, data, self.w.now)
-        except FutureEpochError:
-            if self.w.now < since + 2.5:  # held, and tried again less and less often
-                again = max(0.1, self.w.now - since)
-                self.w._after(again, lambda: self._receive(to, sender, kind, data, since))
-        except MissingKeyError:
-            pass  # of an epoch that is over here, or was before it came in
-        except SnugCryptoError as error:
-            self.refused.append(error)
-        else:
-            self.opened[to.label, opened.stream] += 1
+        held = self.w.now - since
+        again = self.w.now + max(0.1, held)  # less and less often
+
+        def then(opened: OpenedFrame | SnugCryptoError) -> None:
+            match opened:
+                case FutureEpochError():
+                    if held < 2.5:
+                        self.w._at(again, partial(self._receive, to, sender, kind, data, since))
+                case MissingKeyError():
+                    pass  # of an epoch that is over here, or was before it came in
+                case SnugCryptoError():
+                    self.refused.append(opened)
+                case OpenedFrame(stream=stream):
+                    self.opened[to.label, stream] += 1
+
+        self.w.open(to, ssrc_of(sender) + (kind == "video"), kind, data, then)
 
     def show_again(self, to: Participant, sender: Participant, layer: int, since: float, until: float) -> int:
         """Deliver a layer's frames of that time once more; how many the receiver opens."""

@@ -20,6 +20,9 @@ from snugroom.client.session import Session
 from snugroom.client.session import events as ev
 from snugroom.client.session.incidents import Incidents
 from snugroom.client.session.options import Options
+from snugroom.crypto.errors import SnugCryptoError
+from snugroom.crypto.media.clear_header import Kind
+from snugroom.crypto.media.keys import OpenedFrame
 from snugroom.server.config import Settings
 from snugroom.server.rooms.effects import Drop, Send
 from snugroom.server.rooms.hub import Hub
@@ -321,6 +324,22 @@ class World:
             self._after(
                 0.01, lambda: self._feed(link.who, ev.Lost(link.endpoint, "cut", True, by_server=by_server))
             )
+
+    def open(
+        self,
+        to: Participant,
+        ssrc: int,
+        kind: Kind,
+        data: bytes,
+        then: Callable[[OpenedFrame | SnugCryptoError], None],
+    ) -> None:
+        """Have a participant open a frame; `then` gets it or the refusal, at the latest as `run` ends."""
+        try:
+            opened = to.room.frames.open(ssrc, kind, data, self.now + to.clock)
+        except SnugCryptoError as error:
+            then(error)
+        else:
+            then(opened)
 
     def kill(self, who: Participant) -> None:
         """SIGKILL of a participant."""

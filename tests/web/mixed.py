@@ -18,7 +18,10 @@ from snugroom.client.session import Session
 from snugroom.client.session.options import Options
 from snugroom.crypto.entry.member_recovery import MemberRecoveryData
 from snugroom.crypto.entry.recovery import HostRecoveryData
+from snugroom.crypto.errors import SnugCryptoError
 from snugroom.crypto.kdf import Rng
+from snugroom.crypto.media.clear_header import Kind
+from snugroom.crypto.media.keys import OpenedFrame
 from tests.session import world
 from tests.session.world import ORIGIN, Participant, World, seeded, seeds
 from tests.web.ts_session import SessionProcess, TsKept, TsSession, Who
@@ -142,6 +145,23 @@ def mixed_world(
             now = self.now + clock
             session = sessions_of(process, who).join(link, name=name, options=options, now=now, rng=rng)
             return self.add(name, session, clock=clock)  # type: ignore[no-any-return]
+
+        def open(
+            self,
+            to: Participant,
+            ssrc: int,
+            kind: Kind,
+            data: bytes,
+            then: Callable[[OpenedFrame | SnugCryptoError], None],
+        ) -> None:
+            if isinstance(to.session, TsSession):
+                to.session.open_later(ssrc, kind, data, self.now + to.clock, then)
+            else:
+                super().open(to, ssrc, kind, data, then)
+
+        def run(self, seconds: float) -> None:
+            super().run(seconds)
+            process.settle()
 
     return Mixed
 

@@ -32,6 +32,7 @@ from tests.web.ts_values import (
 )
 
 ANSWER_SECONDS: Final = 60.0
+LATER_MAX: Final = 256
 _PROGRAM: Final = ROOT / "tests" / "web" / "peers" / "session_peer.ts"
 
 
@@ -43,15 +44,35 @@ class SessionProcess(LineProcess):
     """The Node process of the page's sessions."""
 
     def __init__(self, node: Node) -> None:
+        self._due: list[tuple[dict[str, object], Callable[[dict[str, Any]], None]]] = []
         super().__init__(node, _PROGRAM, ANSWER_SECONDS)
 
     def call(self, op: str, who: int, **arguments: object) -> dict[str, Any]:
         """Send a request. Raises the errors of Python's session, and PageError for all others."""
         plain = {name: to_plain(value) for name, value in arguments.items()}
-        answer = self.answer({"op": op, "who": who, **plain})
+        (answer,) = self._send({"op": op, "who": who, **plain})
         if not answer.pop("ok"):
             raise _error(answer)
         return answer
+
+    def later(self, then: Callable[[dict[str, Any]], None], **request: object) -> None:
+        """Send a request with the next call, before it: most of the time of a call goes into changing
+        processes. `then` gets the answer."""
+        self._due.append((request, then))
+        if len(self._due) == LATER_MAX:
+            self.settle()
+
+    def settle(self) -> None:
+        """Send what waits for the next call."""
+        if self._due:
+            self._send()
+
+    def _send(self, *requests: dict[str, object]) -> list[dict[str, Any]]:
+        due, self._due = self._due, []
+        answers = self.answers([*(request for request, _ in due), *requests])
+        for (_, then), answer in zip(due, answers, strict=False):
+            then(answer)
+        return answers[len(due) :]
 
 
 def _error(answer: dict[str, Any]) -> Exception:
@@ -64,6 +85,11 @@ def _error(answer: dict[str, Any]) -> Exception:
         return errors.ValidationError(answer["rule"], text)
     known = getattr(errors, kind, None)
     return PageError(text) if known is None else known(text)
+
+
+def _opened(answer: dict[str, Any]) -> OpenedFrame:
+    opened = answer["value"]
+    return OpenedFrame(**opened | {"frame": bytes.fromhex(opened["frame"])})
 
 
 @dataclasses.dataclass(frozen=True)
@@ -163,8 +189,28 @@ class TsSession:
         return None if sealed is None else bytes.fromhex(sealed)
 
     def open(self, ssrc: int, kind: Kind, data: bytes, now: float) -> OpenedFrame:
-        opened = self.call("open", ssrc=ssrc, kind=kind, data=data.hex(), now=now)["value"]
-        return OpenedFrame(**opened | {"frame": bytes.fromhex(opened["frame"])})
+        return _opened(self.call("open", ssrc=ssrc, kind=kind, data=data.hex(), now=now))
+
+    def open_later(
+        self,
+        ssrc: int,
+        kind: Kind,
+        data: bytes,
+        now: float,
+        then: Callable[[OpenedFrame | errors.SnugCryptoError], None],
+    ) -> None:
+        """Open a frame before the next call; `then` gets the frame, or why it is refused."""
+
+        def answered(answer: dict[str, Any]) -> None:
+            if answer.pop("ok"):
+                then(_opened(answer))
+            elif isinstance(error := _error(answer), errors.SnugCryptoError):
+                then(error)
+            else:
+                raise error
+
+        request = {"ssrc": ssrc, "kind": kind, "data": data.hex(), "now": now}
+        self._process.later(answered, op="open", who=self._number, **request)
 
     def kept(self) -> HostRecoveryData | None:
         raw = from_plain(self.call("kept")["value"])

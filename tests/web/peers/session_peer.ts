@@ -1,7 +1,7 @@
 // The page's sessions behind JSON lines: a request a line on stdin, its answer a line on stdout.
 //
-// Request  {"op": name, "who": id, ...}.
-// Answer   {"ok": true, ...} or {"ok": false, "kind": the error's name, "text": ...}.
+// Request  {"op": name, "who": id, ...}, or an array of them.
+// Answer   {"ok": true, ...} or {"ok": false, "kind": the error's name, "text": ...}, or as many in an array.
 // Bytes are {"$bytes": hex}; a Sentence goes out as {"$sentence": {key, args}}; messages are the frames that
 // would go over the wire. One process holds any number of sessions.
 import "./quick_subtle";
@@ -16,6 +16,7 @@ import { decodeContacts } from "../../../client/web/src/session/entry/contacts";
 import { decode as decodeContent } from "../../../client/web/src/session/catalogue/content";
 import type { Effect, Input } from "../../../client/web/src/session/events";
 import { OPTIONS, type Options } from "../../../client/web/src/session/options";
+import { load } from "../../../client/web/src/session/kernel/load";
 import type { RoomSession } from "../../../client/web/src/session/kernel/room";
 import { Session } from "../../../client/web/src/session/kernel/session";
 import { Codec } from "../../../client/web/src/wire/codec";
@@ -164,6 +165,8 @@ function look(from: unknown, path: readonly unknown[]): unknown {
   return at;
 }
 
+await load(); // a shell does so once it is in a room
+
 const operations: Record<string, (request: Json) => Promise<Json> | Json> = {
   host: async (request) => {
     const facts: Json = { ...(request["facts"] as Json), ...(await common(request)) };
@@ -252,15 +255,22 @@ function refusal(error: unknown): Json {
   };
 }
 
-for (const line of lines()) {
-  let answer: Json;
+async function answered(request: Json): Promise<Json> {
   try {
-    const request = JSON.parse(line) as Json;
     const operation = operations[String(request["op"])];
     if (operation === undefined) throw new TypeError(`no operation ${String(request["op"])}`);
-    answer = { ok: true, ...(await operation(request)) };
+    return { ok: true, ...(await operation(request)) };
   } catch (error) {
-    answer = refusal(error);
+    return refusal(error);
   }
-  tell(answer);
+}
+
+for (const line of lines()) {
+  const requests = JSON.parse(line) as Json | Json[];
+  if (!Array.isArray(requests)) tell(await answered(requests));
+  else {
+    const answers: Json[] = [];
+    for (const request of requests) answers.push(await answered(request));
+    tell(answers);
+  }
 }
