@@ -2,7 +2,7 @@
 import type { Bytes } from "../../crypto/bytes";
 import type { InputOf } from "../events";
 import { Feature } from "../kernel/feature";
-import { load } from "../kernel/load";
+import { loadedLater } from "../kernel/load";
 import type { Room } from "../kernel/ports";
 import type { Change } from "../kernel/verdict";
 import type { Lookout } from "./lookout";
@@ -32,7 +32,8 @@ export class HostSearch extends Feature {
   }
 
   override async tick(now: number): Promise<void> {
-    if (this.room.membership.policy.servers.length > 0) this.#search ??= new (await load()).Lookout(this.room);
+    const later = this.room.membership.policy.servers.length > 0 ? loadedLater() : null;
+    if (later !== null) this.#search ??= new later.Lookout(this.room);
     await this.#search?.tick(now);
   }
 }

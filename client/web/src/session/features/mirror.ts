@@ -10,7 +10,7 @@ import { type Bytes, hex, same } from "../../crypto/bytes";
 import * as sentences from "../catalogue/sentences";
 import { type Endpoint, type InputOf, SECOND, THIRD } from "../events";
 import { Feature } from "../kernel/feature";
-import { load } from "../kernel/load";
+import { loadedLater } from "../kernel/load";
 import { furtherPlace } from "../kernel/places";
 import type { Room } from "../kernel/ports";
 import type { SecondRoom } from "../kernel/secondRoom";
@@ -111,7 +111,8 @@ export class Mirror extends Feature {
     if (there?.origin === wanted.origin && same(there.roomAdminPublic, wanted.roomAdminPublic)) return;
     this.#closeMirror();
     const made = await furtherPlace(m, 1 + servers.indexOf(wanted));
-    if (made !== null) this.#mirror = new (await load()).SecondRoom(this.room, this.#free(), made, now);
+    const later = loadedLater();
+    if (made !== null && later !== null) this.#mirror = new later.SecondRoom(this.room, this.#free(), made, now);
   }
 
   /** Stay where the others may look that do not know of a departure, for as long as that is our turn. */
@@ -125,9 +126,10 @@ export class Mirror extends Feature {
     const helps = !this.room.here.isHome && this.#isLowest(now);
     const place = helps ? await this.room.here.under(key) : null;
     const former = this.#former?.here.current ?? null;
-    if (place !== null && (former === null || !same(former.number, place.number))) {
+    const later = loadedLater();
+    if (later !== null && place !== null && (former === null || !same(former.number, place.number))) {
       this.#closeFormer();
-      this.#former = new (await load()).SecondRoom(this.room, this.#free(), place, now, slot);
+      this.#former = new later.SecondRoom(this.room, this.#free(), place, now, slot);
     }
     if (this.#former === null) return;
     this.#former.handsOverDeparture = helps;
