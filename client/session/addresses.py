@@ -10,6 +10,7 @@ from __future__ import annotations
 import ipaddress
 import re
 from collections.abc import Iterable
+from functools import lru_cache
 from typing import Final, Literal
 
 from snugroom.client.session.catalogue.sentence import sentence
@@ -35,6 +36,7 @@ class StrangeServerError(ValueError):
     """The programs of others would not go to this server; the text is a sentence."""
 
 
+@lru_cache(maxsize=256)  # sessions ask it at each tick, of the few servers of their policy
 def objection(first: str, origin: str, *, anywhere: bool = False) -> Objection | None:
     """Return why a meeting that began at `first` does not lead to `origin`; None if it may.
 

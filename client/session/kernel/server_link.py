@@ -73,7 +73,7 @@ class ServerLink:
         """Return what an input means for the connections."""
         effects: list[ev.Effect] = []
         outcome = self._check(self._redirects.followed(what, effects), now)
-        return replace(outcome, effects=[*effects, *outcome.effects])
+        return replace(outcome, effects=[*effects, *outcome.effects]) if effects else outcome
 
     def _check(self, what: ev.Input, now: float) -> Outcome:
         match what:
@@ -127,6 +127,8 @@ class ServerLink:
 
 
 def _outcome(what: ev.Input, silent: Silent, why: str) -> Outcome:
+    if not (silent.dead or silent.asked):
+        return Outcome([what])  # at nearly every tick
     gone = _given_up(silent.dead, sentence(why))
     pings = [ev.Transmit(endpoint, wire.Ping()) for endpoint in silent.asked]
     return Outcome([*gone.inputs, what], [*gone.effects, *pings])
