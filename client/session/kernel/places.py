@@ -7,8 +7,9 @@ session goes on there as after a restart of its server.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
+from itertools import islice
 from typing import Final
 
 import msgspec
@@ -31,6 +32,8 @@ from snugroom.server.wire import messages as wire
 
 #: Passes in one `show`.
 _PASSES_MAX: Final = 16
+#: Members' places at a server that are tried for a commit whose gate is unknown: each costs a key.
+_OPENED_TRIED: Final = 16
 
 
 def further_place(m: Membership, server: int, move_key: bytes | None = None) -> Place | None:
@@ -43,6 +46,34 @@ def further_place(m: Membership, server: int, move_key: bytes | None = None) -> 
     found = m.policy.servers[server - 1]
     door = place_door_key(move_key or m.move_key, found.origin, 0)
     return Place(server, 0, found.origin, door, found.room_admin_public)
+
+
+def note_place(room: Room, blob: bytes, opens: bytes) -> None:
+    """Note where a commit was made, if that is a place of this meeting where we have not been.
+
+    A blob names the gate of the place where it was made. To a host that comes back late, and is handed the
+    others' commits, that gate would be a wrong one. `opens`: the pass of the epoch after it, 32 bytes.
+    """
+    m, named = room.membership, envelope.gate(blob)
+
+    def fits(number: bytes) -> bool:
+        return invite.gate(place_pass(opens, number)) == named
+
+    if invite.gate(opens) != named and not any(map(fits, m.places)):
+        number = next((each.number for each in _listed_places(room) if fits(each.number)), None)
+        if number is not None:
+            m.places.append(number)
+
+
+def _listed_places(room: Room) -> Iterator[Place]:
+    """Return the places at the policy's servers: the hosts', and those of members with the lowest leaves."""
+    m = room.membership
+    for server, found in enumerate(m.policy.servers, 1):
+        members = ((leaf, room.announcements.opener(leaf, server)) for leaf, _, _ in m.members())
+        opened = ((leaf + 1, admin) for leaf, admin in members if admin is not None)
+        for attempt, admin in ((0, found.room_admin_public), *islice(opened, _OPENED_TRIED)):
+            door = place_door_key(m.move_key, found.origin, attempt)
+            yield Place(server, attempt, found.origin, door, admin)
 
 
 def leads(room: Room, origin: str) -> bool:

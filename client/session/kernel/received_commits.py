@@ -14,8 +14,10 @@ from snugroom.client.session.catalogue.sentence import sentence
 from snugroom.client.session.kernel.announcer import Announcer
 from snugroom.client.session.kernel.commit_queue import CommitQueue
 from snugroom.client.session.kernel.feature import Hooks
+from snugroom.client.session.kernel.membership import room_pass
 from snugroom.client.session.kernel.message_log import MessageLog
 from snugroom.client.session.kernel.opening import valid_opening
+from snugroom.client.session.kernel.places import note_place
 from snugroom.client.session.kernel.ports import Room
 from snugroom.client.session.kernel.sync import Sync
 from snugroom.client.session.kernel.verdict import Change, Staged, Valid, Void
@@ -84,6 +86,8 @@ class ReceivedCommits:
             if verdict.removes_us:
                 self._removed(verdict.view, blob, opening, now)
                 return
+            if verdict.candidate.group is not None:
+                note_place(room, blob, room_pass(verdict.candidate.group, room.membership.room))
             self._adopt(verdict, blob, opening, now)
             if verdict.view.sender is not None and not room.membership.journal.newest.gate_fits:
                 leaf = verdict.view.sender
