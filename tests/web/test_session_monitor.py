@@ -37,7 +37,13 @@ SCENARIOS = [
             "the_others_heartbeats_say_that_a_commit_was_valid",
         ],
     ),
-    *scenarios(test_dropped, test_stalled_networks, test_refused_members),
+    *scenarios(
+        test_dropped,
+        test_stalled_networks,
+        test_refused_members,
+        # a page asks for a password in its own views
+        other={"members_who_are_refused_accuse_nobody_and_have_evidence": "guests"},
+    ),
     *scenarios(
         test_layers,
         other={
