@@ -161,5 +161,13 @@ def test_an_evicted_member_at_another_server_gathers_nobody() -> None:
     w.run(5)
     assert all(("Bo", "and this?") in p.said for p in (ada, *stayed[1:]))
     assert mallory.said == []
-    followed = [e.text for p in stayed for e in p.of(ev.Status) if e.kind == "following"]
-    assert not [text for text in followed if "Eve" in text]
+
+
+def test_only_a_host_is_followed() -> None:
+    """A member at another server is heard there alone: it may be one that a host has removed."""
+    w, people = meeting(2060, 5, 1, mirror=False)
+    w.kill(people[0])
+    cuts_off(w, people[4], ORIGIN)
+    w.until(lambda: w.at(OTHERS[0]) == {"Eve"}, 30)
+    w.run(60)
+    assert not [e.text for p in people for e in p.of(ev.Status) if e.kind == "following"]
