@@ -9,6 +9,7 @@ from snugroom.client.session import events as ev
 from snugroom.client.session.addresses import StrangeServerError
 from snugroom.client.session.options import Options
 from snugroom.crypto.entry.invite import Invite
+from tests.session.hosts import deputised
 from tests.session.servers import Servers, listed
 from tests.session.world import Participant, seeded
 
@@ -113,6 +114,9 @@ def test_who_names_and_calls_only_a_strange_server_silences_nobody(strange: str)
         refused = told(who, "move_refused")
         assert len(refused) == 3
         assert all("Ada" in text and strange in text for text in refused)
+    deputised(w, ada, bo)
+    with pytest.raises(StrangeServerError, match="can't be on the list"):
+        w.do(bo, ev.Move(strange))
 
 
 def test_a_name_that_leads_into_a_private_network_costs_a_moment_once_a_call() -> None:
