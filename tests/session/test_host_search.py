@@ -103,7 +103,7 @@ def test_a_host_that_comes_back_by_itself_is_hardly_ever_followed() -> None:
 
 
 def test_a_host_that_goes_to_and_fro_is_followed_less_and_less() -> None:
-    w, people = meeting(2030, 6, 1, mirror=False)
+    w, people = meeting(2030, 4, 1, mirror=False)
     moves = [0]
     for _ in range(10):
         here = people[1].room.here.origin
