@@ -60,8 +60,7 @@ def hold_a_talk(w: Servers, people: list[Participant], seconds: float) -> tuple[
     return lost, together_at, held
 
 
-@pytest.mark.parametrize(("members", "servers"), [(4, 1), (8, 2)])
-@pytest.mark.parametrize("mirror", [False, True])
+@pytest.mark.parametrize(("members", "servers", "mirror"), [(4, 1, False), (8, 2, False), (4, 1, True)])
 def test_members_follow_a_host_that_their_server_cuts_off(members: int, servers: int, mirror: bool) -> None:
     w, people = meeting(2000 + members, members, servers, mirror=mirror)
     cuts_off(w, people[0], ORIGIN)
