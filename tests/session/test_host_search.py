@@ -104,15 +104,17 @@ def test_a_host_that_comes_back_by_itself_is_hardly_ever_followed() -> None:
 def test_a_host_that_goes_to_and_fro_is_followed_less_and_less() -> None:
     w, people = meeting(2030, 4, 1, mirror=False)
     moves = [0]
-    for _ in range(10):
-        here = people[1].room.here.origin
+    for cut, seconds in (*[(True, 60)] * 10, (False, 150), (True, 30)):
         w.unreachable.clear()
-        cuts_off(w, people[0], here)
-        w.run(60)
+        if cut:
+            cuts_off(w, people[0], people[1].room.here.origin)
+        w.run(seconds)
         moves.append(sum(e.kind == "following" for e in people[1].of(ev.Status)))
+    *moves, steady, last = moves
     assert 2 <= moves[-1] <= 7
     gaps = [b - a for a, b in itertools.pairwise(moves)]
     assert sum(gaps[5:]) < sum(gaps[:5])
+    assert last == steady + 1, "the wait is short again after a steady minute"
 
 
 def test_nobody_looks_for_a_host_in_a_meeting_without_one_or_without_further_servers() -> None:
