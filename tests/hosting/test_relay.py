@@ -146,7 +146,7 @@ def test_a_call_outlives_its_credentials_and_nobody_else_uses_them(relay: Relay)
 
 
 def test_one_clients_credentials_take_few_ports(relay: Relay) -> None:
-    """All credentials of one client count together, and those of another separately."""
+    """By the packaged quotas. tests/network/test_turn.py has credentials of many moments."""
     found = relay.ask(name=credentials(client="one"), more=70)
     assert found["taken"] == [0] * 63 + [QUOTA] * 7
     assert relay.ask(name=credentials(client="other"))["allocated"] == 0

@@ -8,7 +8,7 @@ from collections.abc import AsyncIterator, Callable, Iterator
 from typing import Any, Final
 
 import pytest
-from aiohttp import ClientConnectorError
+from aiohttp import ClientConnectorError, WSMessage, WSMsgType
 from aiohttp.abc import AbstractResolver, ResolveResult
 
 from snugroom.client import connection as connections
@@ -252,13 +252,9 @@ async def test_a_server_at_a_public_address_names_no_private_one_for_media(wires
     assert {each.address for each in wires} == {PUBLIC}
 
 
-async def test_a_server_in_a_private_network_may(wires: list[Candidate]) -> None:
-    with pytest.raises(TransportError):
-        await MediaTransport(public_only=lambda: False).connect(given("10.0.0.1"), 0.2)
-    assert {each.address for each in wires} == {"10.0.0.1"}
+class _Server:
+    """A WebSocket to a server at an address, which ends it at once."""
 
-
-class _Peer:
     def __init__(self, address: str) -> None:
         self._address = address
 
@@ -266,25 +262,45 @@ class _Peer:
         assert name == "peername"
         return self._address, 443
 
+    async def receive(self) -> WSMessage:
+        return WSMessage(WSMsgType.CLOSE, None, None)
+
+    async def close(self) -> None:
+        """It is closed."""
+
 
 @pytest.mark.parametrize(
-    ("address", "judged"), [(PUBLIC, True), ("2620:fe::fe", True), ("192.168.1.5", False), ("::1", False)]
+    ("address", "anywhere", "sent"),
+    [(PUBLIC, False, set()), (PUBLIC, True, {"10.0.0.1"}), ("192.168.1.5", False, {"10.0.0.1"})],
 )
-def test_where_the_server_is_decides_where_its_media_may_be(address: str, judged: bool) -> None:
-    assert connections._is_at_public_address(_Peer(address)) == judged  # type: ignore[arg-type]
+async def test_where_the_server_is_decides_where_its_media_may_be(
+    wires: list[Candidate], monkeypatch: pytest.MonkeyPatch, address: str, anywhere: bool, sent: set[str]
+) -> None:
+    options = Options(private_servers=anywhere)
+    session = Session.host(origin=FIRST, name="Ada", options=options, now=1e9)
+    connection = Connection(session, make_engine=lambda *_: None, on_event=lambda _: None)
+
+    async def opened(_: str) -> _Server:
+        return _Server(address)
+
+    monkeypatch.setattr(connection, "_open", opened)
+    await connection._talk(ev.ROOM, FIRST, asyncio.Queue())
+    with pytest.raises(TransportError):
+        await connection.make_link().connect(given("10.0.0.1"), 0.2)
+    assert {each.address for each in wires} == sent
 
 
-async def test_it_is_said_once_and_not_tried_again() -> None:
+async def test_it_is_said_once_and_not_tried_again(monkeypatch: pytest.MonkeyPatch) -> None:
     told: list[ev.Event] = []
     session = Session.host(origin=FIRST, name="Ada", now=1e9)
     connection = Connection(
         session, make_engine=lambda *_: None, on_event=told.append, allows=lambda _: False
     )
+    monkeypatch.setattr(connections, "_MEDIA_RETRY_PROXY", 0.0)
+    monkeypatch.setattr(connection, "_publish", lambda: pytest.fail("it is tried again"))
     why = sentence("shell.media_private", address="10.0.0.1")
-    async with asyncio.timeout(PATIENCE):
-        for _ in range(3):
-            await connection._media_failed(TransportError(why, final=True))
+    for _ in range(2):
+        await connection._media_failed(TransportError(why, final=True))
     (alarm,) = (e for e in told if isinstance(e, ev.Alarm))
     assert alarm.kind == "media_unreachable"
-    assert "without audio and video" in alarm.text
-    assert "again" not in alarm.text
+    assert alarm.text.startswith("At this server you take part without audio and video: ")

@@ -120,9 +120,10 @@ def test_a_stall_of_everything_is_told_as_a_server_out_of_reach() -> None:
 
 
 class Refusing(World):
-    """Ends each connection to the room of `victims` with `last`, and a close frame after it."""
+    """Ends each connection to the room of `victims` with `last`, and a close frame after it, or `without`."""
 
     last: Closing | Refused | None = None
+    without = False
     victims: tuple[Participant, ...] = ()
 
     def _ascend(self, link: Link, frame: bytes) -> None:
@@ -133,7 +134,7 @@ class Refusing(World):
         ):
             if self.last is not None:
                 self._deliver(link, encode(self.last))
-            self._at(max(link.last_down, self.now), lambda: self.cut(link, by_server=True))
+            self._at(max(link.last_down, self.now), lambda: self.cut(link, by_server=not self.without))
             return
         super()._ascend(link, frame)
 
@@ -162,6 +163,6 @@ def test_a_reason_that_a_network_or_a_crowd_can_give_a_server_accuses_it_of_noth
 def test_a_refusal_that_only_the_server_can_make_is_told_as_a_fact(last: Closing | Refused | None) -> None:
     w = Refusing(7400)
     _, bo = meeting(w, "Ada", "Bo")
-    w.victims, w.last = (bo,), last
+    w.victims, w.last, w.without = (bo,), last, last is not None
     w.cut(bo.links[ev.ROOM])
     w.until(lambda: said(bo) == ["dropped.serves"], 10)

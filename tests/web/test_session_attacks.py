@@ -235,8 +235,8 @@ SCENARIOS = [
         # the table's own tests, and those that look inside honest sessions
         without=[
             "nor_does_it_gain_by_having_the_others_come_in_again",
-            "whatever_one_member_signs_it_stops_the_others_for_three_seconds_in_all",
             "a_key_that_comes_in_again_at_another_leaf_has_no_more_than_before",
+            "a_member_with_another_history_or_with_two_words_stops_nobody_and_a_host_does",
             "who_leaves_and_is_admitted_anew_has_a_new_members_share_until_that_is_abused",
             "a_member_alone_never_has_more_than_its_share",
         ],

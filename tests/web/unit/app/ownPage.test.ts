@@ -77,15 +77,6 @@ test("a program that did not print the address proves nothing", async () => {
   }
 });
 
-test("a proof for one address is none for another port", async () => {
-  const { asked } = page(OWN, KEY);
-  await where(`own-${KEY}`);
-  const [, nonce] = asked.find(([path]) => path === "proof") ?? [];
-  const proof = createHmac("sha256", KEY).update(`snug page\n${OWN}\n${String(nonce)}`).digest("hex");
-  page(OWN.replace("8790", "8080"), null, { proof });
-  assert.equal((await where(`own-${KEY}`)).proven, false);
-});
-
 test("the link is handed over once, to a page that knows the key", async () => {
   const { asked } = page(OWN, KEY);
   const at = await where(`once-${KEY}`);
