@@ -20,7 +20,7 @@ test_lobby_of_both = played(SCENARIOS)
 test_lobby_replayed_of_both = played(
     scenarios(
         test_lobby_replayed,
-        other={"replies_that_a_server_repeats_hold_a_newcomer_for_a_while": "host"},  # looks into the newcomer
+        other={"replies_that_a_server_repeats_hold_a_newcomer_for_a_while": "host"},  # looks into a newcomer
     )
 )
 test_full_room_of_both = played(scenarios(test_full_room))
