@@ -12,6 +12,7 @@ from snugroom.client.session.monitor.monitor import Monitor
 from snugroom.crypto.agreed import envelope
 from snugroom.crypto.agreed.heartbeat import Heartbeat
 from snugroom.crypto.errors import SnugCryptoError
+from snugroom.crypto.media.clear_header import Kind
 from snugroom.crypto.media.keys import FutureEpochError, OpenedFrame
 from snugroom.server.rooms.effects import Drop, Send
 from snugroom.server.rooms.hub import Hub
@@ -85,7 +86,7 @@ class Media:
     `carries(sender, kind, receiver)`: False drops a frame on its way.
     """
 
-    KINDS = (("audio", 0, 2), ("video", 1, 1))
+    KINDS: tuple[tuple[Kind, int, int], ...] = (("audio", 0, 2), ("video", 1, 1))
 
     def __init__(self, w: World, people: Sequence[Participant]) -> None:
         self.w = w
@@ -104,7 +105,7 @@ class Media:
             self._ssrcs[who.label, kind] = 1 + len(self._ssrcs)
         self.people.append(who)
         streams = tuple((self._ssrcs[who.label, kind], kind, number) for kind, number, _ in self.KINDS)
-        self.w.do(who, ev.Publish("ufrag", "p" * 24, bytes(32), streams))  # type: ignore[arg-type]
+        self.w.do(who, ev.Publish("ufrag", "p" * 24, bytes(32), streams))
 
     def _step(self) -> None:
         for sender in self.people:
@@ -121,7 +122,7 @@ class Media:
                             self.w._after(0.03, partial(self._arrive, sender, kind, receiver, data))
 
     def _arrive(
-        self, sender: Participant, kind: str, receiver: Participant, data: bytes, held: float = 0.0
+        self, sender: Participant, kind: Kind, receiver: Participant, data: bytes, held: float = 0.0
     ) -> None:
         if not receiver.alive or receiver.ended:
             return

@@ -18,6 +18,7 @@ from snugroom.crypto.errors import (
     SnugCryptoError,
     ValidationError,
 )
+from snugroom.crypto.media.clear_header import Kind
 from snugroom.crypto.media.keys import FutureEpochError, OpenedFrame, Stream, layer_stream
 from snugroom.crypto.media.signatures import UnverifiedFrameError
 from snugroom.server.wire import messages as wire
@@ -76,18 +77,18 @@ class Camera:
                 self.kept.setdefault((who.label, layer), []).append((self.w.now, data))
                 self._forward(who, "video", data, layer)
 
-    def _forward(self, who: Participant, kind: str, data: bytes, layer: int | None = None) -> None:
+    def _forward(self, who: Participant, kind: Kind, data: bytes, layer: int | None = None) -> None:
         for other in self.w.people:
             due = other is not who and other.session.inside and self.lets(who, other)
             if due and layer in (None, self.picks.get(other.label, 0)) and self.passes(kind, other):
                 self.give(other, who, kind, data)
 
-    def give(self, to: Participant, sender: Participant, kind: str, data: bytes) -> None:
+    def give(self, to: Participant, sender: Participant, kind: Kind, data: bytes) -> None:
         """Deliver a frame under the SSRC of the sender's stream, as the server writes it."""
         since = self.w.now
         self.w._after(0.01, lambda: self._receive(to, sender, kind, data, since))
 
-    def _receive(self, to: Participant, sender: Participant, kind: str, data: bytes, since: float) -> None:
+    def _receive(self, to: Participant, sender: Participant, kind: Kind, data: bytes, since: float) -> None:
         held = self.w.now - since
         again = self.w.now + max(0.1, held)  # less and less often
 

@@ -154,8 +154,9 @@ def mixed_world(
             data: bytes,
             then: Callable[[OpenedFrame | SnugCryptoError], None],
         ) -> None:
-            if isinstance(to.session, TsSession):
-                to.session.open_later(ssrc, kind, data, self.now + to.clock, then)
+            session: object = to.session
+            if isinstance(session, TsSession):
+                session.open_later(ssrc, kind, data, self.now + to.clock, then)
             else:
                 super().open(to, ssrc, kind, data, then)
 
