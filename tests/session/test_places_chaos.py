@@ -129,5 +129,4 @@ def test_a_bad_day_ends_well_and_accuses_nobody(seed: int, mirror: bool) -> None
 def _ends_well(day: _Day) -> None:
     day.w.until(lambda: len({p.code for p in day.people if p.ended is None}) == 1, 240)
     ada, *others = (p for p in day.people if p.ended is None)
-    # a host that looks for the others, and members that look for it, may pass each other once
-    talk(day.w, ada, others, "all of us", 90)
+    talk(day.w, ada, others, "all of us", 60)

@@ -101,7 +101,7 @@ class HostSearch(Feature):
         self._look(heard, now)
         if self._lookout is not None:
             self._lookout.tick(now)
-        server = self._server_of(heard)
+        server = self._server_of(heard, now)
         wait = min(FOLLOW_WAIT * 2.0 ** min(self._followed, 8), FOLLOW_MAX)
         if server is not None and now - (self._elsewhere_since or now) > wait:
             self._follow(server, heard, now)
@@ -128,7 +128,7 @@ class HostSearch(Feature):
 
     def _look(self, heard: list[int], now: float) -> None:
         """Have the lookout at one of the other servers, at the next after a while; stay where a host is."""
-        found = self._server_of(heard) is not None
+        found = self._server_of(heard, now) is not None
         if found or (self._lookout is not None and now - self._looks_since < self._span(LOOK_STAY)):
             return
         room, m = self.room, self.room.membership
@@ -145,9 +145,9 @@ class HostSearch(Feature):
         self._server, self._looks_since = server, now
         self._lookout = SecondRoom(room, ev.FOURTH, further_place(m, server), now, opens=False)
 
-    def _server_of(self, heard: list[int]) -> int | None:
-        """Return where one of these hosts is, by its last heartbeat: an index in the policy's list."""
-        rooms = [where for where, _ in self._rooms_of(heard)]
+    def _server_of(self, heard: list[int], now: float) -> int | None:
+        """Return where one of these hosts is, by a heartbeat a moment ago: an index in the policy's list."""
+        rooms = [where for where, at in self._rooms_of(heard) if now - at <= self._span(LOOK_AFTER)]
         for second in (self._lookout, self.room.feature(Mirror).mirrored):
             if second is not None and second.incarnation in rooms:
                 return second.here.server

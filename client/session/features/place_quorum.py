@@ -30,7 +30,7 @@ MINORITY_WAIT: Final = 8.0
 #: The same at most where the meeting began: twice as long each time.
 ALONE_MAX: Final = 120.0
 #: The same for a host that hears more than half from elsewhere, because they look for it (`host_search`): it
-#: goes to them soon, and if it does not get in there, waits here until they come.
+#: goes to them soon. If it does not know where they are, or did not get in there, it waits until they come.
 CALLED_WAIT: Final = 1.0
 AWAITED_WAIT: Final = 20.0
 #: Seconds between two counts.
@@ -116,9 +116,10 @@ class PlaceQuorum(Feature):
         usual = self._alone_wait if self.room.here.is_home else MINORITY_WAIT
         if not self._is_called(now):
             return usual
+        if self._went_to_them or self._called_to(now) is None:
+            return AWAITED_WAIT
         # By a mirror, a host hears them at once, and they may be on their way.
-        first = usual if self.room.membership.policy.mirrored else CALLED_WAIT
-        return AWAITED_WAIT if self._went_to_them else first
+        return usual if self.room.membership.policy.mirrored else CALLED_WAIT
 
     def _is_called(self, now: float) -> bool:
         """Return whether we are a host, and hear more than half from elsewhere since we are alone here."""

@@ -85,7 +85,7 @@ export class Lookout {
     this.#elsewhereSince = heard.length === 0 ? null : (this.#elsewhereSince ?? now);
     await this.#look(heard, now);
     await this.#lookout?.tick(now);
-    const server = this.#serverOf(heard);
+    const server = this.#serverOf(heard, now);
     const wait = Math.min(FOLLOW_WAIT * 2 ** this.#followed, FOLLOW_MAX);
     if (server !== null && now - (this.#elsewhereSince ?? now) > wait) await this.#follow(server, heard, now);
   }
@@ -117,7 +117,7 @@ export class Lookout {
 
   /** Have the lookout at one of the other servers, at the next after a while, but stay where a host is. */
   async #look(heard: readonly number[], now: number): Promise<void> {
-    if (this.#serverOf(heard) !== null) return;
+    if (this.#serverOf(heard, now) !== null) return;
     if (this.#lookout !== null && now - this.#looksSince < this.#span(LOOK_STAY)) return;
     const { room } = this;
     const { membership: m } = room;
@@ -133,9 +133,10 @@ export class Lookout {
     this.#lookout = new SecondRoom(room, FOURTH, await furtherPlace(m, server), now, null, false);
   }
 
-  /** Return where one of these hosts is, by its last heartbeat: an index in the policy's list. */
-  #serverOf(heard: readonly number[]): number | null {
-    const rooms = heard.flatMap((leaf) => this.room.feature(Monitor).lastRoom(leaf)?.[0] ?? []);
+  /** Return where one of these hosts is, by a heartbeat a moment ago: an index in the policy's list. */
+  #serverOf(heard: readonly number[], now: number): number | null {
+    const last = heard.map((leaf) => this.room.feature(Monitor).lastRoom(leaf));
+    const rooms = last.flatMap((each) => (each !== null && now - each[1] <= this.#span(LOOK_AFTER) ? [each[0]] : []));
     for (const second of [this.#lookout, this.room.feature(Mirror).mirrored]) {
       const there = second?.incarnation ?? null;
       if (second && there !== null && rooms.some((each) => same(each, there))) return second.here.server;

@@ -20,7 +20,7 @@ export const MINORITY_WAIT = 8;
 export const ALONE_MAX = 120;
 /**
  * The same for a host that hears more than half from elsewhere, because they look for it (hostSearch.ts): it goes to them
- * soon, and if it does not get in there, waits here until they come.
+ * soon. If it does not know where they are, or did not get in there, it waits until they come.
  */
 export const CALLED_WAIT = 1;
 export const AWAITED_WAIT = 20;
@@ -114,7 +114,7 @@ export class PlaceQuorum extends Feature {
     const { here, membership: m } = this.room;
     const usual = here.isHome ? this.#aloneWait : MINORITY_WAIT;
     if (!this.#isCalled()) return usual;
-    if (this.#wentToThem) return AWAITED_WAIT;
+    if (this.#wentToThem || this.#calledTo() === null) return AWAITED_WAIT;
     return m.policy.mirrored ? usual : CALLED_WAIT; // by a mirror, a host hears them at once, and they may be on their way
   }
 
