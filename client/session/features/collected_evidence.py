@@ -36,6 +36,7 @@ class CollectedEvidence(Feature):
         self._about: Drop | None = None  # the same, if we went on at another server
         self._digest = b""  # H(blob) of our exhibit; empty: not sent
         self._arrived = False
+        self._where: bytes | None = None  # the incarnation of the room in which we are
         #: The last one of each member, by leaf key: it may be about a drop that we have not reported yet.
         self._said: dict[bytes, content.ShortExhibit] = {}
         self._others: dict[bytes, Exhibit] = {}  # verified, about `_about`
@@ -50,6 +51,11 @@ class CollectedEvidence(Feature):
         self._news_at, self._offered = before._news_at, before._offered
 
     # -- hooks -------------------------------------------------------------------------------------
+
+    def synced(self, now: float) -> None:
+        """Send our exhibit in each room: a host that we have followed was not in the last one."""
+        if self._where != self.room.incarnation:
+            self._where, self._digest, self._arrived = self.room.incarnation, b"", False
 
     def tick(self, now: float) -> None:
         last = self.room.feature(Dropped).last

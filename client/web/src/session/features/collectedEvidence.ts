@@ -32,6 +32,8 @@ export class CollectedEvidence extends Feature {
   /** H(blob) of our exhibit; null: not sent. */
   #digest: Bytes | null = null;
   #arrived = false;
+  /** The incarnation of the room in which we are. */
+  #where: Bytes | null = null;
   /** The last one of each member, by leaf key (hex): it may be about a drop that we have not reported yet. */
   #said = new Map<string, { readonly key: Bytes; readonly what: ShortExhibit }>();
   /** Verified, about `#about`. */
@@ -52,6 +54,15 @@ export class CollectedEvidence extends Feature {
   }
 
   // -- hooks -----------------------------------------------------------------------------------------------
+
+  /** Send our exhibit in each room: a host that we have followed was not in the last one. */
+  override synced(_now: number): void {
+    const { incarnation } = this.room;
+    if (incarnation === null || (this.#where !== null && same(incarnation, this.#where))) return;
+    this.#where = incarnation;
+    this.#digest = null;
+    this.#arrived = false;
+  }
 
   override async tick(now: number): Promise<void> {
     const { last } = this.room.feature(Dropped);
