@@ -15,6 +15,7 @@ export { answerReadmitted } from "./answers";
 export { Batches } from "./batches";
 export { hostProposals } from "./hostProposals";
 export { cardPosted } from "./hostElsewhere";
+export { notePlace } from "./notedPlaces";
 export { introduction } from "./introduction";
 export { aboutInvites, decide, inLobby, serve } from "./hosting";
 export { comebackLobby, recoveryData, rejoinLobby } from "./rejoining";

@@ -13,10 +13,10 @@ import type { Announcer } from "./announcer";
 import type { CommitQueue } from "./commitQueue";
 import { type Feature, featuresWith } from "./feature";
 import { gateFits } from "./journal";
+import { loadedLater } from "./load";
 import { roomPass } from "./membership";
 import type { MessageLog } from "./messageLog";
 import { validOpening } from "./opening";
-import { notePlace } from "./places";
 import type { Room } from "./ports";
 import type { Sync } from "./sync";
 import type { Change, Staged, Valid } from "./verdict";
@@ -90,7 +90,7 @@ export class ReceivedCommits {
         const { sender } = verdict.view;
         if (!verdict.removesUs) {
           const { group } = verdict.candidate;
-          if (group !== null) await notePlace(room, blob, roomPass(group, room.membership.room));
+          if (group !== null) await loadedLater()?.notePlace(room, blob, roomPass(group, room.membership.room));
           await this.#adopt(verdict, blob, opening, now);
           if (sender !== null && !gateFits(room.membership.journal.newest))
             room.tell(sentences.alarm("wrong_gate", { who: room.membership.who(sender), leaf: sender }));
