@@ -211,7 +211,7 @@ def test_a_host_that_comes_back_alone_looks_for_the_others_before_it_changes_any
     w.run(60)  # and the others have fresh keys meanwhile
     w.restart(ORIGIN)
     w.unreachable.clear()
-    w.until(lambda: w.agreed([ada, bo, cem, dana]) and bo.room.membership.policy.mode.name == "LOCKED", 60)
+    w.until(lambda: w.agreed([ada, bo, cem, dana]) and bo.room.membership.policy.mode.name == "LOCKED", 40)
     false = {"gate_denied", "two_stories", "reordered", "outside", "wrong_gate"}
     told = {getattr(e.text, "key", e.text) for p in w.people for e in p.of(ev.Alarm) if e.kind in false}
     assert told <= {"alarm.reordered.apart"}, "it came back to another place than theirs"

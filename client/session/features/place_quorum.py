@@ -30,7 +30,7 @@ MINORITY_WAIT: Final = 8.0
 #: The same at most where the meeting began: twice as long each time.
 ALONE_MAX: Final = 120.0
 #: The same for a host that hears more than half from elsewhere, because they look for it (`host_search`): it
-#: goes to them soon. If it does not know where they are, or did not get in there, it waits until they come.
+#: goes to them soon. If it did not get in there, or does not know where they are, it waits until they come.
 CALLED_WAIT: Final = 1.0
 AWAITED_WAIT: Final = 20.0
 #: Seconds between two counts.
@@ -47,6 +47,7 @@ class PlaceQuorum(Feature):
         self._searched = False  # for the others, elsewhere, since then
         self._without_since: float | None = None
         self._alone_wait = MINORITY_WAIT
+        self._called_at: float | None = None  # when they were first heard from elsewhere, since then
         self._went_to_them = False  # as a host that hears them from elsewhere
         self._counted_at = 0.0
 
@@ -100,10 +101,10 @@ class PlaceQuorum(Feature):
         elif home and heard > 1 and room.hold_reason(now) is None:
             self._without_since = None  # we speak, whoever is missing
         elif self._without_since is None:
-            self._without_since = now
-        elif now - self._without_since > self._wait(now):
+            self._without_since, self._called_at = now, None
+        elif self._has_waited(now, self._without_since):
             called_to = None if self._went_to_them else self._called_to(now)
-            self._went_to_them |= self._is_called(now)
+            self._went_to_them |= called_to is not None
             self._without_since = None
             if home:
                 self._searched = True
@@ -111,15 +112,20 @@ class PlaceQuorum(Feature):
             room.tell(sentences.status("looking", count=heard, of=members))
             room.look_elsewhere(now, called_to, together=False)
 
-    def _wait(self, now: float) -> float:
-        """Return the seconds for which we wait here for the others."""
+    def _has_waited(self, now: float, since: float) -> bool:
+        """Return whether we have waited here for the others for long enough, without them `since` then."""
         usual = self._alone_wait if self.room.here.is_home else MINORITY_WAIT
         if not self._is_called(now):
-            return usual
-        if self._went_to_them or self._called_to(now) is None:
-            return AWAITED_WAIT
+            self._called_at = None
+            return now - since > usual
+        if self._called_at is None:
+            self._called_at = now
+        if self._went_to_them:
+            return now - since > AWAITED_WAIT
+        if self._called_to(now) is None:
+            return now - self._called_at > AWAITED_WAIT
         # By a mirror, a host hears them at once, and they may be on their way.
-        return usual if self.room.membership.policy.mirrored else CALLED_WAIT
+        return now - since > (usual if self.room.membership.policy.mirrored else CALLED_WAIT)
 
     def _is_called(self, now: float) -> bool:
         """Return whether we are a host, and hear more than half from elsewhere since we are alone here."""

@@ -36,6 +36,8 @@ export class PlaceQuorum extends Feature {
   #searched = false;
   #withoutSince: number | null = null;
   #aloneWait = MINORITY_WAIT;
+  /** When they were first heard from elsewhere, since then. */
+  #calledAt: number | null = null;
   /** As a host that hears them from elsewhere. */
   #wentToThem = false;
   #countedAt = 0;
@@ -95,10 +97,12 @@ export class PlaceQuorum extends Feature {
       this.#wentToThem = false;
     } else if (isHome && heard > 1 && room.holdReason(now) === null) {
       this.#withoutSince = null; // we speak, whoever is missing
-    } else if (this.#withoutSince === null) this.#withoutSince = now;
-    else if (now - this.#withoutSince > this.#wait()) {
+    } else if (this.#withoutSince === null) {
+      this.#withoutSince = now;
+      this.#calledAt = null;
+    } else if (this.#hasWaited(now, this.#withoutSince)) {
       const calledTo = this.#wentToThem ? null : this.#calledTo();
-      this.#wentToThem ||= this.#isCalled();
+      this.#wentToThem ||= calledTo !== null;
       this.#withoutSince = null;
       if (isHome) {
         this.#searched = true;
@@ -109,13 +113,15 @@ export class PlaceQuorum extends Feature {
     }
   }
 
-  /** Return the seconds for which we wait here for the others. */
-  #wait(): number {
+  /** Return whether we have waited here for the others for long enough, without them `since` then. */
+  #hasWaited(now: number, since: number): boolean {
     const { here, membership: m } = this.room;
     const usual = here.isHome ? this.#aloneWait : MINORITY_WAIT;
-    if (!this.#isCalled()) return usual;
-    if (this.#wentToThem || this.#calledTo() === null) return AWAITED_WAIT;
-    return m.policy.mirrored ? usual : CALLED_WAIT; // by a mirror, a host hears them at once, and they may be on their way
+    this.#calledAt = this.#isCalled() ? (this.#calledAt ?? now) : null;
+    if (this.#calledAt === null) return now - since > usual;
+    if (this.#wentToThem) return now - since > AWAITED_WAIT;
+    if (this.#calledTo() === null) return now - this.#calledAt > AWAITED_WAIT;
+    return now - since > (m.policy.mirrored ? usual : CALLED_WAIT); // by a mirror, a host hears them at once, and they may be on their way
   }
 
   /** Return whether we are a host, and more than half are heard from elsewhere since we are alone here. */
