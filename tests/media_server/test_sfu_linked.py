@@ -43,6 +43,11 @@ class Linked:
         await peer.connect(transport)
         return peer
 
+    def crosses(self, ssrc: int) -> bool:
+        """Whether the first SFU sends that stream to the second."""
+        crossing = self.rigs[0].sfu._core.subscriptions.rooms[ROOM].tracks[ssrc].crossing
+        return crossing is not None and bool(crossing.wants)
+
     def leave(self, peer: Peer) -> None:
         for rig in self.rigs:
             rig.sfu.leave(ROOM, self.names[peer])
@@ -98,6 +103,8 @@ async def test_layers_are_chosen_and_rewritten_where_the_receiver_is(linked: Lin
     ada = await linked.join(0, (SMALL, "video"), layers=(MIDDLE, LARGE))
     bo = await linked.join(1)
     linked.rigs[1].sfu.subscribe(ROOM, linked.names[bo], [SMALL], [1])
+    # the other worker may have been told that Bo needs the largest, as before he chose
+    await until(lambda: (linked.crosses(MIDDLE), linked.crosses(LARGE)) == (True, False))
     # the rate of a layer that does not cross is told all the same
     large = linked.rigs[1].sfu._core.subscriptions.rooms[ROOM].tracks[LARGE]
     frame = 0
