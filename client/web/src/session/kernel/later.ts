@@ -1,7 +1,8 @@
 /**
  * The parts of a session that only some members need, and no guest before it is in a room: the host's lobby, the help
  * for members that come back, the way back itself, introductions, reports, old media keys, the choice of microphones,
- * the room at a second server, and the pieces of a large room's answer. One file, which `load.ts` loads.
+ * the room at a second server, the places of commits that come from elsewhere, and the pieces of a large room's answer.
+ * One file, which `load.ts` loads.
  */
 export { Audible } from "../features/audible";
 export { Lookout } from "../features/lookout";
