@@ -31,7 +31,7 @@ from snugroom.client.session.kernel.large_room import is_large
 from snugroom.client.spare import GOODBYE_TIME, NETWORK, SpareConnection, part_with
 from snugroom.crypto.errors import SnugCryptoError
 from snugroom.crypto.media.keys import OpenedFrame, Stream, layer_stream
-from snugroom.server.wire import limits, messages
+from snugroom.wire import limits, messages
 
 #: Seconds between two ticks of a session.
 TICK: Final = 0.1

@@ -14,7 +14,7 @@ import aiohttp
 
 from snugroom.client.proxy import ProxyFault, StrangeAddressError
 from snugroom.client.session.catalogue.sentence import Sentence, sentence
-from snugroom.server.wire.outgoing import RedirectedError
+from snugroom.wire.outgoing import RedirectedError
 
 #: Statuses by which a proxy says that it does not reach the server behind it.
 NOBODY_BEHIND: Final = frozenset({502, 503, 504})

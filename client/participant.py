@@ -37,7 +37,7 @@ from snugroom.client.session.catalogue.sentence import table
 from snugroom.client.session.options import Options
 from snugroom.crypto.entry.invite import canonical_origin
 from snugroom.crypto.errors import SnugCryptoError
-from snugroom.server.wire.messages import MediaKind
+from snugroom.wire.messages import MediaKind
 
 #: An object of `--json`: its name is under "event".
 Event = Mapping[str, Any]

@@ -20,7 +20,7 @@ import aiohttp
 
 from snugroom.client.session.addresses import is_public
 from snugroom.client.session.catalogue.sentence import sentence
-from snugroom.server.wire.outgoing import http_session
+from snugroom.wire.outgoing import http_session
 
 if TYPE_CHECKING:
     import python_socks

@@ -8,7 +8,7 @@ import aiohttp
 
 from snugroom.client.failures import NOBODY_BEHIND
 from snugroom.client.proxy import Proxy, http_client
-from snugroom.server.wire.outgoing import RedirectedError
+from snugroom.wire.outgoing import RedirectedError
 
 #: Seconds for the answer; more through a proxy.
 ANSWER_TIME: Final = 2.0

@@ -11,8 +11,8 @@ from snugroom.client.proxy import SLOWNESS, Proxy, ProxyFault, http_client
 from snugroom.client.session.catalogue.sentence import Sentence, sentence
 from snugroom.crypto.entry.permission import Token
 from snugroom.crypto.entry.voucher import Exchange, Voucher
-from snugroom.server.wire import limits, messages
-from snugroom.server.wire.outgoing import RedirectedError
+from snugroom.wire import limits, messages
+from snugroom.wire.outgoing import RedirectedError
 
 #: Tries in all, and seconds for each: the server gives the same tokens to the same request.
 TRIES: Final = 3

@@ -35,7 +35,7 @@ from snugroom.server.sfu.workers.child import WorkerError
 from snugroom.server.sfu.workers.pipe import Setup
 from snugroom.server.sfu.workers.pool import Workers
 from snugroom.server.tls import Certificate, TlsError
-from snugroom.server.wire import limits
+from snugroom.wire import limits
 
 log = logging.getLogger(__name__)
 

@@ -17,7 +17,7 @@ from snugroom.server.nodes.settings import NodeSettings
 from snugroom.server.sfu.limits import MediaLimits
 from snugroom.server.tls import SELF_SIGNED
 from snugroom.server.turn import TurnServer
-from snugroom.server.wire import limits
+from snugroom.wire import limits
 
 Count = Annotated[int, msgspec.Meta(ge=1, le=10_000_000)]
 Size = Annotated[int, msgspec.Meta(ge=1024, le=2**34)]

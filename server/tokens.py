@@ -21,7 +21,7 @@ from snugroom.server import config
 from snugroom.server.config import ConfigError, Settings
 from snugroom.server.rooms.permission import Permission, voucher
 from snugroom.server.tls import key_problem
-from snugroom.server.wire import limits, signed
+from snugroom.wire import limits, signed
 
 #: The beginning of a voucher's text.
 PREFIX: Final = "snug-voucher-"

@@ -7,8 +7,8 @@ from typing import Annotated
 
 import msgspec
 
-from snugroom.server.wire.limits import TURN_URLS_MAX
-from snugroom.server.wire.turn import TurnUrl
+from snugroom.wire.limits import TURN_URLS_MAX
+from snugroom.wire.turn import TurnUrl
 
 
 class TurnServer(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):

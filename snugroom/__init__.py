@@ -1,5 +1,6 @@
 """Snug: a meeting server whose operator cannot read a meeting, and the participants' end of it.
 
+- `snugroom.wire`: messages, limits and packets, for both ends
 - `snugroom.server`: signaling, the blind SFU, the meeting page's files, and the hostile server of the lab
 - `snugroom.crypto`: MLS, SFrame, invites and proofs, for participants only
 - `snugroom.client`: sessions, media, the command line and the tools

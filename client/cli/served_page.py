@@ -21,7 +21,7 @@ from aiohttp import hdrs
 from snugroom.crypto.entry.invite import canonical_origin
 from snugroom.crypto.errors import SnugCryptoError
 from snugroom.server import page
-from snugroom.server.wire.outgoing import RedirectedError, http_session
+from snugroom.wire.outgoing import RedirectedError, http_session
 
 #: Maximum number of bytes of one file, of seconds for all, and of files in a server's manifest.
 FILE_MAX: Final = 8 * 2**20

@@ -17,7 +17,7 @@ from av.video.codeccontext import VideoCodecContext
 from av.video.frame import PictureType
 from numpy.typing import NDArray
 
-from snugroom.server.wire.limits import AUDIO_PARTS, AUDIO_SIZE
+from snugroom.wire.limits import AUDIO_PARTS, AUDIO_SIZE
 
 #: int16, shape (960,): 20 ms, mono, 48 kHz.
 Sound = NDArray[np.int16]

@@ -24,8 +24,8 @@ from snugroom.client.media.sources import Source
 from snugroom.client.media.stats import OwnStats, StreamStats
 from snugroom.client.media.transport import Link, MediaTransport, TransportError
 from snugroom.client.media.twcc_arrivals import INTERVAL
-from snugroom.server.wire import rtcp, rtp, twcc
-from snugroom.server.wire.messages import HandleStream, MediaKind, Stream, Transport
+from snugroom.wire import rtcp, rtp, twcc
+from snugroom.wire.messages import HandleStream, MediaKind, Stream, Transport
 
 __all__ = ["EngineError", "FrameCrypto", "MediaEngine", "Opened", "OwnStats", "StreamStats", "TransportError"]
 

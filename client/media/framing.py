@@ -6,7 +6,7 @@ import numpy as np
 
 from snugroom.client.media.codec import Sound
 from snugroom.client.media.sources import silence
-from snugroom.server.wire.limits import AUDIO_PARTS
+from snugroom.wire.limits import AUDIO_PARTS
 
 
 class Framer:

@@ -14,7 +14,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final
 
-from snugroom.server.wire import stun
+from snugroom.wire import stun
 
 #: Seconds between checks before the first answer, doubling up to CHECK_INTERVAL_MAX.
 CHECK_INTERVAL: Final = 0.05

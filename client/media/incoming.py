@@ -20,8 +20,8 @@ from snugroom.client.media.reorder import Ask
 from snugroom.client.media.reports import Reception
 from snugroom.client.media.stats import StreamStats
 from snugroom.client.media.twcc_arrivals import Arrivals
-from snugroom.server.wire import rtcp, rtp
-from snugroom.server.wire.messages import HandleStream, MediaKind
+from snugroom.wire import rtcp, rtp
+from snugroom.wire.messages import HandleStream, MediaKind
 
 _DECODE_QUEUE: Final = 30
 _DISK_QUEUE: Final = 4_000

@@ -22,8 +22,8 @@ from snugroom.client.media.sending import KeyGate, Pace, Sender
 from snugroom.client.media.sources import Source, blank, silence
 from snugroom.client.media.stats import OwnStats
 from snugroom.client.media.transport import Link
-from snugroom.server.wire import rtcp, twcc
-from snugroom.server.wire.messages import Stream
+from snugroom.wire import rtcp, twcc
+from snugroom.wire.messages import Stream
 
 _PREFETCH: Final = 5  # audio frames fetched from the source at once, and ahead of time
 

@@ -1,6 +1,6 @@
 """The sender's estimate of the bitrate that the path to the server carries. A pure core.
 
-The estimate uses the server's reports on numbered packets (`server.wire.twcc`). A growing queue delays
+The estimate uses the server's reports on numbered packets (`wire.twcc`). A growing queue delays
 packets long before it loses any. When a queue grows, the rate falls at once, well below the rate that
 arrived. Without a growing queue the rate rises a little each second. Loss counts only from a fifth on,
 because radio links lose packets without congestion. REMB, the server's limit for what receivers can take, is
@@ -14,7 +14,7 @@ from __future__ import annotations
 from collections import deque
 from typing import Final
 
-from snugroom.server.wire import twcc
+from snugroom.wire import twcc
 
 FIRST: Final = 300_000
 FLOOR: Final = 60_000

@@ -16,8 +16,8 @@ from snugroom.client.media.reorder import Ask, Frame, Lost, Reorder, ReorderEffe
 from snugroom.crypto.errors import MissingKeyError, ReplayError, SnugCryptoError
 from snugroom.crypto.media.keys import FutureEpochError, FutureFrames, base_stream
 from snugroom.crypto.media.signatures import UnverifiedFrameError
-from snugroom.server.wire.messages import MediaKind
-from snugroom.server.wire.rtp import PAYLOAD_TYPES, RtpPacket
+from snugroom.wire.messages import MediaKind
+from snugroom.wire.rtp import PAYLOAD_TYPES, RtpPacket
 
 #: Seconds between requests for a key frame until one arrives; the last value repeats.
 KEY_WAITS: Final = (0.3, 0.3, 0.3, 0.6, 1.2, 2.4, 5.0)

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from snugroom.client.media import check, sources
 from snugroom.client.media.codec import RawFrame, Sound
-from snugroom.server.wire.messages import MediaKind
+from snugroom.wire.messages import MediaKind
 
 #: The sound that is looked at, in frames of 20 ms: one window of `check.tones_in`, 171 ms.
 _SOUND_FRAMES: Final = 9

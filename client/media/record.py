@@ -25,8 +25,8 @@ from av.container.output import OutputContainer
 from av.stream import Stream
 
 from snugroom.client.media import codec
-from snugroom.server.wire.messages import MediaKind
-from snugroom.server.wire.rtp import CLOCK_RATES
+from snugroom.wire.messages import MediaKind
+from snugroom.wire.rtp import CLOCK_RATES
 
 #: Seconds that a file waits for the other stream and for sender reports, and for a key frame.
 SYNC_WAIT: Final = 1.5

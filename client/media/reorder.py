@@ -15,9 +15,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Final
 
-from snugroom.server.wire.messages import MediaKind
-from snugroom.server.wire.rtp import RtpPacket
-from snugroom.server.wire.vp8 import read_descriptor
+from snugroom.wire.messages import MediaKind
+from snugroom.wire.rtp import RtpPacket
+from snugroom.wire.vp8 import read_descriptor
 
 _HALF: Final = 1 << 15
 _OVERTAKEN_MAX: Final = 16

@@ -7,9 +7,9 @@ from __future__ import annotations
 
 from typing import Final
 
-from snugroom.server.wire.messages import MediaKind
-from snugroom.server.wire.rtcp import ReportBlock
-from snugroom.server.wire.rtp import CLOCK_RATES, RtpPacket
+from snugroom.wire.messages import MediaKind
+from snugroom.wire.rtcp import ReportBlock
+from snugroom.wire.rtp import CLOCK_RATES, RtpPacket
 
 _SHORT: Final = 1 << 16
 _WORD: Final = 0xFFFFFFFF

@@ -9,9 +9,9 @@ from collections import deque
 from collections.abc import Callable, Iterable
 from typing import Final
 
-from snugroom.server.wire import rtp, vp8
-from snugroom.server.wire.messages import MediaKind
-from snugroom.server.wire.rtcp import SenderReport
+from snugroom.wire import rtp, vp8
+from snugroom.wire.messages import MediaKind
+from snugroom.wire.rtcp import SenderReport
 
 #: Packets cached for retransmission: four seconds of audio, about ten of video.
 CACHE: Final[dict[MediaKind, int]] = {"audio": 200, "video": 1_024}

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from snugroom.server.wire.messages import MediaKind
+from snugroom.wire.messages import MediaKind
 
 
 @dataclass(frozen=True, slots=True)

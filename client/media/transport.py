@@ -21,8 +21,8 @@ from snugroom.client.media.srtp import SrtpError
 from snugroom.client.proxy import SLOWNESS, ProxyFault, Tunnel
 from snugroom.client.session.addresses import is_public
 from snugroom.client.session.catalogue.sentence import sentence
-from snugroom.server.wire.messages import Transport
-from snugroom.server.wire.rtcp import is_rtcp
+from snugroom.wire.messages import Transport
+from snugroom.wire.rtcp import is_rtcp
 
 _TICK: Final = 0.025
 _TICK_IDLE: Final = 0.25

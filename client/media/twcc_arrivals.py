@@ -1,10 +1,10 @@
-"""Arrivals of the server's video packets, and the reports on them (`server.wire.twcc` encodes those)."""
+"""Arrivals of the server's video packets, and the reports on them (`wire.twcc` encodes those)."""
 
 from __future__ import annotations
 
 from typing import Final
 
-from snugroom.server.wire import twcc
+from snugroom.wire import twcc
 
 #: Seconds between two reports while packets arrive.
 INTERVAL: Final = 0.08

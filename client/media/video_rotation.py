@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Final
 
-from snugroom.server.wire.messages import HandleStream
+from snugroom.wire.messages import HandleStream
 
 #: Seconds until the next video streams have their turn.
 TURN: Final = 15.0

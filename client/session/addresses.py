@@ -14,7 +14,7 @@ from functools import lru_cache
 from typing import Final, Literal
 
 from snugroom.client.session.catalogue.sentence import sentence
-from snugroom.server.wire.limits import LOCAL_NAMES, SPECIAL_IPV4, SPECIAL_IPV6
+from snugroom.wire.limits import LOCAL_NAMES, SPECIAL_IPV4, SPECIAL_IPV6
 
 #: Why a meeting does not lead somewhere; part of the key of a sentence.
 Objection = Literal["http", "private"]

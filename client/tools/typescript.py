@@ -19,7 +19,7 @@ from msgspec import inspect
 from snugroom.client.session import incidents
 from snugroom.client.session.catalogue import content
 from snugroom.client.tools import typescript_names, typescript_sentences
-from snugroom.server.wire import limits, messages
+from snugroom.wire import limits, messages
 
 WEB: Final = Path(__file__).parents[1] / "web" / "src"
 _HEAD: Final = "// Written by `python -m snugroom.client.tools.typescript`, from {source}: change it there.\n"
@@ -174,15 +174,13 @@ def files() -> dict[Path, str]:
     lines = [f"export const {k} = {json.dumps(v)};" for k, v in numbers.items()]
     return {
         WEB / "wire" / "messages.ts": _file(
-            "server/wire/messages.py",
+            "wire/messages.py",
             {"ClientMessage": messages.ClientMessage, "ServerMessage": messages.ServerMessage},
         ),
         WEB / "wire" / "content.ts": _file(
             "client/session/catalogue/content.py", {"AnyContent": content.AnyContent}
         ),
-        WEB / "wire" / "limits.ts": _HEAD.format(
-            source="server/wire/limits.py, client/session/catalogue/content.py"
-        )
+        WEB / "wire" / "limits.ts": _HEAD.format(source="wire/limits.py, client/session/catalogue/content.py")
         + "\n".join(lines)
         + "\n",
         WEB / "session" / "catalogue" / "incidentRules.ts": _incident_rules(),

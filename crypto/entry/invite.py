@@ -361,7 +361,7 @@ def link_psk(secret: bytes) -> bytes:
     return KDF(exactly(secret, SECRET_SIZE, "a link's secret"), "snug 1 psk")
 
 
-# -- bytes signed and hashed for the server (server/wire/messages.py has the same) ---------------
+# -- bytes signed and hashed for the server (wire/messages.py has the same) ---------------
 
 
 def room_number(door_public: bytes, room_admin_public: bytes) -> bytes:

@@ -39,9 +39,9 @@ _CONTAINERS: Final = (list, tuple, set, frozenset, deque)
 
 
 def _of_ours(value: object) -> bool:
-    """Return whether `value` is an object of the server. Messages of `server.wire` belong to their holder."""
+    """Return whether `value` is an object of the server. Messages of `wire` belong to their holder."""
     module = str(type(value).__module__)  # a class that is made in C may have any value here
-    return module.startswith("snugroom.server.") and not module.startswith("snugroom.server.wire.")
+    return module.startswith("snugroom.server.") and not module.startswith("snugroom.wire.")
 
 
 def attributes(value: object) -> dict[str, Any]:

@@ -6,7 +6,7 @@ import re
 from collections.abc import Callable
 from typing import Final
 
-from snugroom.server.wire import limits
+from snugroom.wire import limits
 
 _LABEL: Final = re.compile(r"[a-z_][a-z0-9_:,' -]{0,79}\Z")
 _BUS: Final = re.compile(r"(settled|session\.[0-9]{1,2}|place\.[0-9a-f]{32})\Z")

@@ -29,7 +29,7 @@ from snugroom.server.doctor import (
 )
 from snugroom.server.doctor.facts import Machine, Tls
 from snugroom.server.doctor.verdict import Verdict
-from snugroom.server.wire.outgoing import http_session
+from snugroom.wire.outgoing import http_session
 
 #: The settings of the Debian package, and of `snug-server init`.
 SETTINGS: Final = Path("/etc/snug/snug.toml")

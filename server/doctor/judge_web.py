@@ -6,7 +6,7 @@ from typing import Final
 
 from snugroom.server.doctor.facts import Names, Page, Room, Signaling, Tls
 from snugroom.server.doctor.verdict import Verdict, ok, shown
-from snugroom.server.wire.limits import PROTOCOL_VERSION
+from snugroom.wire.limits import PROTOCOL_VERSION
 
 #: Days before its end at which a certificate should have been renewed, and at which it is late. One that is
 #: valid for days or hours is renewed later: these are then a quarter and a twelfth of its lifetime.

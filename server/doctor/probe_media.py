@@ -9,8 +9,8 @@ from typing import Final
 
 from snugroom.server.doctor.facts import Path
 from snugroom.server.doctor.probe_web import refused
-from snugroom.server.wire import stun
-from snugroom.server.wire.messages import Transport
+from snugroom.wire import stun
+from snugroom.wire.messages import Transport
 
 #: Seconds for one way, and between the requests within it: a lost packet is no closed port.
 TIME: Final = 3.0

@@ -19,9 +19,9 @@ from nacl.signing import SigningKey
 
 from snugroom.server.doctor.facts import Room, Signaling
 from snugroom.server.doctor.probe_web import TIME
-from snugroom.server.wire import limits, messages, signed
-from snugroom.server.wire.messages import Challenge, Closing, Entered, Message, Refused, Shown, Transport
-from snugroom.server.wire.outgoing import RedirectedError
+from snugroom.wire import limits, messages, signed
+from snugroom.wire.messages import Challenge, Closing, Entered, Message, Refused, Shown, Transport
+from snugroom.wire.outgoing import RedirectedError
 
 M = TypeVar("M", bound=Message)
 #: Messages read in search of one, at most.

@@ -12,7 +12,7 @@ from snugroom.server.doctor import turn
 from snugroom.server.doctor.facts import Relay
 from snugroom.server.doctor.probe_media import TIME
 from snugroom.server.doctor.probe_web import refused, trusting
-from snugroom.server.wire.turn import Turn
+from snugroom.wire.turn import Turn
 
 #: Addresses that a relay must refuse: this machine, private networks, and the metadata service of clouds.
 PRIVATE: Final = ("127.0.0.1", "10.0.0.1", "172.16.0.1", "192.168.0.1", "169.254.169.254", "100.64.0.1")

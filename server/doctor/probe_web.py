@@ -15,7 +15,7 @@ from cryptography import x509
 
 from snugroom.server.doctor.facts import Names, Page, Tls
 from snugroom.server.tls import fingerprint
-from snugroom.server.wire.outgoing import RedirectedError
+from snugroom.wire.outgoing import RedirectedError
 
 #: Seconds for one answer.
 TIME: Final = 5.0

@@ -9,7 +9,7 @@ import struct
 from dataclasses import dataclass
 from typing import Final
 
-from snugroom.server.wire.stun import COOKIE, ERROR_CODE, HEADER, MESSAGE_INTEGRITY, USERNAME
+from snugroom.wire.stun import COOKIE, ERROR_CODE, HEADER, MESSAGE_INTEGRITY, USERNAME
 
 ALLOCATE: Final = 0x0003
 REFRESH: Final = 0x0004

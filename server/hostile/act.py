@@ -13,7 +13,7 @@ from typing import ClassVar
 import msgspec
 
 from snugroom.server.hostile.context import Context
-from snugroom.server.wire.messages import ClientMessage, Message
+from snugroom.wire.messages import ClientMessage, Message
 
 
 class Orders(msgspec.Struct, frozen=True, forbid_unknown_fields=True):

@@ -16,7 +16,7 @@ from snugroom.server.hostile.server import (
     HostileSfu,
     HostileSignaling,
 )
-from snugroom.server.wire.messages import Message, encode
+from snugroom.wire.messages import Message, encode
 
 
 class OrderError(ValueError):

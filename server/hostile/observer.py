@@ -38,7 +38,7 @@ from snugroom.server.sfu.io.ice import Address
 from snugroom.server.sfu.io.packet_io import DatagramHandler, PlainPacketIo
 from snugroom.server.sfu.limits import DATAGRAM_MAX
 from snugroom.server.sfu.sfu import Sfu
-from snugroom.server.wire.messages import Entered, WireError, decode_client
+from snugroom.wire.messages import Entered, WireError, decode_client
 
 #: SO_TIMESTAMPNS: the kernel reports the time of arrival (Linux; struct timespec, CLOCK_REALTIME).
 _TIMESTAMP = 35

@@ -9,7 +9,7 @@ import msgspec
 
 from snugroom.server.hostile.act import Act
 from snugroom.server.hostile.context import Context, OrderError
-from snugroom.server.wire.messages import Challenge, ClientMessage, Message
+from snugroom.wire.messages import Challenge, ClientMessage, Message
 
 #: Maximum seconds of an act that ends by itself.
 _FOR_MAX = 3600

@@ -31,8 +31,8 @@ from snugroom.server.sfu.io.packet_io import DatagramHandler, PacketIo
 from snugroom.server.sfu.io.send_plan import SENT_MAX
 from snugroom.server.sfu.link import Link
 from snugroom.server.sfu.sfu import Sfu
-from snugroom.server.wire import limits, signed
-from snugroom.server.wire.messages import (
+from snugroom.wire import limits, signed
+from snugroom.wire.messages import (
     Challenge,
     ClientMessage,
     Closing,

@@ -10,8 +10,8 @@ import msgspec
 
 from snugroom.server.hostile.act import Act, Orders
 from snugroom.server.hostile.context import Context
-from snugroom.server.wire.limits import AUDIO_PAYLOAD_TYPE
-from snugroom.server.wire.messages import (
+from snugroom.wire.limits import AUDIO_PAYLOAD_TYPE
+from snugroom.wire.messages import (
     Broadcast,
     Broadcasted,
     ClientMessage,

@@ -42,7 +42,7 @@ from snugroom.server.nodes.records import (
     place_key,
     session_key,
 )
-from snugroom.server.wire.limits import NODES_MAX
+from snugroom.wire.limits import NODES_MAX
 
 #: Leases that may wait for the bus at once.
 ASKED_MAX: Final = 1024

@@ -9,7 +9,7 @@ from urllib.parse import urlsplit
 
 import msgspec
 
-from snugroom.server.wire.limits import NODES_MAX
+from snugroom.wire.limits import NODES_MAX
 
 #: Characters of the nodes' secret: 32 random bytes in base64 have 44.
 SECRET_MIN: Final = 32

@@ -14,7 +14,7 @@ from snugroom.server.config import Settings
 from snugroom.server.rooms.clients import Client, Clients
 from snugroom.server.rooms.entrance import Entrance
 from snugroom.server.rooms.handshakes import Handshakes
-from snugroom.server.wire.messages import Refused
+from snugroom.wire.messages import Refused
 
 #: A connection is closed only for a client that has this many fewer: a host has two or three.
 _FEWER: Final = 4

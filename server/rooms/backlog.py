@@ -7,8 +7,8 @@ from collections import deque
 
 from snugroom.server.config import Settings
 from snugroom.server.rooms.memory import BLOB, Ledger
-from snugroom.server.wire import limits
-from snugroom.server.wire.messages import Committed, Relayed
+from snugroom.wire import limits
+from snugroom.wire.messages import Committed, Relayed
 
 
 class Backlog:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from snugroom.server.nodes.records import Request
-from snugroom.server.wire.messages import Closing, Media, Message, MovedTo, Refused
+from snugroom.wire.messages import Closing, Media, Message, MovedTo, Refused
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,7 +10,7 @@ from __future__ import annotations
 import math
 from collections.abc import Container, Iterable
 
-from snugroom.server.wire import limits, signed
+from snugroom.wire import limits, signed
 
 
 class Gates:

@@ -25,8 +25,8 @@ from snugroom.server.rooms.permission import Permission
 from snugroom.server.rooms.placement import Close, Enter, Placement, Step, TurnAway, incarnation
 from snugroom.server.rooms.places import Places
 from snugroom.server.rooms.room import Room
-from snugroom.server.wire import limits, signed
-from snugroom.server.wire.messages import (
+from snugroom.wire import limits, signed
+from snugroom.wire.messages import (
     Challenge,
     ClientMessage,
     Closing,

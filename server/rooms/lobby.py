@@ -12,8 +12,8 @@ from dataclasses import dataclass
 from snugroom.server.config import Settings
 from snugroom.server.rate import TokenBucket
 from snugroom.server.rooms.effects import Drop, Effect, Send
-from snugroom.server.wire import limits
-from snugroom.server.wire.messages import ClientMessage, Entered, Post, Posted, Refused
+from snugroom.wire import limits
+from snugroom.wire.messages import ClientMessage, Entered, Post, Posted, Refused
 
 
 @dataclass(frozen=True, slots=True)

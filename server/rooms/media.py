@@ -9,8 +9,8 @@ from snugroom.server.rooms.effects import Effect, MediaJoin, MediaLeave, MediaSu
 from snugroom.server.rooms.memory import Ledger
 from snugroom.server.rooms.seat import Seat
 from snugroom.server.rooms.stream_blobs import LastBlobs, Subscription
-from snugroom.server.wire import limits
-from snugroom.server.wire.messages import Broadcasted, HandleStream, Media, Streams, Subscribe
+from snugroom.wire import limits
+from snugroom.wire.messages import Broadcasted, HandleStream, Media, Streams, Subscribe
 
 
 def _ssrcs(media: Media) -> list[int]:

@@ -6,7 +6,7 @@ import asyncio
 from dataclasses import dataclass, field
 from typing import Protocol
 
-from snugroom.server.wire import messages
+from snugroom.wire import messages
 
 
 class MediaServer(Protocol):

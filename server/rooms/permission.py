@@ -19,9 +19,9 @@ from voprf import ristretto
 
 from snugroom.server.config import Settings
 from snugroom.server.rate import TokenBucket
-from snugroom.server.wire import signed
-from snugroom.server.wire.messages import Exchange, Exchanged, Refused, RoomDoor
-from snugroom.server.wire.permission import PermissionPolicy, TokenKey
+from snugroom.wire import signed
+from snugroom.wire.messages import Exchange, Exchanged, Refused, RoomDoor
+from snugroom.wire.permission import PermissionPolicy, TokenKey
 
 #: log2 of scrypt's N for the password: 64 MiB and some 0.2 s for each guess.
 PASSWORD_COST: Final = 16

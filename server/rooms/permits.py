@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from snugroom.server.rooms.effects import Drop, Effect, Forget, Send
 from snugroom.server.rooms.permission import Permission, RoomPermission
 from snugroom.server.rooms.room import Room
-from snugroom.server.wire.messages import Closing, Exchange, Exchanged, Permit, Refused, RoomDoor
+from snugroom.wire.messages import Closing, Exchange, Exchanged, Permit, Refused, RoomDoor
 
 
 def admit(

@@ -18,7 +18,7 @@ from snugroom.server.nodes.leases import Leases
 from snugroom.server.nodes.outcomes import At, Here, Lost, Nowhere, Outcome, Placed
 from snugroom.server.nodes.records import Answer, Connected, Delete, Read, Request, Write
 from snugroom.server.rooms.effects import Effect, Send
-from snugroom.server.wire.messages import ClientMessage, Entered, LobbyDoor, MovedTo, Refused, Rekey, RoomDoor
+from snugroom.wire.messages import ClientMessage, Entered, LobbyDoor, MovedTo, Refused, Rekey, RoomDoor
 
 #: Messages that one connection may send behind its door message while the bus is asked.
 EARLY_MAX: Final = 8

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from snugroom.server.rooms.memory import BLOB, Ledger
 from snugroom.server.rooms.seat import Seat
-from snugroom.server.wire.messages import Commit
+from snugroom.wire.messages import Commit
 
 
 @dataclass(frozen=True, slots=True)

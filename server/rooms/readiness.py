@@ -10,7 +10,7 @@ import math
 from collections.abc import Iterable
 
 from snugroom.server.rooms.seat import Seat
-from snugroom.server.wire import limits
+from snugroom.wire import limits
 
 
 class Readiness:

@@ -20,7 +20,7 @@ from typing import Final
 
 from snugroom.server.rooms.clients import WIDER, Client
 from snugroom.server.turn import TurnServer
-from snugroom.server.wire.turn import Turn
+from snugroom.wire.turn import Turn
 
 #: Bytes of a client's name.
 _NAME: Final = 8

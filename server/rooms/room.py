@@ -30,7 +30,7 @@ from snugroom.server.rooms.race import Held, Race
 from snugroom.server.rooms.readiness import Readiness
 from snugroom.server.rooms.seat import Seat
 from snugroom.server.rooms.stream_blobs import has_valid_size
-from snugroom.server.wire import limits, messages, signed
+from snugroom.wire import limits, messages, signed
 
 
 class Room:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from snugroom.server.rate import TokenBucket
 from snugroom.server.rooms.stream_blobs import LastBlobs, Subscription
-from snugroom.server.wire.messages import HandleStream, Media
+from snugroom.wire.messages import HandleStream, Media
 
 
 @dataclass(slots=True)

@@ -33,7 +33,7 @@ from snugroom.server.rooms.media_server import MediaServer, PendingMedia
 from snugroom.server.rooms.pump import Pump
 from snugroom.server.rooms.relays import Relays
 from snugroom.server.rooms.turns import PATIENCE
-from snugroom.server.wire import messages
+from snugroom.wire import messages
 
 log = logging.getLogger(__name__)
 

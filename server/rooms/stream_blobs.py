@@ -14,7 +14,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from snugroom.server.rooms.memory import BLOB, Ledger
-from snugroom.server.wire import limits, messages
+from snugroom.wire import limits, messages
 
 
 def has_valid_size(message: messages.ClientMessage) -> bool:

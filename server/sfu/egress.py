@@ -13,7 +13,7 @@ from snugroom.server.sfu.io.ice import Address
 from snugroom.server.sfu.io.multi_transport import MultiTransport
 from snugroom.server.sfu.io.packet_io import PacketIo
 from snugroom.server.sfu.link import Bridge, Endpoint, Link
-from snugroom.server.wire import rtcp, rtp, twcc
+from snugroom.wire import rtcp, rtp, twcc
 
 
 class Egress:

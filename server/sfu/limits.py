@@ -6,7 +6,7 @@ from typing import Annotated, Final
 
 import msgspec
 
-from snugroom.server.wire import limits as wire
+from snugroom.wire import limits as wire
 
 #: The receive buffer. A datagram that fills it has been truncated, and is dropped.
 DATAGRAM_MAX: Final = 2048

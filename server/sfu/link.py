@@ -12,8 +12,8 @@ from snugroom.server.sfu.io import srtp, worker_link
 from snugroom.server.sfu.io.dtls import DtlsServer
 from snugroom.server.sfu.io.ice import Address, IceLite
 from snugroom.server.sfu.io.worker_link import WorkerLink
-from snugroom.server.wire.limits import VIDEO_PAYLOAD_TYPE
-from snugroom.server.wire.messages import Media
+from snugroom.wire.limits import VIDEO_PAYLOAD_TYPE
+from snugroom.wire.messages import Media
 
 
 @dataclass(eq=False, repr=False, slots=True)

@@ -32,9 +32,9 @@ from snugroom.server.sfu.limits import DATAGRAM_MAX, OWN_SSRC, MediaError, Media
 from snugroom.server.sfu.link import Bridge, Endpoint, Link
 from snugroom.server.sfu.siblings import Siblings
 from snugroom.server.sfu.transports import Transports
-from snugroom.server.wire import rtcp, rtp
-from snugroom.server.wire.limits import RTCP_MAX
-from snugroom.server.wire.messages import Media, Stream, Transport
+from snugroom.wire import rtcp, rtp
+from snugroom.wire.limits import RTCP_MAX
+from snugroom.wire.messages import Media, Stream, Transport
 
 log = logging.getLogger(__name__)
 

@@ -13,9 +13,9 @@ from snugroom.server.sfu.io import worker_link
 from snugroom.server.sfu.io.worker_link import LinkError, WorkerLink
 from snugroom.server.sfu.limits import MediaError, MediaLimits
 from snugroom.server.sfu.link import Bridge, Endpoint, RemoteMember
-from snugroom.server.wire import rtcp, rtp
-from snugroom.server.wire.limits import RTP_MAX
-from snugroom.server.wire.messages import Stream
+from snugroom.wire import rtcp, rtp
+from snugroom.wire.limits import RTP_MAX
+from snugroom.wire.messages import Stream
 
 log = logging.getLogger(__name__)
 

@@ -14,8 +14,8 @@ from snugroom.server.sfu.io import dtls, srtp
 from snugroom.server.sfu.io.ice import Address, Credentials, IceLite
 from snugroom.server.sfu.limits import MediaLimits
 from snugroom.server.sfu.link import Endpoint, Link
-from snugroom.server.wire import stun
-from snugroom.server.wire.messages import Media
+from snugroom.wire import stun
+from snugroom.wire.messages import Media
 
 log = logging.getLogger(__name__)
 

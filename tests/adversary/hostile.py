@@ -15,7 +15,7 @@ from snugroom.crypto.entry import invite
 from snugroom.crypto.entry.recovery import HostRecoveryData
 from snugroom.crypto.errors import SnugCryptoError
 from snugroom.crypto.kdf import SigningKey
-from snugroom.server.wire import messages as wire
+from snugroom.wire import messages as wire
 from tests.adversary.network import Client, HostileNetwork
 from tests.adversary.tale import Person
 from tests.session.dishonest import private_commit

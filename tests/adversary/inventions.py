@@ -7,8 +7,8 @@ from typing import Final
 
 from snugroom.client.session import events as ev
 from snugroom.crypto.entry import invite
-from snugroom.server.wire import messages as wire
-from snugroom.server.wire.limits import BUCKETS
+from snugroom.wire import messages as wire
+from snugroom.wire.limits import BUCKETS
 from tests.adversary.network import HostileNetwork, Way
 from tests.adversary.tale import Person
 

@@ -12,7 +12,7 @@ from typing import Final
 from snugroom.client.session import Session
 from snugroom.client.session import events as ev
 from snugroom.client.session.features.host_key_transfer import HostKeyTransfer
-from snugroom.server.wire import messages as wire
+from snugroom.wire import messages as wire
 from tests.adversary.hostile import Theft
 from tests.adversary.inventions import endpoint_for
 from tests.adversary.network import Doing, Meddling, Way

@@ -18,8 +18,8 @@ from snugroom.client.session import events as ev
 from snugroom.server.config import Settings
 from snugroom.server.rooms.effects import Drop, Send
 from snugroom.server.rooms.hub import Hub
-from snugroom.server.wire import messages as wire
-from snugroom.server.wire.messages import decode_client, decode_server, encode
+from snugroom.wire import messages as wire
+from snugroom.wire.messages import decode_client, decode_server, encode
 from tests.session.world import ORIGIN, Link, Participant, World
 
 Way = Literal["up", "down"]

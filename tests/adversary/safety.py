@@ -15,7 +15,7 @@ from snugroom.client.session.catalogue.sentence import Sentence
 from snugroom.client.session.kernel.room import RoomSession
 from snugroom.crypto.errors import SnugCryptoError, StateError
 from snugroom.crypto.media.keys import open_frame
-from snugroom.server.wire import messages as wire
+from snugroom.wire import messages as wire
 from tests.adversary.network import HostileNetwork
 from tests.adversary.tale import Person, Tale
 from tests.adversary.truth import ALARMS, ENDS, STATUSES, Meaning, Told

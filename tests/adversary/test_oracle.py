@@ -14,7 +14,7 @@ from snugroom.client.session.catalogue import sentences
 from snugroom.client.session.catalogue.sentence import sentence
 from snugroom.client.session.kernel.membership import Membership
 from snugroom.crypto.agreed import policy
-from snugroom.server.wire import messages as wire
+from snugroom.wire import messages as wire
 from tests.adversary.inventions import MAKERS
 from tests.adversary.meeting import Meeting
 from tests.adversary.safety import keys

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from snugroom.client.media.video_rotation import TURN, turns
-from snugroom.server.wire.messages import HandleStream
+from snugroom.wire.messages import HandleStream
 
 
 def room(people: int) -> list[HandleStream]:

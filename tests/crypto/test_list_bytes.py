@@ -11,8 +11,8 @@ from snugroom.crypto.agreed import envelope
 from snugroom.crypto.media.keys import layer_stream
 from snugroom.crypto.media.signatures import interval
 from snugroom.server.config import Settings
-from snugroom.server.wire.limits import LIST_SIZES
-from snugroom.server.wire.messages import Broadcasted, encode
+from snugroom.wire.limits import LIST_SIZES
+from snugroom.wire.messages import Broadcasted, encode
 from tests.crypto.test_media_signatures import signer
 
 DECISION = Path(__file__).parents[2] / "docs/explanation/decisions/0078-signature-lists-in-band.md"

@@ -26,7 +26,7 @@ from snugroom.client.tools.demo.meeting import Meeting
 from snugroom.client.tools.demo.robot import Robot, Witness
 from snugroom.crypto.errors import AuthenticationError
 from snugroom.crypto.media.keys import OpenedFrame
-from snugroom.server.wire.messages import MediaKind
+from snugroom.wire.messages import MediaKind
 
 ROOT = Path(__file__).parents[2]
 EVERYBODY = "Everybody hears and sees everybody."

@@ -28,7 +28,7 @@ from snugroom.client.tools.crowd.summary import Summary
 from snugroom.client.tools.lab import scene
 from snugroom.client.tools.lab.leakage import report as leakage
 from snugroom.crypto.agreed import policy
-from snugroom.server.wire import limits, messages
+from snugroom.wire import limits, messages
 
 ROOT = Path(__file__).parents[2]
 PAGES = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md")])
@@ -109,12 +109,12 @@ def test_every_page_is_in_the_menu_of_the_site() -> None:
 
 
 def test_paths_in_the_pages_exist() -> None:
-    """`server/wire`, `tests/vectors/run.py` and the like; without a suffix, a module or folder."""
+    """`wire`, `tests/vectors/run.py` and the like; without a suffix, a module or folder."""
     missing = {
         f"{path.name}: {name}"
         for path in PAGES
         for name in re.findall(
-            r"`((?:crypto|server|client|tests|docs)/[\w./-]+?)/?`", path.read_text(encoding="utf-8")
+            r"`((?:crypto|server|client|wire|tests|docs)/[\w./-]+?)/?`", path.read_text(encoding="utf-8")
         )
         if not name.endswith("node_modules") and not (ROOT / name).exists()
     }
@@ -130,14 +130,14 @@ def test_the_folders_of_the_architecture_exist() -> None:
         named.add("/".join(path))
     there = {
         str(file.parent.relative_to(ROOT))
-        for top in ("crypto", "server", "client")
+        for top in ("crypto", "server", "client", "wire")
         for file in (ROOT / top).rglob("__init__.py")
     }
     below = ("server/hostile/acts", "client/tools/")
     assert {name for name in there if not name.startswith(below)} <= named
     assert {name for name in named if not (ROOT / name).is_dir()} == set()
     files = set(re.findall(r"\b[\w_]+\.py\b", text))
-    tops = ("crypto", "server", "client", "tests")
+    tops = ("crypto", "server", "client", "wire", "tests")
     assert files - {file.name for top in tops for file in (ROOT / top).rglob("*.py")} == set()
 
 
@@ -199,7 +199,7 @@ def test_the_interval_of_heartbeats_is_documented() -> None:
 
 def test_every_refusal_is_documented() -> None:
     told = set(rows(chapter(page("docs/reference/protocol.md"), "### Refusals")))
-    code = sources("server")
+    code = sources("server", "wire")
     made = set(re.findall(r'Refused\(\s*"(\w+)"', code))
     made |= set(re.findall(r'_refused\(\s*"(\w+)"', code))
     made |= set(re.findall(r'refuse\(\s*[\w.]*handle, "(\w+)"', code))
@@ -227,7 +227,7 @@ def test_the_order_of_the_checks_is_documented() -> None:
 
 def test_every_label_is_documented() -> None:
     table = chapter(page("docs/reference/protocol.md"), "## 11. All labels")
-    made = set(re.findall(r'b?"(snug 1 [a-z ]*[a-z])"', sources("crypto", "client", "server")))
+    made = set(re.findall(r'b?"(snug 1 [a-z ]*[a-z])"', sources("crypto", "client", "server", "wire")))
     made |= {f"snug 1 {label}" for label in re.findall(r'exported\([\w.]+, "(\w+)"\)', sources("client"))}
     assert len(made) >= 25
     assert {label for label in made if f'"{label}"' not in table} == set()

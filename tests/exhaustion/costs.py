@@ -18,7 +18,7 @@ from snugroom.server.sfu.io import srtp
 from snugroom.server.sfu.io.ice import Address
 from snugroom.server.sfu.limits import MediaLimits, unlimited
 from snugroom.server.sfu.sfu import Sfu
-from snugroom.server.wire import rtcp
+from snugroom.wire import rtcp
 from tests.media_server.conftest import Rig
 from tests.media_server.peer import Peer, rtp
 

@@ -6,8 +6,8 @@ from hashlib import sha256
 
 from nacl.signing import SigningKey
 
-from snugroom.server.wire import signed
-from snugroom.server.wire.messages import Entered, Relay, Relayed, Shown
+from snugroom.wire import signed
+from snugroom.wire.messages import Entered, Relay, Relayed, Shown
 from tests.server.people import blob, opening, room_door, show
 from tests.server.wire_clients import Guest, Place
 

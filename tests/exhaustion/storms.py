@@ -10,7 +10,7 @@ from contextlib import asynccontextmanager
 import aiohttp
 
 from snugroom.server.config import Settings
-from snugroom.server.wire.messages import Entered
+from snugroom.wire.messages import Entered
 from tests.exhaustion.rooms import keys
 from tests.server.people import room_door
 from tests.server.wire_clients import Guest, Place, quiet

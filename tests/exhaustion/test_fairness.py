@@ -7,8 +7,8 @@ import contextlib
 
 from snugroom.server.config import Settings
 from snugroom.server.rooms.turns import PATIENCE as TURN_PATIENCE
-from snugroom.server.wire import limits
-from snugroom.server.wire.messages import Broadcast, Broadcasted, Refused, Relay, Relayed
+from snugroom.wire import limits
+from snugroom.wire.messages import Broadcast, Broadcasted, Refused, Relay, Relayed
 from tests.exhaustion.rooms import Innocent, member
 from tests.exhaustion.storms import enter, tasks
 from tests.patience import PATIENCE

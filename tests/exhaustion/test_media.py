@@ -18,8 +18,8 @@ import pytest
 
 from snugroom.server.sfu.io import dtls, srtp
 from snugroom.server.sfu.limits import MediaLimits
-from snugroom.server.wire import rtcp
-from snugroom.server.wire.messages import Stream
+from snugroom.wire import rtcp
+from snugroom.wire.messages import Stream
 from tests.exhaustion.conftest import StartRig
 from tests.media_server.conftest import ROOM, Clock, Rig, until
 from tests.media_server.peer import Peer, rtp

@@ -15,7 +15,7 @@ import pytest
 
 from snugroom.server.app import Server
 from snugroom.server.sfu.limits import MediaLimits
-from snugroom.server.wire.messages import Streams, Transport
+from snugroom.wire.messages import Streams, Transport
 from tests.exhaustion.conftest import StartRig
 from tests.media_server.conftest import ROOM, Clock, until
 from tests.media_server.peer import Peer, rtp

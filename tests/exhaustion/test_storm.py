@@ -12,7 +12,7 @@ import pytest
 from snugroom.server.app import Server
 from snugroom.server.sfu.core.traffic import PUBLISH_BURST
 from snugroom.server.sfu.limits import MediaLimits
-from snugroom.server.wire.messages import Streams, Transport
+from snugroom.wire.messages import Streams, Transport
 from tests.exhaustion.rooms import Innocent
 from tests.media_server.peer import Peer, rtp
 from tests.server.wire_clients import Guest, Place, quiet, running

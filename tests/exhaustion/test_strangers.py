@@ -8,7 +8,7 @@ import contextlib
 import aiohttp
 import pytest
 
-from snugroom.server.wire.messages import Challenge, Refused
+from snugroom.wire.messages import Challenge, Refused
 from tests.exhaustion.rooms import Innocent
 from tests.exhaustion.storms import PROXY, STRANGER, behind_proxy, by_proxy, coming_from, enter, tasks
 from tests.patience import PATIENCE

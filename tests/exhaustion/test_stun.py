@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from snugroom.server.sfu.io.ice import CHECK_BURST, CHECK_RATE, MOVE_BURST
-from snugroom.server.wire import stun
+from snugroom.wire import stun
 from tests.media_server.conftest import Rig
 from tests.media_server.peer import Peer, rtp
 from tests.media_server.test_ice_lite import agent

@@ -10,8 +10,8 @@ import os
 import pytest
 
 from snugroom.server.rooms import backpressure
-from snugroom.server.wire import limits
-from snugroom.server.wire.messages import CatchUp, Relay, Relayed, encode
+from snugroom.wire import limits
+from snugroom.wire.messages import CatchUp, Relay, Relayed, encode
 from tests.exhaustion.rooms import Innocent, member
 from tests.server.people import blob
 from tests.server.wire_clients import Place, eventually, quiet, serving

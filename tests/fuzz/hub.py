@@ -16,8 +16,8 @@ from nacl.signing import SigningKey
 from snugroom.server.config import Settings
 from snugroom.server.rooms.effects import Drop, Effect, MediaJoin, MediaLeave, MediaSubscribe, Send
 from snugroom.server.rooms.hub import Hub
-from snugroom.server.wire import limits, signed
-from snugroom.server.wire.messages import (
+from snugroom.wire import limits, signed
+from snugroom.wire.messages import (
     Broadcast,
     CatchUp,
     Challenge,

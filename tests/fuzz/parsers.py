@@ -24,7 +24,7 @@ from snugroom.crypto.media import clear_header, sframe
 from snugroom.server.sfu.core import rewriter
 from snugroom.server.sfu.io import dtls
 from snugroom.server.sfu.io.ice import Address, Credentials, IceLite
-from snugroom.server.wire import messages, rtcp, rtp, stun, vp8
+from snugroom.wire import messages, rtcp, rtp, stun, vp8
 from tests.fuzz.target import Plain, Target, havoc
 from tests.media_server.peer import rtp as packet
 

@@ -8,8 +8,8 @@ from typing import Final
 from snugroom.client.media.twcc_arrivals import Arrivals as ClientArrivals
 from snugroom.server.sfu.core.twcc_arrivals import Arrivals
 from snugroom.server.sfu.core.twcc_sequence import TwccSequence
-from snugroom.server.wire import twcc
-from snugroom.server.wire.limits import RTCP_MAX
+from snugroom.wire import twcc
+from snugroom.wire.limits import RTCP_MAX
 from tests.fuzz.target import Target
 
 

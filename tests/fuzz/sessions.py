@@ -12,7 +12,7 @@ import msgspec
 
 from snugroom.client.session import events as ev
 from snugroom.client.session.kernel.intents import HealIntent
-from snugroom.server.wire import messages as wire
+from snugroom.wire import messages as wire
 from tests.fuzz.hub import Tape
 from tests.fuzz.target import Target
 from tests.session.world import Participant, World

@@ -16,8 +16,8 @@ import pylibsrtp
 
 from snugroom.server.sfu.limits import MediaLimits, unlimited
 from snugroom.server.sfu.sfu import MediaError, Sfu
-from snugroom.server.wire import stun
-from snugroom.server.wire.messages import Media, Stream
+from snugroom.wire import stun
+from snugroom.wire.messages import Media, Stream
 from tests.fuzz.parsers import BODIES, attribute, compounds, packets, reaches_the_end
 from tests.fuzz.target import Target, havoc
 from tests.media_server.conftest import Rig

@@ -12,7 +12,7 @@ import pytest
 from snugroom.server.hostile.acts import ACTS
 from snugroom.server.hostile.runner import Runner
 from snugroom.server.hostile.server import HostileServer
-from snugroom.server.wire.messages import Relay, Relayed, Streams, Transport, WireError
+from snugroom.wire.messages import Relay, Relayed, Streams, Transport, WireError
 from tests.media_server.peer import Peer, rtp
 from tests.patience import PATIENCE
 from tests.server.people import blob

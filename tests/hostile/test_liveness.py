@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator
 
 import pytest
 
-from snugroom.server.wire.messages import Committed, Post, Posted, Refused, Relay, Relayed, Shown, Stale
+from snugroom.wire.messages import Committed, Post, Posted, Refused, Relay, Relayed, Shown, Stale
 from tests.hostile.stage import Stage, playing
 from tests.server.people import blob, commit, show
 

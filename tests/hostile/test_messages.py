@@ -14,8 +14,8 @@ import pytest
 from nacl.signing import VerifyKey
 
 from snugroom.client.reachable import answers
-from snugroom.server.wire import signed
-from snugroom.server.wire.messages import (
+from snugroom.wire import signed
+from snugroom.wire.messages import (
     Arrived,
     Broadcast,
     Broadcasted,

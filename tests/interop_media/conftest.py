@@ -8,7 +8,7 @@ from snugroom.client.media.engine import MediaEngine
 from snugroom.client.media.receiving import Opened
 from snugroom.client.media.sources import TestCard
 from snugroom.server.sfu.sfu import Sfu
-from snugroom.server.wire.messages import HandleStream, Media, MediaKind, Stream
+from snugroom.wire.messages import HandleStream, Media, MediaKind, Stream
 from tests.interop_media.stock import StockPeer, allow_loopback
 from tests.media_server.peer import Peer
 from tests.network.proxy import PROXY, SERVER, Fate, Proxy

@@ -32,7 +32,7 @@ from numpy.typing import NDArray
 from snugroom.client.media.check import colour_in, identity_of_colour, identity_of_pitch, tones_in
 from snugroom.client.media.sources import TestCard
 from snugroom.server.sfu.sfu import Sfu
-from snugroom.server.wire.messages import Media, MediaKind, Stream, Transport
+from snugroom.wire.messages import Media, MediaKind, Stream, Transport
 from tests.media_client.recordings import counter_in
 from tests.patience import PATIENCE
 

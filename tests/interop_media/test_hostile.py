@@ -11,8 +11,8 @@ import pylibsrtp
 import pytest
 
 from snugroom.server.sfu.io import srtp
-from snugroom.server.wire import rtp as server_rtp
-from snugroom.server.wire.messages import Stream
+from snugroom.wire import rtp as server_rtp
+from snugroom.wire.messages import Stream
 from tests.interop_media.conftest import Meeting
 from tests.interop_media.stock import StockPeer, until
 from tests.media_server.peer import GCM, Peer, rtp

@@ -11,7 +11,7 @@ from typing import Any
 from snugroom.client.media.engine import MediaEngine
 from snugroom.client.media.stats import StreamStats
 from snugroom.server.sfu.limits import OWN_SSRC
-from snugroom.server.wire.messages import MediaKind, Stream
+from snugroom.wire.messages import MediaKind, Stream
 from tests.interop_media.conftest import FirstTimesLost, Meeting
 from tests.interop_media.stock import StockPeer, until
 from tests.media_server.peer import rtp

@@ -5,8 +5,8 @@ from __future__ import annotations
 from snugroom.client.tools.lab.intruder import Intruder, SealedFrame, frames
 from snugroom.crypto.media.clear_header import Kind
 from snugroom.crypto.media.keys import EpochKeys, MediaKeys, seal_frame
-from snugroom.server.wire import rtp, vp8
-from snugroom.server.wire.rtp import RtpPacket
+from snugroom.wire import rtp, vp8
+from snugroom.wire.rtp import RtpPacket
 
 BASE, TAGS = b"b" * 16, b"t" * 32
 SOUND = bytes(range(80))

@@ -23,7 +23,7 @@ from snugroom.client.tools.lab.leakage.questions import QUESTIONS, Answer, Resul
 from snugroom.client.tools.lab.leakage.report import as_json, as_page, as_table, found
 from snugroom.client.tools.lab.leakage.speech import Microphone, speech
 from snugroom.client.tools.lab.leakage.worker import Held
-from snugroom.server.wire.messages import Stream
+from snugroom.wire.messages import Stream
 from tests.patience import PATIENCE
 
 BY_NAME = {question.name: question for question in QUESTIONS}

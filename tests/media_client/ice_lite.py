@@ -11,9 +11,9 @@ from aioice import stun
 
 from snugroom.client.media.dtls import Certificate, DtlsAssociation, DtlsError
 from snugroom.client.media.srtp import SrtpError
-from snugroom.server.wire import stun as stun_of_ours
-from snugroom.server.wire.messages import Transport
-from snugroom.server.wire.rtcp import is_rtcp
+from snugroom.wire import stun as stun_of_ours
+from snugroom.wire.messages import Transport
+from snugroom.wire.rtcp import is_rtcp
 
 
 class IceLiteServer:

@@ -13,8 +13,8 @@ from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from snugroom.client.media.twcc_arrivals import INTERVAL, Arrivals
 from snugroom.crypto.errors import AuthenticationError, MalformedError, ReplayError
 from snugroom.crypto.media.keys import FutureEpochError
-from snugroom.server.wire import rtcp, rtp, twcc
-from snugroom.server.wire.messages import HandleStream, MediaKind, Stream, Transport
+from snugroom.wire import rtcp, rtp, twcc
+from snugroom.wire.messages import HandleStream, MediaKind, Stream, Transport
 from tests.patience import PATIENCE
 
 NOWHERE = Transport(ufrag="none", password="none", fingerprint=bytes(32), address="127.0.0.1", port=9)

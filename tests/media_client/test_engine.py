@@ -16,9 +16,9 @@ from snugroom.client.media.engine import EngineError, MediaEngine, StreamStats
 from snugroom.client.media.record import Recorder
 from snugroom.client.media.sources import Source, TestCard
 from snugroom.client.media.transport import MediaTransport, TransportError
-from snugroom.server.wire import rtcp, rtp
-from snugroom.server.wire.messages import HandleStream, MediaKind
-from snugroom.server.wire.rtp import RtpPacket
+from snugroom.wire import rtcp, rtp
+from snugroom.wire.messages import HandleStream, MediaKind
+from snugroom.wire.rtp import RtpPacket
 from tests.media_client import recordings
 from tests.media_client.ice_lite import IceLiteServer
 from tests.media_client.meeting import NOWHERE, Forwarder, MemoryLink, TestCrypto, until

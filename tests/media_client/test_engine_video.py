@@ -6,7 +6,7 @@ import asyncio
 
 from snugroom.client.media.codec import Vp8Decoder
 from snugroom.client.media.reorder import Frame, Reorder
-from snugroom.server.wire import rtcp, rtp, twcc
+from snugroom.wire import rtcp, rtp, twcc
 from tests.media_client import recordings
 from tests.media_client.meeting import Forwarder, TestCrypto, until
 from tests.media_client.parties import Party, meeting

@@ -16,7 +16,7 @@ from snugroom.client.media.codec import (
 from snugroom.client.media.framing import Framer
 from snugroom.client.media.opus import sound_decoder
 from snugroom.client.media.sources import TestCard, silence
-from snugroom.server.wire.limits import AUDIO_PARTS, AUDIO_SIZE
+from snugroom.wire.limits import AUDIO_PARTS, AUDIO_SIZE
 from tests.media_client.parties import Talker
 
 LONG = AUDIO_PARTS * FRAME_SAMPLES

@@ -15,7 +15,7 @@ from snugroom.client.media.ice import (
     IceClient,
     Send,
 )
-from snugroom.server.wire import stun as wire
+from snugroom.wire import stun as wire
 
 
 def answer(request: Send, password: str, *, right: bool = True) -> bytes:

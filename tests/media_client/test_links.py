@@ -8,7 +8,7 @@ import pytest
 
 from snugroom.client.media.engine import MediaEngine
 from snugroom.client.media.transport import MediaTransport, TransportError
-from snugroom.server.wire.messages import Transport
+from snugroom.wire.messages import Transport
 from tests.media_client.ice_lite import IceLiteServer
 from tests.media_client.meeting import NOWHERE, Forwarder, MemoryLink, TestCrypto, until
 

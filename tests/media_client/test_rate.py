@@ -12,7 +12,7 @@ from snugroom.client.media.layers import layers_of, share
 from snugroom.client.media.pacing import WAIT_MAX, Pacer
 from snugroom.client.media.rate import FLOOR, REMB_AGE, Estimate
 from snugroom.client.media.twcc_arrivals import Arrivals
-from snugroom.server.wire.twcc import Report, parse
+from snugroom.wire.twcc import Report, parse
 
 CEILING = 2_000_000
 SIZE = 1_000

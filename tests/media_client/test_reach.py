@@ -20,8 +20,8 @@ from snugroom.client.media.reach import (
     Unreachable,
     unreached,
 )
-from snugroom.server.wire.stun import CLIENT_HELLO
-from snugroom.server.wire.stun import parse_request as wire_request
+from snugroom.wire.stun import CLIENT_HELLO
+from snugroom.wire.stun import parse_request as wire_request
 
 PASSWORD = "p" * 24
 STEP = 0.025

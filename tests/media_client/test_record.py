@@ -17,7 +17,7 @@ from snugroom.client.media import check
 from snugroom.client.media.codec import OpusEncoder, Vp8Encoder, scaled
 from snugroom.client.media.record import KEY_WAIT, Recorder, Taken, Timeline, file_stem
 from snugroom.client.media.sources import TestCard
-from snugroom.server.wire.messages import MediaKind
+from snugroom.wire.messages import MediaKind
 from tests.media_client import recordings
 
 BOTH: frozenset[MediaKind] = frozenset({"audio", "video"})

@@ -11,9 +11,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from snugroom.client.media.reorder import POLICIES, Ask, Frame, Lost, Reorder, ReorderEffect
-from snugroom.server.wire import vp8
-from snugroom.server.wire.messages import MediaKind
-from snugroom.server.wire.rtp import RtpPacket
+from snugroom.wire import vp8
+from snugroom.wire.messages import MediaKind
+from snugroom.wire.rtp import RtpPacket
 
 
 def audio(sequence: int) -> RtpPacket:

@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 
 from snugroom.client.media.reports import Reception, RoundTrip
-from snugroom.server.wire.rtcp import ReportBlock
-from snugroom.server.wire.rtp import RtpPacket
+from snugroom.wire.rtcp import ReportBlock
+from snugroom.wire.rtp import RtpPacket
 
 
 def packet(sequence: int, timestamp: int, size: int = 100) -> RtpPacket:

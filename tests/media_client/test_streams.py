@@ -13,9 +13,9 @@ from snugroom.client.media.receiving import AskKey, Conceal, Deliver, Opened, Re
 from snugroom.client.media.reorder import Ask
 from snugroom.client.media.sending import CACHE, KEY_SPACING, RESENDS, KeyGate, Pace, Sender, random_ssrc
 from snugroom.crypto.errors import AuthenticationError, MissingKeyError
-from snugroom.server.wire import rtp, vp8
-from snugroom.server.wire.messages import MediaKind
-from snugroom.server.wire.rtp import RtpPacket
+from snugroom.wire import rtp, vp8
+from snugroom.wire.messages import MediaKind
+from snugroom.wire.rtp import RtpPacket
 from tests.media_client.meeting import TestCrypto
 
 KEY = b"\x10\x00\x00\x9d\x01\x2a\x40\x01\xb4\x00 a key frame"

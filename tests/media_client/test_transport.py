@@ -10,9 +10,9 @@ import pytest
 from snugroom.client.media.dtls import Certificate, DtlsAssociation
 from snugroom.client.media.transport import MediaTransport, TransportError
 from snugroom.server.sfu.io.dtls import is_client_hello
-from snugroom.server.wire import rtp
-from snugroom.server.wire.rtcp import key_frame_request
-from snugroom.server.wire.rtp import RtpPacket
+from snugroom.wire import rtp
+from snugroom.wire.rtcp import key_frame_request
+from snugroom.wire.rtp import RtpPacket
 from tests.media_client.ice_lite import IceLiteServer
 from tests.media_client.meeting import until
 

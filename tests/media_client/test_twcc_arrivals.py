@@ -7,7 +7,7 @@ import random
 import pytest
 
 from snugroom.client.media.twcc_arrivals import Arrivals
-from snugroom.server.wire import twcc
+from snugroom.wire import twcc
 
 
 def told(reports: list[twcc.Report]) -> dict[int, float | None]:

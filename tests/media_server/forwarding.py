@@ -6,8 +6,8 @@ from collections.abc import Iterable
 
 from snugroom.server.sfu.core import Effect, Forwarding, SendRtcp, SendRtp
 from snugroom.server.sfu.limits import MediaLimits
-from snugroom.server.wire import rtcp
-from snugroom.server.wire.messages import Stream
+from snugroom.wire import rtcp
+from snugroom.wire.messages import Stream
 from tests.media_server.peer import rtp
 
 ROOM = b"r" * 16

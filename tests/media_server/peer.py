@@ -18,7 +18,7 @@ from OpenSSL import SSL
 from pylibsrtp import Policy, Session
 
 from snugroom.server.sfu.io.dtls import Certificate
-from snugroom.server.wire.messages import Media, Stream, Transport
+from snugroom.wire.messages import Media, Stream, Transport
 from tests.patience import PATIENCE
 
 GCM = b"SRTP_AEAD_AES_128_GCM"

@@ -16,7 +16,7 @@ from snugroom.server.sfu.core.bandwidth.estimate import BandwidthEstimate
 from snugroom.server.sfu.core.bandwidth.probe import Prober
 from snugroom.server.sfu.core.twcc_arrivals import Arrivals
 from snugroom.server.sfu.core.twcc_sequence import TwccSequence
-from snugroom.server.wire import twcc
+from snugroom.wire import twcc
 
 AUDIO = 172
 PIECE = 1100

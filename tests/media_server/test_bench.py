@@ -127,7 +127,7 @@ async def test_a_path_with_something_switched_off_is_not_measured(
     if off == "NACK":
         monkeypatch.setattr(Forwarding, "_resend", lambda *_: [])
     else:
-        monkeypatch.setattr("snugroom.server.wire.rtp.check", lambda *_: None)
+        monkeypatch.setattr("snugroom.wire.rtp.check", lambda *_: None)
     with pytest.raises(RuntimeError, match="switched off"):
         await command.measure(2, 64, 1, [0], None)
 

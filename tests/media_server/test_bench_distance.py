@@ -6,7 +6,7 @@ import asyncio
 import socket
 
 from snugroom.client.tools.bench.distance import Distance, Line
-from snugroom.server.wire.messages import Transport
+from snugroom.wire.messages import Transport
 from tests.patience import PATIENCE
 
 ROUND_TRIP = 0.08

@@ -15,8 +15,8 @@ from snugroom.client.tools.bench import cameras, meeting, microphones, one_room
 from snugroom.client.tools.bench.drain import SO_TIMESTAMPNS, Drain
 from snugroom.client.tools.bench.meeting_load import Step
 from snugroom.server.sfu.io import mmsg
-from snugroom.server.wire import rtp
-from snugroom.server.wire.limits import AUDIO_PARTS, AUDIO_SIZE
+from snugroom.wire import rtp
+from snugroom.wire.limits import AUDIO_PARTS, AUDIO_SIZE
 from tests.patience import PATIENCE
 
 pytestmark = pytest.mark.skipif(mmsg.load() is None, reason="no recvmmsg here")

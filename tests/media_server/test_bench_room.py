@@ -15,8 +15,8 @@ from snugroom.client.tools.bench.flow import FRAMES, Audio, Video
 from snugroom.client.tools.bench.house import UNLIMITED, BenchServer, table
 from snugroom.client.tools.bench.light import LightError, LightPeer, LightRoom, gathering
 from snugroom.server.sfu.io import mmsg
-from snugroom.server.wire import rtp, vp8
-from snugroom.server.wire.messages import Stream
+from snugroom.wire import rtp, vp8
+from snugroom.wire.messages import Stream
 from tests.patience import PATIENCE
 
 pytestmark = pytest.mark.skipif(mmsg.load() is None, reason="no recvmmsg here")

@@ -7,8 +7,8 @@ import pytest
 from snugroom.server.sfu.core import Effect, Forget, SendRtcp, SendRtp
 from snugroom.server.sfu.core.effects import SendRates, SendWants, Want
 from snugroom.server.sfu.limits import MediaError, MediaLimits
-from snugroom.server.wire import rtcp
-from snugroom.server.wire.messages import Stream
+from snugroom.wire import rtcp
+from snugroom.wire.messages import Stream
 from tests.media_server.forwarding import AUDIO, ROOM, VIDEO, plis, resent
 from tests.media_server.peer import rtp
 from tests.media_server.test_layers import LARGE, MIDDLE, SIMULCAST, SMALL, layer, which

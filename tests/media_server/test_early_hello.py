@@ -18,7 +18,7 @@ from snugroom.server.sfu.io.dtls import (
     server_context,
 )
 from snugroom.server.sfu.io.ice import FACTOR
-from snugroom.server.wire import stun
+from snugroom.wire import stun
 from tests.media_server.conftest import ROOM, Rig, until
 from tests.media_server.peer import CERTIFICATE, Peer
 

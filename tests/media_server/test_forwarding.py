@@ -10,8 +10,8 @@ import pytest
 
 from snugroom.server.sfu.core import Effect, Forget, Forwarding, SendRtcp, SendRtp
 from snugroom.server.sfu.limits import MediaError, MediaLimits
-from snugroom.server.wire import rtcp
-from snugroom.server.wire.messages import Stream
+from snugroom.wire import rtcp
+from snugroom.wire.messages import Stream
 from tests.media_server.forwarding import AUDIO, OTHER_ROOM, ROOM, VIDEO, Core, meeting, nacked, plis, resent
 
 # -- who gets what ---------------------------------------------------------------------------

@@ -10,8 +10,8 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, 
 
 from snugroom.server.sfu.core import SendRtp
 from snugroom.server.sfu.limits import MediaError, MediaLimits
-from snugroom.server.wire import rtcp
-from snugroom.server.wire.messages import Stream
+from snugroom.wire import rtcp
+from snugroom.wire.messages import Stream
 from tests.media_server.forwarding import OTHER_ROOM, ROOM, Core
 
 PEERS = ("ada", "bob", "eve", "zoe")

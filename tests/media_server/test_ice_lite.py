@@ -8,7 +8,7 @@ import pytest
 from aioice import stun as aioice_stun
 
 from snugroom.server.sfu.io.ice import CONSENT_INTERVAL, Address, Credentials, IceLite
-from snugroom.server.wire import stun
+from snugroom.wire import stun
 from tests.wire.test_stun import ADA, PASSWORD, nominating, request
 
 LOCAL = Credentials("serverfrag", PASSWORD)

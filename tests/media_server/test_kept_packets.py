@@ -11,8 +11,8 @@ from snugroom.server.sfu.core.pacer import Pacer
 from snugroom.server.sfu.core.tracks import PROBE_PACKETS, Track
 from snugroom.server.sfu.core.twcc_arrivals import Arrivals
 from snugroom.server.sfu.limits import MediaLimits
-from snugroom.server.wire import rtcp, twcc
-from snugroom.server.wire.messages import Stream
+from snugroom.wire import rtcp, twcc
+from snugroom.wire.messages import Stream
 from tests.media_server.forwarding import AUDIO, ROOM, VIDEO, Core, meeting, nacked, resent
 
 SHIELDED = Stream(0xADB, "video", rtx=[0xAFB])

@@ -9,7 +9,7 @@ import pytest
 
 from snugroom.client.media.video_rotation import TURN, turns
 from snugroom.server.sfu.limits import MediaLimits
-from snugroom.server.wire.messages import HandleStream, Stream
+from snugroom.wire.messages import HandleStream, Stream
 from tests.media_server.forwarding import ROOM, Core
 
 PEOPLE: Final = 100

@@ -9,8 +9,8 @@ import pytest
 
 from snugroom.server.sfu.core import Effect, Forwarding, SendRtcp, SendRtp, rewriter
 from snugroom.server.sfu.limits import MediaLimits
-from snugroom.server.wire import rtcp, rtp, vp8
-from snugroom.server.wire.messages import Stream
+from snugroom.wire import rtcp, rtp, vp8
+from snugroom.wire.messages import Stream
 
 ROOM = b"r" * 16
 SMALL, MIDDLE, LARGE = 0x51, 0x52, 0x53

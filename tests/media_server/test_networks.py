@@ -13,7 +13,7 @@ from snugroom.server.sfu.io.ice import Credentials, IceLite
 from snugroom.server.sfu.io.sockets import BindError, bind_addresses, open_sockets
 from snugroom.server.sfu.limits import MediaLimits, unlimited
 from snugroom.server.sfu.sfu import Sfu
-from snugroom.server.wire.stun import parse_request
+from snugroom.wire.stun import parse_request
 from tests.media_server.conftest import ROOM, Clock, Rig, StartRig, until
 from tests.media_server.framed import Framed, by_tcp, dial, put
 from tests.media_server.peer import Peer, rtp

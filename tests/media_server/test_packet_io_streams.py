@@ -13,8 +13,8 @@ from snugroom.server.sfu.core import rewriter
 from snugroom.server.sfu.core.fanout import Fanout
 from snugroom.server.sfu.core.twcc_sequence import TwccSequence
 from snugroom.server.sfu.limits import MediaLimits
-from snugroom.server.wire import rtcp, rtp, twcc, vp8
-from snugroom.server.wire.messages import Stream
+from snugroom.wire import rtcp, rtp, twcc, vp8
+from snugroom.wire.messages import Stream
 from tests.media_server.conftest import ROOM, Rig, StartRig
 from tests.media_server.peer import Peer
 from tests.media_server.peer import rtp as packet_of

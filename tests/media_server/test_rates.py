@@ -12,8 +12,8 @@ from snugroom.server.sfu.core import Effect, Forwarding, SendRtcp, SendRtp, rewr
 from snugroom.server.sfu.core.twcc_arrivals import Arrivals
 from snugroom.server.sfu.core.twcc_sequence import TwccFeedback, TwccSequence
 from snugroom.server.sfu.limits import MediaLimits
-from snugroom.server.wire import twcc, vp8
-from snugroom.server.wire.messages import Stream
+from snugroom.wire import twcc, vp8
+from snugroom.wire.messages import Stream
 from tests.media_server.test_layers import LARGE, MIDDLE, SIMULCAST, SMALL, layer, which
 
 ROOM = b"r" * 16

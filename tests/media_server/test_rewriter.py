@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from snugroom.server.sfu.core import rewriter
 from snugroom.server.sfu.core.rewriter import Offsets, StreamPosition, StreamRewriter
-from snugroom.server.wire import rtp, vp8
+from snugroom.wire import rtp, vp8
 from tests.wire.test_vp8 import EXTENSION, KEY, descriptor, header
 
 # -- numbers ---------------------------------------------------------------------------------

@@ -11,8 +11,8 @@ import msgspec
 import pytest
 
 from snugroom.server.sfu.sfu import MediaError, MediaLimits, Sfu
-from snugroom.server.wire import rtcp
-from snugroom.server.wire.messages import Stream
+from snugroom.wire import rtcp
+from snugroom.wire.messages import Stream
 from tests.media_server.conftest import ROOM, Clock, Rig, StartRig, until
 from tests.media_server.peer import CERTIFICATE, CM, GCM, OTHER_CERTIFICATE, Peer, rtp
 from tests.patience import PATIENCE

@@ -11,7 +11,7 @@ import pytest
 from snugroom.server.sfu.io.worker_link import WorkerLink, socket_pair
 from snugroom.server.sfu.limits import MediaLimits
 from snugroom.server.sfu.sfu import Sfu
-from snugroom.server.wire import rtcp
+from snugroom.wire import rtcp
 from tests.media_server.conftest import ROOM, Rig, until
 from tests.media_server.peer import Peer, rtp
 from tests.media_server.test_layers import LARGE, MIDDLE, SMALL, layer, which

@@ -8,8 +8,8 @@ import pytest
 
 from snugroom.server.sfu.core.shedding import TURN, LagControl, Shedding, Verdict
 from snugroom.server.sfu.limits import MediaLimits
-from snugroom.server.wire import rtcp
-from snugroom.server.wire.messages import Stream
+from snugroom.wire import rtcp
+from snugroom.wire.messages import Stream
 from tests.media_server import test_layers as layers
 from tests.media_server.forwarding import AUDIO, ROOM, VIDEO, Core, meeting, nacked, plis, resent
 

@@ -8,8 +8,8 @@ from snugroom.server.sfu.core import SendRtcp
 from snugroom.server.sfu.core.forwarding import Forwarding
 from snugroom.server.sfu.core.traffic import PUBLISH_BURST, SEND_BURST, Traffic
 from snugroom.server.sfu.limits import MediaLimits
-from snugroom.server.wire import rtcp
-from snugroom.server.wire.messages import Stream
+from snugroom.wire import rtcp
+from snugroom.wire.messages import Stream
 from tests.media_server.forwarding import AUDIO, VIDEO, meeting, resent
 from tests.media_server.peer import rtp
 from tests.media_server.test_layers import LARGE, MIDDLE, SMALL

@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 
 from snugroom.server.sfu.core.twcc_arrivals import Arrivals
 from snugroom.server.sfu.core.twcc_sequence import KEPT, TwccSequence
-from snugroom.server.wire import twcc
-from snugroom.server.wire.twcc import Report
+from snugroom.wire import twcc
+from snugroom.wire.twcc import Report
 
 # -- a publisher's packets -------------------------------------------------------------------
 

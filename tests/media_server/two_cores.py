@@ -8,8 +8,8 @@ from dataclasses import dataclass, field
 from snugroom.server.sfu.core import Effect, Forget, SendRtcp, SendRtp
 from snugroom.server.sfu.core.effects import SendRates, SendWants
 from snugroom.server.sfu.limits import MediaLimits
-from snugroom.server.wire import rtcp
-from snugroom.server.wire.messages import Stream
+from snugroom.wire import rtcp
+from snugroom.wire.messages import Stream
 from tests.media_server.forwarding import ROOM, Core
 from tests.media_server.peer import rtp
 

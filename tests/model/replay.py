@@ -20,8 +20,8 @@ from snugroom.client.session.kernel.intents import HealIntent
 from snugroom.client.session.kernel.membership import Membership
 from snugroom.crypto.agreed import policy
 from snugroom.crypto.agreed.slot_author import SlotPayload
-from snugroom.server.wire import messages as wire
-from snugroom.server.wire import signed
+from snugroom.wire import messages as wire
+from snugroom.wire import signed
 from tests.session.dishonest import forged, spoil_path
 from tests.session.world import Participant, World
 

@@ -15,9 +15,9 @@ import pytest
 from snugroom.client.media.transport import MediaTransport, TransportError
 from snugroom.server.sfu.limits import MediaLimits
 from snugroom.server.sfu.sfu import Sfu
-from snugroom.server.wire import rtp
-from snugroom.server.wire.messages import Media, Stream, Transport
-from snugroom.server.wire.rtp import RtpPacket
+from snugroom.wire import rtp
+from snugroom.wire.messages import Media, Stream, Transport
+from snugroom.wire.rtp import RtpPacket
 from tests.media_server.test_networks import ipv6
 from tests.network.namespace import UnavailableError, inside
 from tests.network.proxy import PROXY, SERVER, Proxy

@@ -23,12 +23,12 @@ from snugroom.client.tokens import UnreachableError, exchange
 from snugroom.crypto.entry.voucher import Voucher
 from snugroom.server.doctor import probe_meeting, probe_web
 from snugroom.server.page import Bundle
-from snugroom.server.wire.outgoing import RedirectedError, http_session
+from snugroom.wire.outgoing import RedirectedError, http_session
 from tests.network.forward_proxy import ForwardProxy, Kind
 
 ROOT: Final = Path(__file__).parents[2]
 STATUSES: Final = (301, 302, 303, 307, 308)
-OUTGOING: Final = "server/wire/outgoing.py"
+OUTGOING: Final = "wire/outgoing.py"
 
 
 class Servers:
@@ -181,7 +181,7 @@ def ways(tree: ast.AST) -> list[str]:
 def test_http_clients_are_made_in_one_place() -> None:
     files = [
         path
-        for folder in ("client", "server", "crypto", "snugroom/testing", "packaging")
+        for folder in ("client", "server", "crypto", "wire", "snugroom/testing", "packaging")
         for path in (ROOT / folder).rglob("*.py")
         if "node_modules" not in path.parts
     ]

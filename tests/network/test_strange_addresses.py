@@ -24,7 +24,7 @@ from snugroom.client.session import events as ev
 from snugroom.client.session.catalogue.sentence import sentence
 from snugroom.client.session.options import Options
 from snugroom.crypto.entry.invite import HostSeed
-from snugroom.server.wire.messages import Transport
+from snugroom.wire.messages import Transport
 from tests.network.forward_proxy import ForwardProxy, Kind
 from tests.patience import PATIENCE
 

@@ -20,7 +20,7 @@ from snugroom.server.config import ConfigError, Settings
 from snugroom.server.rooms.clients import WIDER
 from snugroom.server.rooms.relays import Relays, credential, name
 from snugroom.server.turn import TurnServer
-from snugroom.server.wire.messages import Media, Transport
+from snugroom.wire.messages import Media, Transport
 from tests.exhaustion.storms import PROXY, STRANGER, behind_proxy, coming_from
 from tests.hosting.turn_client import Order, take
 from tests.network import coturn

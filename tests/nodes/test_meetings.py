@@ -8,7 +8,7 @@ from snugroom.client.session import events as ev
 from snugroom.client.session.events import ROOM
 from snugroom.server.nodes.records import Connected, Place
 from snugroom.server.rooms.effects import Send
-from snugroom.server.wire import messages as wire
+from snugroom.wire import messages as wire
 from tests.nodes.world import TIMING, Nodes
 from tests.session.world import Participant
 

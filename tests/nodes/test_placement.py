@@ -14,8 +14,8 @@ from snugroom.server.nodes.records import Place
 from snugroom.server.rooms.effects import AskBus, Drop, Effect, MediaLeave, Send
 from snugroom.server.rooms.hub import Hub
 from snugroom.server.rooms.placement import EARLY_MAX, incarnation
-from snugroom.server.wire import signed
-from snugroom.server.wire.messages import (
+from snugroom.wire import signed
+from snugroom.wire.messages import (
     ClientMessage,
     Closing,
     Entered,

@@ -17,9 +17,9 @@ from snugroom.server.config import Settings
 from snugroom.server.rooms.effects import Drop, Effect, Send
 from snugroom.server.rooms.hub import Hub
 from snugroom.server.rooms.permission import Permission
-from snugroom.server.wire import limits, signed
-from snugroom.server.wire.messages import Challenge, ClientMessage, Exchange, Exchanged, Message, RoomDoor
-from snugroom.server.wire.permission import TokenSpent
+from snugroom.wire import limits, signed
+from snugroom.wire.messages import Challenge, ClientMessage, Exchange, Exchanged, Message, RoomDoor
+from snugroom.wire.permission import TokenSpent
 from tests.server.people import CLIENT_NONCE, SERVER, sign
 
 ORIGIN = "http://snug.test"

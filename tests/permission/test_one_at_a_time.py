@@ -8,8 +8,8 @@ import random
 import pytest
 
 from snugroom.server.config import Settings
-from snugroom.server.wire import signed
-from snugroom.server.wire.messages import Entered, Permit, Rekey
+from snugroom.wire import signed
+from snugroom.wire.messages import Entered, Permit, Rekey
 from tests.permission.doors import Room, Server
 from tests.permission.test_permission import opened
 

@@ -11,8 +11,8 @@ from snugroom.server import tokens
 from snugroom.server.config import Settings
 from snugroom.server.rooms import permission as policy
 from snugroom.server.rooms.clients import Client
-from snugroom.server.wire import limits, signed
-from snugroom.server.wire.messages import (
+from snugroom.wire import limits, signed
+from snugroom.wire.messages import (
     Closing,
     Exchange,
     Message,

@@ -21,9 +21,9 @@ from snugroom.server import tokens
 from snugroom.server.config import ConfigError
 from snugroom.server.disclosure import audit, text, view
 from snugroom.server.rooms import permission as policy
-from snugroom.server.wire import limits, signed
-from snugroom.server.wire.messages import Challenge, Entered, Exchange, Permit, RoomDoor, Shown
-from snugroom.server.wire.permission import TokenSpent
+from snugroom.wire import limits, signed
+from snugroom.wire.messages import Challenge, Entered, Exchange, Permit, RoomDoor, Shown
+from snugroom.wire.permission import TokenSpent
 from tests.cli import processes
 from tests.exhaustion import rooms
 from tests.network.forward_proxy import NAME, ForwardProxy

@@ -11,7 +11,7 @@ from voprf import ristretto
 
 from snugroom.crypto.entry import permission, voucher
 from snugroom.crypto.errors import AuthenticationError
-from snugroom.server.wire import signed
+from snugroom.wire import signed
 from tests.permission import rfc9497
 
 EVALUATOR = ristretto.Evaluator.from_seed(rfc9497.SEED, rfc9497.KEY_INFO)

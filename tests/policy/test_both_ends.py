@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from snugroom.crypto.agreed import envelope
 from snugroom.crypto.entry import invite
 from snugroom.crypto.errors import MalformedError
-from snugroom.server.wire import limits, signed
+from snugroom.wire import limits, signed
 
 b32 = st.binary(min_size=32, max_size=32)
 room = st.binary(min_size=16, max_size=16)

@@ -11,7 +11,7 @@ from snugroom.crypto.entry import lobby
 from snugroom.crypto.errors import AuthenticationError, MalformedError
 from snugroom.crypto.fields import padded, uint
 from snugroom.crypto.kdf import seal
-from snugroom.server.wire import limits
+from snugroom.wire import limits
 
 KEY, ROOM, GATE = bytes(range(32)), bytes(range(16)), b"g" * 32
 BUCKETS = (512, 1024, 2048)

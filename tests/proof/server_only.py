@@ -1,4 +1,4 @@
-"""`snug-server`, started from a tree that holds only server/ of this project.
+"""`snug-server`, started from a tree that holds only server/ and wire/ of this project.
 
 This project is installed into the environment that tests run in, so a copy of the folder isn't enough: the
 interpreter starts without `site` (no .pth file, no PYTHONPATH, no current directory), and sees the standard
@@ -43,9 +43,10 @@ class Tree:
         self._packages.mkdir()
         for name in ("__init__.py", "installed.py"):
             shutil.copy(ROOT / "snugroom" / name, package)
-        shutil.copytree(
-            ROOT / "server", package / "server", ignore=shutil.ignore_patterns("__pycache__", "*.pyc")
-        )
+        for name in ("server", "wire"):
+            shutil.copytree(
+                ROOT / name, package / name, ignore=shutil.ignore_patterns("__pycache__", "*.pyc")
+            )
         for place in {sysconfig.get_path("purelib"), sysconfig.get_path("platlib")}:
             for entry in Path(place).iterdir():
                 if not entry.name.startswith("snug") and entry.suffix != ".pth":

@@ -23,7 +23,7 @@ import aiohttp
 import pytest
 
 from snugroom.server.sfu.io.dtls import Certificate
-from snugroom.server.wire.messages import Streams, Transport
+from snugroom.wire.messages import Streams, Transport
 from tests.media_server.framed import by_tcp, put
 from tests.media_server.peer import Peer, rtp
 from tests.network.namespace import UnavailableError, inside, run

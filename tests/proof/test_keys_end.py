@@ -12,7 +12,7 @@ from snugroom.client.session.kernel.verdict import Valid
 from snugroom.crypto.errors import MissingKeyError, SnugCryptoError, StateError
 from snugroom.crypto.media.clear_header import Kind
 from snugroom.crypto.media.keys import MediaKeys, Stream, open_frame
-from snugroom.server.wire.messages import Committed, Ready, Relayed
+from snugroom.wire.messages import Committed, Ready, Relayed
 from tests.proof.kept_keys import KeptKeys
 from tests.proof.meeting import Person, Record, mostly_opened
 from tests.proof.witness import EPOCH, REMOVAL, SEALED_AUDIO, SEALED_VIDEO, Tap

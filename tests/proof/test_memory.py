@@ -12,8 +12,8 @@ import numpy as np
 from snugroom.client.media.check import tones_in
 from snugroom.client.media.codec import CodecError, OpusDecoder, OpusEncoder
 from snugroom.client.media.sources import TestCard
-from snugroom.server.wire import rtp
-from snugroom.server.wire.rtcp import is_rtcp
+from snugroom.wire import rtp
+from snugroom.wire.rtcp import is_rtcp
 from tests.patience import PATIENCE
 from tests.proof.meeting import NAMES, Record, class_of, mostly_opened, shown_passes
 from tests.proof.memory import Found, Searcher

@@ -13,8 +13,8 @@ from snugroom.server.config import Settings
 from snugroom.server.rooms.effects import Drop, Effect, Send
 from snugroom.server.rooms.memory import Ledger
 from snugroom.server.rooms.room import Room
-from snugroom.server.wire import signed
-from snugroom.server.wire.messages import (
+from snugroom.wire import signed
+from snugroom.wire.messages import (
     ClientMessage,
     Commit,
     LobbyDoor,

@@ -14,7 +14,7 @@ ROOT = Path(__file__).parents[2]
 def imported() -> set[str]:
     """The top-level modules that the server's files import, without Python's own."""
     found: set[str] = set()
-    for path in (ROOT / "server").rglob("*.py"):
+    for path in [*(ROOT / "server").rglob("*.py"), *(ROOT / "wire").rglob("*.py")]:
         for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
             if isinstance(node, ast.Import):
                 found |= {name.name.partition(".")[0] for name in node.names}

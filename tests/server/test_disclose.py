@@ -23,8 +23,8 @@ from snugroom.server.rooms.memory import Ledger
 from snugroom.server.sfu.io.worker_link import WorkerLink, socket_pair
 from snugroom.server.sfu.sfu import Sfu
 from snugroom.server.turn import TurnServer
-from snugroom.server.wire import signed
-from snugroom.server.wire.messages import (
+from snugroom.wire import signed
+from snugroom.wire.messages import (
     Broadcast,
     Broadcasted,
     Committed,
@@ -406,9 +406,7 @@ async def test_a_hidden_attribute_is_found() -> None:
         # beside the server, in a module
         signed.seen = {handle: 1}  # type: ignore[attr-defined]
         try:
-            assert _astray(held, audit.audit(held.server, held.before)) == {
-                "snugroom.server.wire.signed.seen"
-            }
+            assert _astray(held, audit.audit(held.server, held.before)) == {"snugroom.wire.signed.seen"}
         finally:
             del signed.seen  # type: ignore[attr-defined]
         assert not audit.audit(held.server, held.before).misplaced

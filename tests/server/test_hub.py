@@ -16,8 +16,8 @@ from snugroom.server.rooms.effects import Drop, Effect, Forget, Send
 from snugroom.server.rooms.hub import Hub
 from snugroom.server.rooms.lobby import Lobby
 from snugroom.server.rooms.rate_limits import RateLimits
-from snugroom.server.wire import limits, signed
-from snugroom.server.wire.messages import (
+from snugroom.wire import limits, signed
+from snugroom.wire.messages import (
     Arrived,
     Challenge,
     ClientMessage,

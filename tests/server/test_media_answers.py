@@ -8,7 +8,7 @@ from contextlib import asynccontextmanager
 
 from snugroom.server.rooms.effects import MediaLeave
 from snugroom.server.sfu.limits import MediaError
-from snugroom.server.wire.messages import (
+from snugroom.wire.messages import (
     Arrived,
     Left,
     Media,

@@ -16,8 +16,8 @@ from snugroom.server.config import ConfigError, Settings
 from snugroom.server.sfu.core import Effect, Forwarding, SendRtcp
 from snugroom.server.sfu.limits import MediaLimits
 from snugroom.server.sfu.sfu import Sfu
-from snugroom.server.wire import rtcp
-from snugroom.server.wire.messages import Media, Refused, Stream, Transport
+from snugroom.wire import rtcp
+from snugroom.wire.messages import Media, Refused, Stream, Transport
 from tests.media_server.conftest import until
 from tests.media_server.peer import Peer
 from tests.server.wire_clients import quiet, visiting

@@ -8,8 +8,8 @@ from hypothesis import strategies as st
 from snugroom.server.config import Settings
 from snugroom.server.rooms.backlog import Backlog
 from snugroom.server.rooms.memory import BLOB, CloseRoom, DropReader, Holding, Ledger, Trim, relief
-from snugroom.server.wire import limits
-from snugroom.server.wire.messages import Committed
+from snugroom.wire import limits
+from snugroom.wire.messages import Committed
 
 SIZES = st.integers(0, 3_000_000)
 HOLDINGS = st.lists(

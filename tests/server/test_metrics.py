@@ -16,7 +16,7 @@ from snugroom.server.app import Server
 from snugroom.server.config import ConfigError, Settings
 from snugroom.server.disclosure import metrics
 from snugroom.server.disclosure.metrics import Metrics
-from snugroom.server.wire.messages import Refused, Streams, Transport
+from snugroom.wire.messages import Refused, Streams, Transport
 from tests.media_server.peer import Peer, rtp
 from tests.server.people import DOOR, NUMBER, ROOM_ADMIN, lobby_door, media
 from tests.server.test_process import fails, running

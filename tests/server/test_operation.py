@@ -18,7 +18,7 @@ from pathlib import Path
 import pytest
 from nacl.signing import SigningKey
 
-from snugroom.server.wire.messages import Closing, Refused, Relay, Relayed
+from snugroom.wire.messages import Closing, Refused, Relay, Relayed
 from tests.patience import PATIENCE
 from tests.server.people import blob, room_door
 from tests.server.wire_clients import Place, visiting

@@ -10,7 +10,7 @@ from snugroom.server.config import Settings
 from snugroom.server.rooms.clients import Client, Clients
 from snugroom.server.rooms.effects import Drop, Effect
 from snugroom.server.rooms.hub import Hub
-from snugroom.server.wire.messages import Refused
+from snugroom.wire.messages import Refused
 from tests.server.people import SERVER, lobby_door, room_door, seeded, sign
 
 ORIGIN = "http://snug.test"

@@ -16,7 +16,7 @@ from pathlib import Path
 
 import aiohttp
 
-from snugroom.server.wire.messages import (
+from snugroom.wire.messages import (
     Arrived,
     Closing,
     Committed,

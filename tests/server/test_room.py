@@ -10,8 +10,8 @@ from nacl.signing import SigningKey, VerifyKey
 
 from snugroom.server.config import Settings
 from snugroom.server.rooms.effects import Drop, Forget, Send
-from snugroom.server.wire import limits, signed
-from snugroom.server.wire.messages import (
+from snugroom.wire import limits, signed
+from snugroom.wire.messages import (
     Arrived,
     Broadcast,
     Broadcasted,

@@ -8,8 +8,8 @@ from nacl.signing import SigningKey
 
 from snugroom.server.config import Settings
 from snugroom.server.rooms.effects import Drop
-from snugroom.server.wire import limits, signed
-from snugroom.server.wire.messages import (
+from snugroom.wire import limits, signed
+from snugroom.wire.messages import (
     Broadcast,
     CatchUp,
     Closing,

@@ -11,8 +11,8 @@ from hypothesis.stateful import Bundle, RuleBasedStateMachine, consumes, invaria
 
 from snugroom.server.config import Settings
 from snugroom.server.rooms.effects import Drop, Effect, Forget, MediaJoin, MediaLeave, Send
-from snugroom.server.wire import limits, signed
-from snugroom.server.wire.messages import (
+from snugroom.wire import limits, signed
+from snugroom.wire.messages import (
     CatchUp,
     CaughtUp,
     Committed,

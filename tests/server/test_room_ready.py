@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 
 from snugroom.server.rooms.effects import Send
-from snugroom.server.wire import limits
-from snugroom.server.wire.messages import Message, Ready
+from snugroom.wire import limits
+from snugroom.wire.messages import Message, Ready
 from tests.server.people import Table, commit, show
 from tests.server.test_room import A, B, C, D
 

@@ -8,8 +8,8 @@ import msgspec
 
 from snugroom.server.config import Settings
 from snugroom.server.rooms.effects import MediaJoin, MediaLeave, MediaSubscribe, Send
-from snugroom.server.wire import limits
-from snugroom.server.wire.messages import (
+from snugroom.wire import limits
+from snugroom.wire.messages import (
     Committed,
     HandleStream,
     Media,

@@ -5,8 +5,8 @@ from __future__ import annotations
 import aiohttp
 import pytest
 
-from snugroom.server.wire import limits
-from snugroom.server.wire.messages import (
+from snugroom.wire import limits
+from snugroom.wire.messages import (
     Arrived,
     CatchUp,
     CaughtUp,

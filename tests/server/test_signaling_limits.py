@@ -14,7 +14,7 @@ from snugroom.server.app import Server, StartError
 from snugroom.server.config import ConfigError
 from snugroom.server.disclosure import view
 from snugroom.server.rooms.effects import Effect
-from snugroom.server.wire.messages import (
+from snugroom.wire.messages import (
     Arrived,
     Closing,
     Committed,

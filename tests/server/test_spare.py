@@ -19,7 +19,7 @@ from snugroom.client.spare import SpareConnection
 from snugroom.crypto.entry.invite import canonical_origin
 from snugroom.server.rooms.clients import Client
 from snugroom.server.rooms.effects import Drop
-from snugroom.server.wire.messages import Challenge, Refused, decode_server
+from snugroom.wire.messages import Challenge, Refused, decode_server
 from tests.server.wire_clients import Place, eventually, serving
 
 

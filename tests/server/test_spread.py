@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from snugroom.server.sfu.workers.pipe import Heartbeat, Leave, Remote
 from snugroom.server.sfu.workers.slot import WorkerSlot
 from snugroom.server.sfu.workers.spread import PIN_TIME, Spread, Told
-from snugroom.server.wire.messages import Stream
+from snugroom.wire.messages import Stream
 
 ROOM, OTHER = b"r" * 16, b"o" * 16
 STREAMS = [Stream(1, "audio")]

@@ -7,8 +7,8 @@ import pytest
 from snugroom.server.config import Settings
 from snugroom.server.rooms.effects import MediaSubscribe, Send
 from snugroom.server.rooms.memory import BLOB
-from snugroom.server.wire import limits
-from snugroom.server.wire.messages import Broadcast, Broadcasted, Message, Subscribe
+from snugroom.wire import limits
+from snugroom.wire.messages import Broadcast, Broadcasted, Message, Subscribe
 from tests.server.people import Table, blob, media, show
 from tests.server.test_room import A, B, C, D, codes
 

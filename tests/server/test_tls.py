@@ -16,7 +16,7 @@ import pytest
 from snugroom.server import tls
 from snugroom.server.app import Server
 from snugroom.server.disclosure import audit
-from snugroom.server.wire.messages import Relay, Relayed
+from snugroom.wire.messages import Relay, Relayed
 from tests.patience import PATIENCE
 from tests.server.people import blob
 from tests.server.test_process import fails

@@ -23,7 +23,7 @@ from snugroom.server.app import Server
 from snugroom.server.config import ConfigError, Settings
 from snugroom.server.disclosure import audit, view, window
 from snugroom.server.disclosure.window import Window, snapshot
-from snugroom.server.wire.messages import Streams, Transport
+from snugroom.wire.messages import Streams, Transport
 from tests.media_server.peer import Peer, rtp
 from tests.server.people import NUMBER
 from tests.server.test_process import fails, running

@@ -16,7 +16,7 @@ from snugroom.server.sfu.limits import MediaError, MediaLimits
 from snugroom.server.sfu.workers import pool as workers
 from snugroom.server.sfu.workers import slot, spread
 from snugroom.server.sfu.workers.pool import Workers
-from snugroom.server.wire.messages import Refused, Subscribe
+from snugroom.wire.messages import Refused, Subscribe
 from tests.media_server.peer import Peer
 from tests.patience import PATIENCE
 from tests.server.test_window import bundle as bundle  # a window of two files

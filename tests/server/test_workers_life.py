@@ -18,7 +18,7 @@ from snugroom.server.config import ConfigError
 from snugroom.server.disclosure import command as disclose
 from snugroom.server.disclosure import view
 from snugroom.server.disclosure.window import Window, snapshot
-from snugroom.server.wire.messages import Transport
+from snugroom.wire.messages import Transport
 from tests.cli.processes import free_port
 from tests.media_server.peer import Peer, rtp
 from tests.patience import PATIENCE

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 
 from snugroom.server.sfu.limits import MediaLimits
-from snugroom.server.wire import rtcp
+from snugroom.wire import rtcp
 from tests.media_server.peer import Peer, rtp
 from tests.patience import PATIENCE
 from tests.server.worker_pools import pool, until

@@ -12,7 +12,7 @@ import aiohttp
 
 from snugroom.server.app import Server
 from snugroom.server.config import Settings
-from snugroom.server.wire.messages import (
+from snugroom.wire.messages import (
     Challenge,
     Closing,
     Entered,

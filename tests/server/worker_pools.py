@@ -20,8 +20,8 @@ from snugroom.server.sfu.limits import MediaLimits
 from snugroom.server.sfu.workers.pipe import Setup
 from snugroom.server.sfu.workers.pool import MediaView, Workers
 from snugroom.server.sfu.workers.slot import WorkerSlot
-from snugroom.server.wire import signed
-from snugroom.server.wire.messages import Entered, Shown, Streams, Transport
+from snugroom.wire import signed
+from snugroom.wire.messages import Entered, Shown, Streams, Transport
 from tests.media_server.peer import Peer, rtp
 from tests.patience import PATIENCE
 from tests.server.people import opening, room_door, show

@@ -15,7 +15,7 @@ from snugroom.crypto.agreed.slot_author import Place, SlotPayload
 from snugroom.crypto.entry.invite import gate
 from snugroom.crypto.kdf import SigningKey
 from snugroom.crypto.mls import labels, treekem
-from snugroom.server.wire import messages as wire
+from snugroom.wire import messages as wire
 from tests.session.world import Participant, World
 
 

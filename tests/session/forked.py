@@ -16,9 +16,9 @@ from snugroom.crypto.media.clear_header import Kind
 from snugroom.crypto.media.keys import FutureEpochError, OpenedFrame
 from snugroom.server.rooms.effects import Drop, Send
 from snugroom.server.rooms.hub import Hub
-from snugroom.server.wire import messages as wire
-from snugroom.server.wire.limits import BUCKETS
-from snugroom.server.wire.messages import Broadcasted, decode_client
+from snugroom.wire import messages as wire
+from snugroom.wire.limits import BUCKETS
+from snugroom.wire.messages import Broadcasted, decode_client
 from tests.session.world import Link, Participant, World
 
 #: Alarms that heartbeats raise.

@@ -8,7 +8,7 @@ from snugroom.crypto.entry import invite
 from snugroom.crypto.entry.invite import gate
 from snugroom.server.rooms.effects import Drop, Send
 from snugroom.server.rooms.room import Room
-from snugroom.server.wire import messages as wire
+from snugroom.wire import messages as wire
 from tests.session.world import ORIGIN, Participant, World
 
 

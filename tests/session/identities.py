@@ -13,8 +13,8 @@ from snugroom.crypto import hpke
 from snugroom.crypto.agreed import envelope
 from snugroom.crypto.errors import SnugCryptoError
 from snugroom.crypto.proof.identity import IdentityKey, VouchContext
-from snugroom.server.wire import messages as wire
-from snugroom.server.wire.limits import BUCKETS
+from snugroom.wire import messages as wire
+from snugroom.wire.limits import BUCKETS
 from tests.session.world import ORIGIN, Participant, World, seeded
 
 

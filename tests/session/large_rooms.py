@@ -14,7 +14,7 @@ from snugroom.crypto.entry.invite import Invite, lobby_envelope_key
 from snugroom.crypto.errors import SnugCryptoError
 from snugroom.crypto.kdf import SigningKey
 from snugroom.crypto.mls.treekem import create_path
-from snugroom.server.wire import messages as wire
+from snugroom.wire import messages as wire
 from tests.session.batches import newcomer
 from tests.session.world import Link, Participant, World
 

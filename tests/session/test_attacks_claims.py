@@ -10,7 +10,7 @@ from snugroom.client.session import events as ev
 from snugroom.client.session.kernel.verdict import Change
 from snugroom.client.session.monitor.claims import ALONE, DOUBT, GONE_MAX, Claims
 from snugroom.crypto.agreed.heartbeat import Heartbeat
-from snugroom.server.wire import messages as wire
+from snugroom.wire import messages as wire
 from tests.session.forked import Media, heal, signed_by, texts
 from tests.session.liars import Liar, ahead, held_by, watch
 from tests.session.world import Participant, World

@@ -16,8 +16,8 @@ from snugroom.client.session.monitor.monitor import Monitor
 from snugroom.crypto import mls
 from snugroom.crypto.agreed.heartbeat import Heartbeat
 from snugroom.crypto.kdf import SigningKey
-from snugroom.server.wire import messages as wire
-from snugroom.server.wire.limits import BUCKETS
+from snugroom.wire import messages as wire
+from snugroom.wire.limits import BUCKETS
 from tests.session.dishonest import post_commit
 from tests.session.forked import texts
 from tests.session.world import Participant, World

@@ -13,7 +13,7 @@ from snugroom.client.session.kernel.room import RoomSession
 from snugroom.client.session.options import Options
 from snugroom.crypto.entry import invite
 from snugroom.server.config import Settings
-from snugroom.server.wire import messages as wire
+from snugroom.wire import messages as wire
 from tests.session.dishonest import forged, post_commit, private_commit
 from tests.session.gatecrashers import Gatecrasher, alarms_of, everybody_in_step, in_step
 from tests.session.world import Participant, World

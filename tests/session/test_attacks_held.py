@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from snugroom.client.session.kernel.intents import HealIntent
-from snugroom.server.wire.limits import BUCKETS
+from snugroom.wire.limits import BUCKETS
 from tests.mls.test_secrets import reachable
 from tests.mls.world import state_of
 from tests.session.dishonest import post_commit

@@ -6,8 +6,8 @@ import pytest
 
 from snugroom.client.session import events as ev
 from snugroom.client.session.features import absence, commit_rota
-from snugroom.server.wire import messages as wire
-from snugroom.server.wire.messages import encode
+from snugroom.wire import messages as wire
+from snugroom.wire.messages import encode
 from tests.session.forked import Forked, Media, heal, texts
 from tests.session.world import Participant, World
 

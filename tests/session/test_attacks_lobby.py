@@ -21,7 +21,7 @@ from snugroom.crypto.agreed.room_state import (
 )
 from snugroom.crypto.entry import lobby, recovery
 from snugroom.crypto.entry.invite import day_of
-from snugroom.server.wire import messages as wire
+from snugroom.wire import messages as wire
 from tests.session.dishonest import package_with
 from tests.session.test_recovery import crashed
 from tests.session.world import ORIGIN, START, Participant, World, seeded

@@ -11,8 +11,8 @@ from snugroom.crypto.errors import SnugCryptoError
 from snugroom.crypto.kdf import SigningKey
 from snugroom.crypto.media.sframe import Header
 from snugroom.crypto.media.signatures import FrameList, Signer
-from snugroom.server.wire import messages as wire
-from snugroom.server.wire.limits import BUCKETS
+from snugroom.wire import messages as wire
+from snugroom.wire.limits import BUCKETS
 from tests.session.signed_media import Mallory, counter_of, leaf_of, meeting, of_media, signing
 from tests.session.world import Participant, World
 

@@ -14,7 +14,7 @@ from snugroom.client.session.kernel.views import ticket_of
 from snugroom.crypto.agreed.heartbeat import Act, Got, PendingAct
 from snugroom.crypto.agreed.room_state import ANY_HOST, TICKET_SIGNATURES_MAX, RejoinTicket
 from snugroom.crypto.mls import KeyPackageIn
-from snugroom.server.wire import messages as wire
+from snugroom.wire import messages as wire
 from tests.session.forked import heal, last_heartbeat, monitor, texts
 from tests.session.world import Participant, World
 

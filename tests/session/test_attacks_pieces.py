@@ -31,8 +31,8 @@ from snugroom.crypto.primitives import suite_of
 from snugroom.server.config import Settings
 from snugroom.server.rooms.effects import Send
 from snugroom.server.rooms.lobby import Lobby as HubLobby
-from snugroom.server.wire import messages as wire
-from snugroom.server.wire.limits import LOBBY_RECEIVERS_MAX
+from snugroom.wire import messages as wire
+from snugroom.wire.limits import LOBBY_RECEIVERS_MAX
 from tests.session.forked import texts
 from tests.session.large_rooms import Lobby, lobby_link, small_pieces
 from tests.session.world import Participant, World, seeded

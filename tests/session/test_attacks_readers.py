@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from snugroom.client.session import events as ev
-from snugroom.server.wire import messages as wire
+from snugroom.wire import messages as wire
 from tests.session.forked import HEARTBEAT_ALARMS, Forked, held, texts
 from tests.session.world import Participant, World, seeds
 

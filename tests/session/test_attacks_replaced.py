@@ -21,7 +21,7 @@ from snugroom.crypto.entry.invite import day_of
 from snugroom.crypto.errors import ValidationError
 from snugroom.crypto.kdf import SigningKey
 from snugroom.crypto.mls import KeyPackageIn
-from snugroom.server.wire import messages as wire
+from snugroom.wire import messages as wire
 from tests.session.dishonest import package_with
 from tests.session.forked import heal, last_heartbeat, monitor, send_heartbeat, texts
 from tests.session.world import Participant, World

@@ -12,7 +12,7 @@ from snugroom.client.session.features import host_key_transfer
 from snugroom.crypto.agreed.room_state import RejoinTicket
 from snugroom.crypto.entry import lobby, recovery
 from snugroom.crypto.entry.invite import day_of
-from snugroom.server.wire import messages as wire
+from snugroom.wire import messages as wire
 from tests.session.announcing import announce, signed
 from tests.session.dishonest import package_with
 from tests.session.test_attacks_false_claims import say

@@ -9,7 +9,7 @@ import pytest
 from snugroom.client.session import events as ev
 from snugroom.client.session.entry.lobby_connections import PostedMessage
 from snugroom.crypto.mls import labels, treekem
-from snugroom.server.wire import messages as wire
+from snugroom.wire import messages as wire
 from tests.session.dishonest import forged, post_commit
 from tests.session.forked import Forked, Media, heal, held, texts
 from tests.session.gatecrashers import everybody_in_step, in_step

@@ -13,8 +13,8 @@ from snugroom.client.session.features.states import Microphone, States
 from snugroom.client.session.features.subscriptions import Subscriptions
 from snugroom.client.session.kernel import large_room
 from snugroom.client.session.options import Options
-from snugroom.server.wire import messages as wire
-from snugroom.server.wire.messages import decode_client
+from snugroom.wire import messages as wire
+from snugroom.wire.messages import decode_client
 from tests.session.world import Link, Participant, World
 
 KEY = bytes(range(32))

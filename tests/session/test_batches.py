@@ -18,7 +18,7 @@ from snugroom.crypto import mls
 from snugroom.crypto.agreed.policy import ADDS_MAX
 from snugroom.crypto.entry.answers import Answer
 from snugroom.crypto.mls.messages import Welcome, decode_message
-from snugroom.server.wire import messages as wire
+from snugroom.wire import messages as wire
 from tests.session.batches import admit_all, done, knocking, newcomer, package, slots
 from tests.session.dishonest import forged, post_commit
 from tests.session.hosts import two_hosts

@@ -7,7 +7,7 @@ import pytest
 from snugroom.client.connection import Clock
 from snugroom.client.session import events as ev
 from snugroom.client.session.entry import clocks
-from snugroom.server.wire import messages as wire
+from snugroom.wire import messages as wire
 from tests.session.signed_media import meeting, of_media
 from tests.session.world import Participant, World
 

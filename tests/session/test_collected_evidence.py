@@ -13,7 +13,7 @@ from snugroom.client.session.features.collected_evidence import CLOCKS, Collecte
 from snugroom.client.session.options import Options
 from snugroom.crypto.proof import evidence
 from snugroom.crypto.proof.evidence import Findings
-from snugroom.server.wire.messages import Relay, decode_client
+from snugroom.wire.messages import Relay, decode_client
 from tests.session.servers import OTHERS, Servers, listed
 from tests.session.world import ORIGIN, Link, Participant
 

@@ -13,7 +13,7 @@ from snugroom.client.session.kernel.intents import HealIntent
 from snugroom.crypto.kdf import H
 from snugroom.crypto.proof.emoji import EMOJI
 from snugroom.crypto.proof.verification import CodeRun, code_emoji, commitments_digest, short_code
-from snugroom.server.wire import messages as wire
+from snugroom.wire import messages as wire
 from tests.session.comparing import (
     NAMES,
     codes,

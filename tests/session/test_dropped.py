@@ -11,7 +11,7 @@ from snugroom.client.session.options import Options
 from snugroom.crypto.proof import evidence
 from snugroom.crypto.proof.evidence import Findings
 from snugroom.server.config import Settings
-from snugroom.server.wire.messages import Closing, Opened, RoomDoor, decode_client, decode_server, encode
+from snugroom.wire.messages import Closing, Opened, RoomDoor, decode_client, decode_server, encode
 from tests.session.world import Link, Participant, World
 
 

@@ -8,7 +8,7 @@ from snugroom.client.session import events as ev
 from snugroom.client.session.catalogue import content
 from snugroom.client.session.catalogue.sentence import sentence
 from snugroom.client.session.kernel.intents import HealIntent
-from snugroom.server.wire import messages as wire
+from snugroom.wire import messages as wire
 from tests.session.world import Participant, World
 
 

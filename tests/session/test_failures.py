@@ -18,8 +18,8 @@ from snugroom.crypto.entry import invite
 from snugroom.crypto.errors import MalformedError
 from snugroom.crypto.kdf import H
 from snugroom.server.config import Settings
-from snugroom.server.wire import messages as wire
-from snugroom.server.wire.limits import BUCKETS
+from snugroom.wire import messages as wire
+from snugroom.wire.limits import BUCKETS
 from tests.session.dishonest import forged, fresh_leaf, post_commit, spoil_path
 from tests.session.forked import HEARTBEAT_ALARMS
 from tests.session.world import Participant, World, seeds

@@ -14,7 +14,7 @@ from snugroom.client.session import events as ev
 from snugroom.client.session.catalogue.sentence import Sentence
 from snugroom.client.session.monitor.freshness import Freshness
 from snugroom.client.session.monitor.monitor import Monitor
-from snugroom.server.wire import messages as wire
+from snugroom.wire import messages as wire
 from tests.session.forked import heal, monitor, texts
 from tests.session.hosts import deputised
 from tests.session.liars import Liar, ahead, held_by

@@ -8,7 +8,7 @@ from snugroom.client.session import events as ev
 from snugroom.crypto.agreed.room_state import Mode
 from snugroom.crypto.entry import invite
 from snugroom.server.config import Settings
-from snugroom.server.wire import messages as wire
+from snugroom.wire import messages as wire
 from tests.session.dishonest import private_commit
 from tests.session.forked import heal, texts
 from tests.session.gatecrashers import Gatecrasher, everybody_in_step, in_step

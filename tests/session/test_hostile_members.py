@@ -22,8 +22,8 @@ from snugroom.crypto.agreed.room_state import POLICY_EXTENSION, CommitContext
 from snugroom.crypto.errors import SnugCryptoError
 from snugroom.crypto.kdf import H
 from snugroom.crypto.mls import treekem
-from snugroom.server.wire import messages as wire
-from snugroom.server.wire.limits import BUCKETS
+from snugroom.wire import messages as wire
+from snugroom.wire.limits import BUCKETS
 from tests.session.announcing import announce, signed
 from tests.session.dishonest import forged, fresh_leaf, post_commit, spoil_path
 from tests.session.test_failures import two_hosts

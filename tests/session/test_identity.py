@@ -14,8 +14,8 @@ from snugroom.crypto.agreed import envelope
 from snugroom.crypto.errors import SnugCryptoError
 from snugroom.crypto.proof import identity
 from snugroom.crypto.proof.identity import VOUCH_SIZE, fingerprint
-from snugroom.server.wire import messages as wire
-from snugroom.server.wire.limits import BUCKETS
+from snugroom.wire import messages as wire
+from snugroom.wire.limits import BUCKETS
 from tests.session.identities import (
     Thief,
     Wire,

@@ -12,8 +12,8 @@ from snugroom.client.session.catalogue import content
 from snugroom.client.session.features.identity import Vouching
 from snugroom.client.session.kernel.announcer import PATIENCE
 from snugroom.crypto.media.keys import FutureEpochError
-from snugroom.server.wire import messages as wire
-from snugroom.server.wire.limits import ROOM_BLOB_MAX
+from snugroom.wire import messages as wire
+from snugroom.wire.limits import ROOM_BLOB_MAX
 from tests.session.announcing import announce, signed
 from tests.session.world import Link, Participant, World
 

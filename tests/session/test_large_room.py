@@ -9,8 +9,8 @@ from collections.abc import Callable, Sequence
 
 from snugroom.client.session import events as ev
 from snugroom.client.session.kernel.large_room import Pace, is_large
-from snugroom.server.wire import messages as wire
-from snugroom.server.wire.limits import LARGE_MEMBERS
+from snugroom.wire import messages as wire
+from snugroom.wire.limits import LARGE_MEMBERS
 from tests.session.forked import heal, monitor
 from tests.session.hosts import deputised
 from tests.session.world import Participant, World

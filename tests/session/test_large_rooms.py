@@ -8,8 +8,8 @@ from snugroom.client.session import events as ev
 from snugroom.client.session.entry.guest import WAIT_EVERY
 from snugroom.crypto.agreed.ledger import Ledger
 from snugroom.crypto.entry import lobby
-from snugroom.server.wire import messages as wire
-from snugroom.server.wire.messages import decode_client
+from snugroom.wire import messages as wire
+from snugroom.wire.messages import decode_client
 from tests.session.batches import admit_all, knocking
 from tests.session.hosts import deputised
 from tests.session.large_rooms import Lobby, lobby_link, small_pieces

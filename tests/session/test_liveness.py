@@ -12,7 +12,7 @@ from snugroom.client.session.catalogue.sentence import sentence
 from snugroom.client.session.kernel import backoff, liveness
 from snugroom.client.session.kernel.first_contact import CONTACT_TIME, FirstContact
 from snugroom.client.session.kernel.liveness import Liveness
-from snugroom.server.wire import messages as wire
+from snugroom.wire import messages as wire
 from tests.session.servers import OTHERS
 from tests.session.test_places import moving, talk
 from tests.session.world import ORIGIN, Participant, World, seeded

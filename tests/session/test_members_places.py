@@ -12,8 +12,8 @@ from snugroom.crypto.entry import invite
 from snugroom.crypto.entry.places import place_door_key
 from snugroom.crypto.kdf import H
 from snugroom.server.rooms.hub import Hub
-from snugroom.server.wire import messages as wire
-from snugroom.server.wire.limits import OPEN_WAIT
+from snugroom.wire import messages as wire
+from snugroom.wire.limits import OPEN_WAIT
 from tests.session.servers import OTHERS, Servers
 from tests.session.test_places import link_with_servers, moving, talk, values_seen
 from tests.session.world import EVERY_TICK, ORIGIN, Participant

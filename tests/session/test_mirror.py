@@ -6,7 +6,7 @@ import pytest
 
 from snugroom.client.session import events as ev
 from snugroom.client.session.options import Options
-from snugroom.server.wire import messages as wire
+from snugroom.wire import messages as wire
 from tests.session.servers import OTHERS, Servers, listed
 from tests.session.test_places import talk
 from tests.session.world import ORIGIN, Link, Participant

@@ -9,7 +9,7 @@ import pytest
 from snugroom.client.session import events as ev
 from snugroom.client.session.catalogue.sentence import sentence
 from snugroom.crypto.agreed.heartbeat import Got
-from snugroom.server.wire import messages as wire
+from snugroom.wire import messages as wire
 from tests.session.forked import (
     Forked,
     Media,

@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 
 from snugroom.client.session import events as ev
-from snugroom.server.wire import messages as wire
-from snugroom.server.wire.messages import decode_client
+from snugroom.wire import messages as wire
+from snugroom.wire.messages import decode_client
 from tests.session.forked import (
     Media,
     ours,

@@ -13,8 +13,8 @@ from snugroom.crypto.agreed.heartbeat import Heartbeat
 from snugroom.crypto.entry.invite import verify_receipt
 from snugroom.crypto.kdf import H
 from snugroom.crypto.mls import labels, treekem, treemath
-from snugroom.server.wire import messages as wire
-from snugroom.server.wire.limits import BUCKETS
+from snugroom.wire import messages as wire
+from snugroom.wire.limits import BUCKETS
 from tests.session.forked import (
     heal,
     last_heartbeat,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from snugroom.client.session import events as ev
-from snugroom.server.wire import messages as wire
+from snugroom.wire import messages as wire
 from tests.session.forked import (
     ours,
     texts,

@@ -12,7 +12,7 @@ from snugroom.client.session.catalogue import content
 from snugroom.client.session.monitor.dropped import Dropped
 from snugroom.crypto.entry.invite import Invite
 from snugroom.crypto.errors import SnugCryptoError
-from snugroom.server.wire.messages import ClientMessage
+from snugroom.wire.messages import ClientMessage
 from tests.session.servers import OTHERS, Servers, listed
 from tests.session.test_recovery import come_back
 from tests.session.world import ORIGIN, Participant, World

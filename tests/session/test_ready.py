@@ -9,8 +9,8 @@ import pytest
 from snugroom.client.session import events as ev
 from snugroom.crypto.media.keys import ADD_SWITCH, EPOCH_BITS
 from snugroom.crypto.media.sframe import Header
-from snugroom.server.wire import messages as wire
-from snugroom.server.wire.messages import encode
+from snugroom.wire import messages as wire
+from snugroom.wire.messages import encode
 from tests.session.signed_media import Media, meeting
 from tests.session.world import Participant, World
 

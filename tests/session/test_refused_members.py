@@ -10,8 +10,8 @@ from snugroom.client.session.monitor.dropped import Dropped
 from snugroom.client.session.options import Options, PermissionMeans
 from snugroom.crypto.proof import evidence
 from snugroom.crypto.proof.evidence import Findings
-from snugroom.server.wire.messages import Challenge, Refused, RoomDoor, decode_client, decode_server, encode
-from snugroom.server.wire.permission import PermissionPolicy
+from snugroom.wire.messages import Challenge, Refused, RoomDoor, decode_client, decode_server, encode
+from snugroom.wire.permission import PermissionPolicy
 from tests.permission.doors import PASSWORD
 from tests.session.servers import OTHERS, Servers, listed
 from tests.session.test_permission import Guarded

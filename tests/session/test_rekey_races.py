@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from snugroom.client.session import events as ev
-from snugroom.server.wire import messages as wire
+from snugroom.wire import messages as wire
 from tests.server.people import ROOM_ADMIN, Table, hosts_commit, rekeying, show
 from tests.server.test_hub import LATER
 from tests.server.test_room import A, B, C, codes

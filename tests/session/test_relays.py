@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from snugroom.client.session.kernel.relays import KEPT_BYTES, KEPT_MAX, KEPT_TIME, Relays
-from snugroom.server.wire.messages import Relayed
+from snugroom.wire.messages import Relayed
 
 
 def relay(number: int) -> Relayed:

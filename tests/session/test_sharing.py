@@ -11,7 +11,7 @@ from snugroom.client.session.catalogue import content
 from snugroom.client.session.features import filesharing as fs
 from snugroom.client.session.features.filesharing import Files
 from snugroom.crypto.kdf import H
-from snugroom.server.wire import messages as wire
+from snugroom.wire import messages as wire
 from tests.session.world import Participant, World
 
 FILE = bytes(range(256)) * 600  # three pieces

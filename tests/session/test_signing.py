@@ -7,7 +7,7 @@ import random
 from snugroom.client.session import events as ev
 from snugroom.client.session.kernel.intents import HealIntent
 from snugroom.crypto.media.verifier import GRACE
-from snugroom.server.wire import messages as wire
+from snugroom.wire import messages as wire
 from tests.session.signed_media import (
     SOUND,
     Media,

@@ -11,7 +11,7 @@ from snugroom.crypto.kdf import SigningKey
 from snugroom.crypto.media.sframe import Header
 from snugroom.crypto.media.signatures import MEDIA_KEY_LABEL, FrameList, Run, Signer, certified
 from snugroom.crypto.media.verifier import GRACE
-from snugroom.server.wire.limits import BUCKETS
+from snugroom.wire.limits import BUCKETS
 from tests.session.signed_media import (
     Mallory,
     counter_of,

@@ -14,9 +14,9 @@ from snugroom.crypto.agreed import envelope
 from snugroom.crypto.kdf import SigningKey
 from snugroom.crypto.media.signatures import MEDIA_KEY_LABEL, FrameList, Run, certified, digest
 from snugroom.crypto.media.verifier import GRACE
-from snugroom.server.wire import messages as wire
-from snugroom.server.wire import rtp
-from snugroom.server.wire.limits import BUCKETS
+from snugroom.wire import messages as wire
+from snugroom.wire import rtp
+from snugroom.wire.limits import BUCKETS
 from tests.session.signed_media import (
     Mallory,
     counter_of,

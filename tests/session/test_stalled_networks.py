@@ -14,7 +14,7 @@ import pytest
 from snugroom.client.session import events as ev
 from snugroom.client.session.catalogue.sentence import Sentence
 from snugroom.client.session.monitor.drop import EXCUSES, STALLS
-from snugroom.server.wire.messages import Closing, Refused, RoomDoor, decode_client, encode
+from snugroom.wire.messages import Closing, Refused, RoomDoor, decode_client, encode
 from tests.session.servers import CONNECT_TIME
 from tests.session.world import Link, Participant, World, seeds
 

@@ -27,7 +27,7 @@ from snugroom.server.config import Settings
 from snugroom.server.rooms.effects import Drop, Send
 from snugroom.server.rooms.hub import Hub
 from snugroom.server.rooms.placement import Placement
-from snugroom.server.wire.messages import decode_client, decode_server, encode
+from snugroom.wire.messages import decode_client, decode_server, encode
 
 _E = TypeVar("_E")
 

@@ -28,9 +28,9 @@ from snugroom.server.sfu.io import srtp
 from snugroom.server.sfu.link import Link
 from snugroom.server.sfu.sfu import Sfu
 from snugroom.server.turn import TurnServer
-from snugroom.server.wire import rtp, vp8
-from snugroom.server.wire.messages import Media, MediaKind, Stream
-from snugroom.server.wire.rtp import RtpPacket
+from snugroom.wire import rtp, vp8
+from snugroom.wire.messages import Media, MediaKind, Stream
+from snugroom.wire.rtp import RtpPacket
 from tests.web.browsers import Browser, Tab
 
 PAGES: Final = Path(__file__).parent / "pages"

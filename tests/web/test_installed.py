@@ -1,4 +1,4 @@
-"""Snug, installed from wheel and sdist beside a project with its own `client`, `server` and `crypto`."""
+"""Snug, installed from wheel and sdist beside a project with folders of the same names."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ import pytest
 from tests.test_make import uv
 from tests.web.test_package import build
 
-OWN = ("client", "server", "crypto")
+OWN = ("client", "server", "crypto", "wire")
 
 
 def run(folder: Path, *command: str | Path) -> str:

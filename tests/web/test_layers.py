@@ -9,8 +9,8 @@ from typing import Any, Final
 import pytest
 
 from snugroom.crypto.media.keys import layer_stream
-from snugroom.server.wire import rtp
-from snugroom.server.wire.limits import RTX_PAYLOAD_TYPE, VIDEO_PAYLOAD_TYPE
+from snugroom.wire import rtp
+from snugroom.wire.limits import RTX_PAYLOAD_TYPE, VIDEO_PAYLOAD_TYPE
 from tests.patience import PATIENCE
 from tests.web.browsers import Browser, Tab, source, until
 from tests.web.media_server import MediaServer, Packet, has_payload, keys, open_all

@@ -11,7 +11,7 @@ import asyncio
 import pytest
 
 from snugroom.crypto.media.clear_header import DELTA_HEADER, KEY_HEADER
-from snugroom.server.wire.messages import MediaKind
+from snugroom.wire.messages import MediaKind
 from tests.patience import PATIENCE
 from tests.web.browsers import Browser, Tab, source, until
 from tests.web.media_server import MediaServer, keys, open_all

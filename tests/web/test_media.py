@@ -12,8 +12,8 @@ import pytest
 
 from snugroom.client.media import opus
 from snugroom.client.media.codec import AUDIO_BITRATE, FRAME_SAMPLES, LONG_SAMPLES, OpusDecoder, opus_samples
-from snugroom.server.wire import rtcp
-from snugroom.server.wire.limits import AUDIO_PARTS, AUDIO_SIZE
+from snugroom.wire import rtcp
+from snugroom.wire.limits import AUDIO_PARTS, AUDIO_SIZE
 from tests.patience import PATIENCE
 from tests.web.browsers import Browser, Tab, source, until
 from tests.web.media_server import MediaServer, Packet, has_payload, keys, open_all

@@ -25,7 +25,7 @@ from snugroom.client.tools.lab.operator import OperatorError
 from snugroom.client.tools.lab.stage import room_of, staged
 from snugroom.crypto.media.keys import OpenedFrame
 from snugroom.server import page
-from snugroom.server.wire.messages import MediaKind
+from snugroom.wire.messages import MediaKind
 from tests.cli.processes import free_port, running
 from tests.web import browsers
 from tests.web.bidi import BidiError

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from snugroom.server import tokens
-from snugroom.server.wire import signed
+from snugroom.wire import signed
 from tests.cli.processes import Process
 from tests.web.browsers import Browser
 from tests.web.visitor import Visitor, meeting_server, until

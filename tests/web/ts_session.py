@@ -17,7 +17,7 @@ from snugroom.crypto.entry.member_recovery import MemberRecoveryData
 from snugroom.crypto.entry.recovery import HostRecoveryData
 from snugroom.crypto.media.clear_header import Kind
 from snugroom.crypto.media.keys import FutureEpochError, OpenedFrame
-from snugroom.server.wire.messages import HandleStream, Transport, decode_client, decode_server
+from snugroom.wire.messages import HandleStream, Transport, decode_client, decode_server
 from tests.interop.lines import LineProcess
 from tests.interop.ts_setup import ROOT, Node
 from tests.web.ts_room import TsRoom

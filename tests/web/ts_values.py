@@ -9,7 +9,7 @@ from typing import Any, Final, TypeVar
 from snugroom.client.session import events as ev
 from snugroom.client.session.catalogue.sentence import Sentence
 from snugroom.client.session.options import Options
-from snugroom.server.wire.messages import encode
+from snugroom.wire.messages import encode
 
 _T = TypeVar("_T")
 

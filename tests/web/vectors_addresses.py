@@ -7,7 +7,7 @@ from ipaddress import IPv4Address, IPv6Address
 
 from snugroom.client.session import addresses
 from snugroom.crypto.entry import invite
-from snugroom.server.wire import limits
+from snugroom.wire import limits
 from tests.session.test_addresses import FIRST, ORIGINS, OTHER_IPV6, embedded
 from tests.web.cases import Cases
 

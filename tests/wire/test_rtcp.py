@@ -10,7 +10,7 @@ from aiortc import rtp as aiortc_rtp
 from hypothesis import given
 from hypothesis import strategies as st
 
-from snugroom.server.wire import rtcp
+from snugroom.wire import rtcp
 
 SR = struct.pack("!BBHL", 0x80, 200, 6, 77) + bytes(range(20))
 REPORT = rtcp.SenderReport(77, 0x0001020304050607, 0x08090A0B, 0x0C0D0E0F, 0x10111213)

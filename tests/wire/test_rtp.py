@@ -9,9 +9,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from snugroom.server.wire import rtp
-from snugroom.server.wire.rtcp import is_rtcp
-from snugroom.server.wire.rtp import RtpError, RtpPacket
+from snugroom.wire import rtp
+from snugroom.wire.rtcp import is_rtcp
+from snugroom.wire.rtp import RtpError, RtpPacket
 from tests.media_server.peer import rtp as packet_of
 
 

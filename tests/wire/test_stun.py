@@ -10,7 +10,7 @@ from aioice import stun as aioice_stun
 from hypothesis import given
 from hypothesis import strategies as st
 
-from snugroom.server.wire import stun
+from snugroom.wire import stun
 
 PASSWORD = "p" * 24
 ADA = ("192.0.2.1", 4000)

@@ -12,9 +12,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from snugroom.server.wire import twcc
-from snugroom.server.wire.limits import RTCP_MAX
-from snugroom.server.wire.twcc import TwccError
+from snugroom.wire import twcc
+from snugroom.wire.limits import RTCP_MAX
+from snugroom.wire.twcc import TwccError
 
 
 def report(chunks: Sequence[int], deltas: bytes, *, base: int = 10, count: int, reference: int = 1) -> bytes:

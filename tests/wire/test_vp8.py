@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from snugroom.server.wire import rtp, vp8
+from snugroom.wire import rtp, vp8
 
 KEY, DELTA = b"\xf0\xff\xff\x9d\x01\x2a\x10\x00\x10\x00sealed", b"\xf1\xff\xffsealed"
 EXTENSION = bytes.fromhex("bede0002 32aabbcc 51dead00")

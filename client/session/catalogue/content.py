@@ -10,9 +10,9 @@ from snugroom.crypto.entry.invite import SERVERS_MAX
 from snugroom.crypto.errors import MalformedError
 from snugroom.crypto.kdf import H
 from snugroom.crypto.proof.evidence import Seconds
-from snugroom.server.wire.fields import Bytes8, Bytes16, Bytes32, Bytes64
-from snugroom.server.wire.messages import MediaKind, Ssrc
-from snugroom.server.wire.permission import Week
+from snugroom.wire.fields import Bytes8, Bytes16, Bytes32, Bytes64
+from snugroom.wire.messages import MediaKind, Ssrc
+from snugroom.wire.permission import Week
 
 #: Maximum members for a short code: each sends two messages to all for one code.
 COMPARING_MAX: Final = 100

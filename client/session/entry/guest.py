@@ -20,7 +20,7 @@ from snugroom.crypto.entry.invite import Invite, day_of
 from snugroom.crypto.errors import SnugCryptoError, ValidationError
 from snugroom.crypto.kdf import Rng, SigningKey
 from snugroom.crypto.proof.identity import IdentityKey
-from snugroom.server.wire import messages as wire
+from snugroom.wire import messages as wire
 
 CALL_EVERY: Final = 3.0
 KNOCK_EVERY: Final = 5.0

@@ -38,7 +38,7 @@ from snugroom.crypto.entry.invite import HostKeys
 from snugroom.crypto.errors import SnugCryptoError, ValidationError
 from snugroom.crypto.fields import uint
 from snugroom.crypto.kdf import H, Rng
-from snugroom.server.wire import messages as wire
+from snugroom.wire import messages as wire
 
 #: Remaining seconds of a card below which it is replaced.
 CARD_RENEW: Final = 120.0

@@ -15,7 +15,7 @@ from snugroom.crypto.entry import lobby
 from snugroom.crypto.entry.invite import day_of, door_message, lobby_envelope_key, lobby_key
 from snugroom.crypto.errors import SnugCryptoError
 from snugroom.crypto.kdf import Rng, SigningKey
-from snugroom.server.wire import messages as wire
+from snugroom.wire import messages as wire
 
 #: Seconds around midnight in which a host is in both days' lobbies.
 MIDNIGHT: Final = 600.0

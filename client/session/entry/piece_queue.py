@@ -8,7 +8,7 @@ from typing import Final, Protocol
 
 from snugroom.client.session.entry.replies import KeptReply
 from snugroom.crypto.entry.lobby import LobbyMessage, Piece
-from snugroom.server.wire.limits import LOBBY_RECEIVERS_MAX
+from snugroom.wire.limits import LOBBY_RECEIVERS_MAX
 
 #: Posts that may wait when a piece is added: cards, replies and refusals wait for at most these pieces.
 BEHIND: Final = 4

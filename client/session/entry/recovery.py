@@ -34,7 +34,7 @@ from snugroom.crypto.entry.invite import day_of
 from snugroom.crypto.entry.member_recovery import Standing
 from snugroom.crypto.errors import SnugCryptoError
 from snugroom.crypto.kdf import Rng, SigningKey
-from snugroom.server.wire import messages as wire
+from snugroom.wire import messages as wire
 
 #: Seconds between two posts: of a host that has crashed, and of a member that asks to be let in again.
 SEEK_EVERY: Final = 3.0

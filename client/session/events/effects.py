@@ -8,7 +8,7 @@ from typing import Literal
 from snugroom.client.session.events.events import Event
 from snugroom.client.session.events.inputs import Endpoint
 from snugroom.crypto.entry.member_recovery import MemberRecoveryData
-from snugroom.server.wire.messages import ClientMessage, HandleStream, Transport
+from snugroom.wire.messages import ClientMessage, HandleStream, Transport
 
 
 @dataclass(frozen=True)

@@ -7,8 +7,8 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 from snugroom.client.session.events.commands import Command
-from snugroom.server.wire import messages as wire
-from snugroom.server.wire.messages import ServerMessage
+from snugroom.wire import messages as wire
+from snugroom.wire.messages import ServerMessage
 
 
 @dataclass(frozen=True)
@@ -84,7 +84,7 @@ class Publish:
     """The media engine's transport parameters and streams; sent on every new connection to the room.
 
     `layers` and `rtx` map a stream's own SSRC to its further SSRCs; `feedback` and `takes_rtx` are as in
-    `server.wire.messages.Media`.
+    `wire.messages.Media`.
     """
 
     ufrag: str

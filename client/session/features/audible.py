@@ -17,8 +17,8 @@ from snugroom.client.session.kernel.large_room import is_large
 from snugroom.client.session.kernel.ports import Room
 from snugroom.crypto.fields import uint
 from snugroom.crypto.kdf import H
-from snugroom.server.wire import messages as wire
-from snugroom.server.wire.limits import SUBSCRIBE_MAX
+from snugroom.wire import messages as wire
+from snugroom.wire.limits import SUBSCRIBE_MAX
 
 SLOTS: Final = 16
 #: Seconds between two changes of the set.

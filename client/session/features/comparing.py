@@ -24,7 +24,7 @@ from snugroom.crypto import mls
 from snugroom.crypto.errors import SnugCryptoError
 from snugroom.crypto.kdf import H
 from snugroom.crypto.proof.verification import SHARE_SIZE, SID_SIZE, CodeContext, CodeRun, code_emoji
-from snugroom.server.wire import messages as wire
+from snugroom.wire import messages as wire
 
 #: Seconds for all commitments, and again for all shares.
 PHASE: Final = 8.0

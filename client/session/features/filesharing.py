@@ -23,7 +23,7 @@ from snugroom.crypto.agreed.names import is_visible
 from snugroom.crypto.errors import MalformedError, SnugCryptoError
 from snugroom.crypto.fields import Reader, uint
 from snugroom.crypto.kdf import H
-from snugroom.server.wire.limits import BUCKETS
+from snugroom.wire.limits import BUCKETS
 
 #: Seconds between two pieces of ours: about 400 kB/s, which leaves capacity below the server's limits.
 PIECE_EVERY: Final = 0.15

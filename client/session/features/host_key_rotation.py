@@ -21,7 +21,7 @@ from snugroom.client.session.monitor.heartbeats import interval
 from snugroom.crypto.agreed.room_state import Policy
 from snugroom.crypto.entry import invite
 from snugroom.crypto.entry.invite import HostKeys, HostSeed
-from snugroom.server.wire import messages as wire
+from snugroom.wire import messages as wire
 
 #: Seconds that each next host waits for the one before it to change the keys.
 STEP: Final = 2.0

@@ -23,7 +23,7 @@ from snugroom.crypto import hpke
 from snugroom.crypto.agreed import envelope
 from snugroom.crypto.errors import SnugCryptoError
 from snugroom.crypto.proof.identity import OpenedVouch, VouchContext, fingerprint, open_vouch
-from snugroom.server.wire.limits import BUCKETS
+from snugroom.wire.limits import BUCKETS
 
 #: Vouches to us that arrived before their senders' announcements.
 EARLY_MAX: Final = 8

@@ -37,7 +37,7 @@ from snugroom.crypto.media.signatures import (
     scope,
 )
 from snugroom.crypto.media.verifier import Finding, FrameVerifier
-from snugroom.server.wire.limits import BUCKETS, LIST_BLOB_MAX, LIST_SIZES
+from snugroom.wire.limits import BUCKETS, LIST_BLOB_MAX, LIST_SIZES
 
 #: Seconds beyond the interval of lists for which frames may wait to be signed; then sealing stops. Receivers
 #: allow 2 s of played media, and media sealed within 1 s takes longer to play if a busy machine or a bad

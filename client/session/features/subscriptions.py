@@ -16,8 +16,8 @@ from typing import Final
 from snugroom.client.session.features.audible import Audible
 from snugroom.client.session.kernel.feature import Feature
 from snugroom.client.session.kernel.ports import Room
-from snugroom.server.wire import messages as wire
-from snugroom.server.wire.limits import LAYERS_MAX, SUBSCRIBE_MAX
+from snugroom.wire import messages as wire
+from snugroom.wire.limits import LAYERS_MAX, SUBSCRIBE_MAX
 
 #: Minimum seconds between two requests: a window that is being resized changes much in little time.
 GAP: Final = 0.5

@@ -21,7 +21,7 @@ from snugroom.client.session.kernel.ports import Owner, Room
 from snugroom.client.session.kernel.verdict import Staged
 from snugroom.crypto.agreed import envelope
 from snugroom.crypto.errors import SnugCryptoError
-from snugroom.server.wire import messages as wire
+from snugroom.wire import messages as wire
 
 #: Seconds without an answer to our commit before it is sent again.
 COMMIT_RETRY: Final = 3.0

@@ -12,8 +12,8 @@ from snugroom.client.session.catalogue.sentence import sentence
 from snugroom.client.session.kernel.ports import Here, Room
 from snugroom.crypto.entry import invite, permission
 from snugroom.crypto.kdf import mac
-from snugroom.server.wire import messages as wire
-from snugroom.server.wire.permission import PermissionPolicy, TokenSpent
+from snugroom.wire import messages as wire
+from snugroom.wire.permission import PermissionPolicy, TokenSpent
 
 
 class Door:

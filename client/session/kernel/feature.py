@@ -14,7 +14,7 @@ from snugroom.client.session.catalogue import content
 from snugroom.client.session.kernel.ports import Room
 from snugroom.client.session.kernel.verdict import Change
 from snugroom.crypto import mls
-from snugroom.server.wire import messages as wire
+from snugroom.wire import messages as wire
 
 _F = TypeVar("_F")
 

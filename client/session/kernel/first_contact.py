@@ -9,7 +9,7 @@ from typing import Final
 
 from snugroom.client.session import events as ev
 from snugroom.client.session.catalogue.sentence import Sentence, sentence
-from snugroom.server.wire import messages as wire
+from snugroom.wire import messages as wire
 
 #: Seconds for the first contact.
 CONTACT_TIME: Final = 10.0

@@ -18,7 +18,7 @@ from snugroom.client.session.kernel.room import RoomSession
 from snugroom.client.session.monitor.monitor import Monitor
 from snugroom.crypto.agreed.room_state import Mode
 from snugroom.crypto.entry import lobby
-from snugroom.server.wire.messages import ServerMessage
+from snugroom.wire.messages import ServerMessage
 
 
 def in_lobby(

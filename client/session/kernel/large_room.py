@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Collection
 from typing import Final
 
-from snugroom.server.wire.limits import LARGE_LEAF, LARGE_MEMBERS
+from snugroom.wire.limits import LARGE_LEAF, LARGE_MEMBERS
 
 #: Seconds between two looks at all members of a large room, per member.
 LOOK_PER_MEMBER: Final = 0.004

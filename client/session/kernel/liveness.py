@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from snugroom.client.session import events as ev
-from snugroom.server.wire import messages as wire
+from snugroom.wire import messages as wire
 
 #: Seconds of silence before a ping, and for its answer.
 PING_EVERY: Final = 2.5

@@ -52,7 +52,7 @@ from snugroom.crypto.errors import (
 from snugroom.crypto.kdf import Rng, SigningKey
 from snugroom.crypto.media.keys import EpochKeys, MediaKeys
 from snugroom.crypto.proof.verification import long_code
-from snugroom.server.wire.limits import BUCKETS
+from snugroom.wire.limits import BUCKETS
 
 SUITE: Final = mls.CipherSuite.X25519_AES128GCM_SHA256_ED25519
 #: Epochs whose envelope key is kept: this one and the last.

@@ -19,7 +19,7 @@ from snugroom.crypto import mls
 from snugroom.crypto.agreed import envelope
 from snugroom.crypto.errors import MissingKeyError, SnugCryptoError
 from snugroom.crypto.kdf import H
-from snugroom.server.wire import messages as wire
+from snugroom.wire import messages as wire
 
 #: Seconds before a lost connection in which a message may not have reached everybody.
 DOUBT: Final = 5.0

@@ -8,7 +8,7 @@ from typing import Final
 from snugroom.client.session.catalogue import sentences
 from snugroom.client.session.kernel.places import Places
 from snugroom.client.session.kernel.ports import Room
-from snugroom.server.wire.limits import OPEN_WAIT
+from snugroom.wire.limits import OPEN_WAIT
 
 #: Seconds without the room before a member tries another server.
 MOVE_AFTER: Final = 1.5

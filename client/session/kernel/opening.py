@@ -16,7 +16,7 @@ from snugroom.crypto.agreed import envelope
 from snugroom.crypto.entry import invite
 from snugroom.crypto.errors import SnugCryptoError
 from snugroom.crypto.kdf import SigningKey
-from snugroom.server.wire import messages as wire
+from snugroom.wire import messages as wire
 
 
 def open_room(

@@ -28,7 +28,7 @@ from snugroom.crypto.entry.places import (
     place_pass,
 )
 from snugroom.crypto.kdf import H, SigningKey
-from snugroom.server.wire import messages as wire
+from snugroom.wire import messages as wire
 
 #: Passes in one `show`.
 _PASSES_MAX: Final = 16

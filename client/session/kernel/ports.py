@@ -19,7 +19,7 @@ from snugroom.client.session.kernel.room_admin_keys import RoomAdminKeys
 from snugroom.client.session.options import Options
 from snugroom.crypto.entry.invite import HostKeys
 from snugroom.crypto.kdf import Rng, SigningKey
-from snugroom.server.wire import messages as wire
+from snugroom.wire import messages as wire
 
 _F = TypeVar("_F")
 

@@ -24,7 +24,7 @@ from snugroom.client.session.kernel.verdict import Change, Staged, Valid, Void
 from snugroom.crypto.agreed.commit_view import CommitView
 from snugroom.crypto.entry import invite
 from snugroom.crypto.errors import AuthenticationError, SnugCryptoError
-from snugroom.server.wire import messages as wire
+from snugroom.wire import messages as wire
 
 
 class ReceivedCommits:

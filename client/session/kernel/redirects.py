@@ -13,8 +13,8 @@ from typing import Final
 from snugroom.client.session import events as ev
 from snugroom.client.session.catalogue import sentences
 from snugroom.client.session.catalogue.sentence import sentence
-from snugroom.server.wire import messages as wire
-from snugroom.server.wire.limits import NODES_MAX, REDIRECTS_MAX
+from snugroom.wire import messages as wire
+from snugroom.wire.limits import NODES_MAX, REDIRECTS_MAX
 
 _PATH: Final = re.compile(r"/n/([1-9][0-9]?)")
 

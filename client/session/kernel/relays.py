@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from snugroom.server.wire.messages import Relayed
+from snugroom.wire.messages import Relayed
 
 #: Relays and bytes that wait for older ones, and for how many seconds: a catch-up may never be answered.
 KEPT_MAX: Final = 256

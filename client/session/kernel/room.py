@@ -33,7 +33,7 @@ from snugroom.client.session.kernel.sync import Sync
 from snugroom.client.session.options import Options
 from snugroom.crypto.entry.invite import HostKeys
 from snugroom.crypto.kdf import Rng, SigningKey
-from snugroom.server.wire import messages as wire
+from snugroom.wire import messages as wire
 
 #: Seconds that a leaver waits until it can propose its removal.
 LEAVE_MAX: Final = 6.0

@@ -8,7 +8,7 @@ from math import inf
 
 from snugroom.client.session import events as ev
 from snugroom.crypto.entry.invite import chain_next
-from snugroom.server.wire import messages as wire
+from snugroom.wire import messages as wire
 
 
 @dataclass

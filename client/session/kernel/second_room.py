@@ -17,8 +17,8 @@ from snugroom.client.session.kernel.places import PlaceRoom
 from snugroom.client.session.kernel.ports import Room
 from snugroom.client.session.kernel.room_connection import RoomConnection
 from snugroom.crypto.entry import invite
-from snugroom.server.wire import messages as wire
-from snugroom.server.wire.limits import OPEN_WAIT
+from snugroom.wire import messages as wire
+from snugroom.wire.limits import OPEN_WAIT
 
 #: Seconds at most between two tries to connect.
 RETRY_MAX: Final = 30.0

@@ -10,7 +10,7 @@ from typing import Final
 from snugroom.client.session.catalogue import sentences
 from snugroom.client.session.kernel.ports import Room
 from snugroom.client.session.kernel.room_connection import RoomConnection
-from snugroom.server.wire import messages as wire
+from snugroom.wire import messages as wire
 
 #: Answers to nothing that we have sent, before they are reported.
 UNASKED_MAX: Final = 3

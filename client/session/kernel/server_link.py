@@ -12,7 +12,7 @@ from snugroom.client.session.catalogue.sentence import Sentence, sentence
 from snugroom.client.session.kernel.first_contact import FirstContact
 from snugroom.client.session.kernel.liveness import Liveness, Silent
 from snugroom.client.session.kernel.redirects import Redirects
-from snugroom.server.wire import messages as wire
+from snugroom.wire import messages as wire
 
 #: Codes of refusals of which the first contact tells the end, so that nobody else need tell them.
 _TOLD: Final = frozenset({"full", "stopping"})

@@ -15,7 +15,7 @@ from snugroom.client.session.kernel.received_commits import ReceivedCommits
 from snugroom.client.session.kernel.server_answers import ServerAnswers
 from snugroom.client.session.kernel.sync import Sync
 from snugroom.crypto.kdf import H
-from snugroom.server.wire import messages as wire
+from snugroom.wire import messages as wire
 
 
 class ServerMessages:

@@ -40,7 +40,7 @@ from snugroom.crypto.entry.member_recovery import MemberRecoveryData
 from snugroom.crypto.entry.recovery import HostRecoveryData
 from snugroom.crypto.errors import SnugCryptoError
 from snugroom.crypto.kdf import Rng
-from snugroom.server.wire.messages import ServerMessage
+from snugroom.wire.messages import ServerMessage
 
 Admission = Literal["ask", "all"]
 _USUAL: Final = Options()

@@ -32,8 +32,8 @@ from snugroom.client.session.kernel.opening import open_room, opening_to_pass_on
 from snugroom.client.session.kernel.ports import Room
 from snugroom.client.session.kernel.relays import Relays
 from snugroom.client.session.kernel.room_connection import RoomConnection
-from snugroom.server.wire import messages as wire
-from snugroom.server.wire.limits import OPEN_WAIT
+from snugroom.wire import messages as wire
+from snugroom.wire.limits import OPEN_WAIT
 
 #: Seconds until a catch-up that exceeded the server's rate limit is requested again.
 CATCH_UP_RETRY: Final = 1.5

@@ -17,7 +17,7 @@ from snugroom.client.session.catalogue import sentences
 from snugroom.crypto.entry import invite
 from snugroom.crypto.kdf import SigningKey
 from snugroom.crypto.proof.evidence import Probe, Receipt, SignedHeartbeat
-from snugroom.server.wire.limits import OPEN_WAIT
+from snugroom.wire.limits import OPEN_WAIT
 
 #: Connections to the room that fail one after the other, between two probes that found the server, before a
 #: report that names both possible causes. Where each connection fails with probability 1/4, by itself, all of

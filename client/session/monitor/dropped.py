@@ -33,7 +33,7 @@ from snugroom.crypto.proof.evidence import (
     ServerEvent,
     SignedHeartbeat,
 )
-from snugroom.server.wire import messages as wire
+from snugroom.wire import messages as wire
 
 #: Seconds without the room before the first probe; and between two probes.
 PROBE_AFTER: Final = 1.0

@@ -12,7 +12,7 @@ from snugroom.crypto.agreed import envelope, policy
 from snugroom.crypto.agreed.heartbeat import NO_HEARTBEAT, Counters, Got, Heartbeat, PendingAct
 from snugroom.crypto.errors import AuthenticationError, MalformedError, SnugCryptoError, ValidationError
 from snugroom.crypto.kdf import H
-from snugroom.server.wire.limits import BUCKETS
+from snugroom.wire.limits import BUCKETS
 
 #: Minimum seconds between two beats of one member, and seconds per member of a large room.
 INTERVAL_MIN: Final = 5.0

@@ -8,7 +8,7 @@ from typing import Final
 from snugroom.client.session.catalogue.sentence import sentence
 from snugroom.client.session.kernel.ports import Room
 from snugroom.client.session.monitor.heartbeats import interval
-from snugroom.server.wire import messages as wire
+from snugroom.wire import messages as wire
 
 #: Seconds for which a server may be silent while something is missing, before it is asked for a sign of life.
 ASK: Final = 0.5

@@ -17,7 +17,7 @@ from snugroom.client.tools.bench.drain import BATCH, Drain
 from snugroom.client.tools.bench.flow import Audio, Video
 from snugroom.client.tools.bench.house import BenchServer
 from snugroom.client.tools.bench.light import Crowd, LightError, LightPeer, LightRoom, gathering, ssrc_of
-from snugroom.server.wire.messages import Stream
+from snugroom.wire.messages import Stream
 
 #: Goal for the median, in milliseconds.
 GOAL_MS: Final = 30.0

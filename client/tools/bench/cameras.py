@@ -22,7 +22,7 @@ from numpy.typing import NDArray
 from snugroom.client.tools.bench.drain import BATCH, SO_TIMESTAMPNS, Drain
 from snugroom.client.tools.bench.flow import FRAMES, Audio, Video
 from snugroom.client.tools.bench.light import LightPeer
-from snugroom.server.wire import rtcp, rtp
+from snugroom.wire import rtcp, rtp
 
 #: The first byte of an SSRC is its kind, the rest its number: for video the member's, and two bits of layer.
 _AUDIO, _VIDEO, _RTX = 0x41, 0x56, 0x52

@@ -17,7 +17,7 @@ from urllib.parse import urlsplit
 
 import msgspec
 
-from snugroom.server.wire.messages import Transport
+from snugroom.wire.messages import Transport
 
 _HERE: Final = "127.0.0.1"
 _READ: Final = 1 << 16

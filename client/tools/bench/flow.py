@@ -7,7 +7,7 @@ import struct
 from collections.abc import Callable
 from typing import Final
 
-from snugroom.server.wire import limits
+from snugroom.wire import limits
 
 #: Size of RTP packets in bytes. Other servers were measured with the same size.
 SIZE: Final = 1_100

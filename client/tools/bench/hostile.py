@@ -29,7 +29,7 @@ from snugroom.client.tools.bench.flow import Audio, Video
 from snugroom.client.tools.bench.house import BenchServer
 from snugroom.client.tools.bench.light import Crowd, LightError, LightPeer, LightRoom, gathering, ssrc_of
 from snugroom.client.tools.bench.reporting import reported
-from snugroom.server.wire import limits, messages
+from snugroom.wire import limits, messages
 
 #: Goals: milliseconds of the 95th percentile, seconds until an honest host has a room, and what one address
 #: that has not answered may get for each byte from it.

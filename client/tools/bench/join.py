@@ -35,7 +35,7 @@ from snugroom.client.tools.bench.light import LightError
 from snugroom.client.tools.bench.reporting import reported
 from snugroom.client.tools.demo.process import ServerError
 from snugroom.crypto.entry.invite import canonical_origin
-from snugroom.server.wire.messages import Entered, ServerMessage, Transport
+from snugroom.wire.messages import Entered, ServerMessage, Transport
 
 GUESTS: Final = 10
 #: Members before the guest, including the host.

@@ -22,8 +22,8 @@ from snugroom.client.media.dtls import Certificate, DtlsAssociation, DtlsError
 from snugroom.client.media.ice import Connected, ConsentLost, IceClient, IceEffect, Send, make_credentials
 from snugroom.client.media.srtp import Srtp, SrtpError
 from snugroom.client.media.twcc_arrivals import INTERVAL, Arrivals
-from snugroom.server.wire import limits, messages, rtcp, rtp, signed, stun
-from snugroom.server.wire.outgoing import http_session
+from snugroom.wire import limits, messages, rtcp, rtp, signed, stun
+from snugroom.wire.outgoing import http_session
 
 M = TypeVar("M", bound=messages.Message)
 

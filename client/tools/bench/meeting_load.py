@@ -28,7 +28,7 @@ from snugroom.client.tools.bench.cameras import (
 )
 from snugroom.client.tools.bench.house import BenchServer
 from snugroom.client.tools.bench.light import Crowd, LightError, LightPeer, LightRoom
-from snugroom.server.wire.messages import Stream
+from snugroom.wire.messages import Stream
 
 #: A step is carried if the audio's p99 and the share of packets that did not come are below these.
 P99_MAX: Final = 0.010

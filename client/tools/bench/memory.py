@@ -24,7 +24,7 @@ from snugroom.client.tools.bench.flow import Audio, Video
 from snugroom.client.tools.bench.house import BenchServer
 from snugroom.client.tools.bench.light import Crowd, LightError, LightPeer, LightRoom, gathering, ssrc_of
 from snugroom.client.tools.bench.reporting import reported
-from snugroom.server.wire.messages import Stream
+from snugroom.wire.messages import Stream
 
 #: Goal in megabytes (10^6 bytes) per subscriber.
 GOAL_MB: Final = 0.25

@@ -21,7 +21,7 @@ from snugroom.client.tools.bench.house import UNLIMITED_BUT_LAG, BenchServer
 from snugroom.client.tools.bench.light import LightError, gathering
 from snugroom.client.tools.bench.meeting_load import Kind, Load, Step
 from snugroom.client.tools.bench.reporting import reported
-from snugroom.server.wire.limits import AUDIO_PARTS
+from snugroom.wire.limits import AUDIO_PARTS
 
 #: Goal: the share of a core in a room of `JUDGED` members.
 JUDGED: Final = 100

@@ -25,8 +25,8 @@ from snugroom.client.tools.bench.flow import SIZE, Video
 from snugroom.client.tools.bench.house import UNLIMITED, BenchServer
 from snugroom.client.tools.bench.light import Crowd, LightError, LightPeer, LightRoom, gathering, ssrc_of
 from snugroom.client.tools.bench.reporting import reported
-from snugroom.server.wire import limits, rtcp
-from snugroom.server.wire.messages import Stream
+from snugroom.wire import limits, rtcp
+from snugroom.wire.messages import Stream
 
 #: Goals: microseconds per packet, and packets a second on one core.
 GOAL_US: Final = 5.0

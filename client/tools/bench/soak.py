@@ -26,8 +26,8 @@ from snugroom.client.tools.bench.growth import trend
 from snugroom.client.tools.bench.house import BenchServer, table
 from snugroom.client.tools.bench.light import Crowd, LightError, LightPeer, LightRoom, gathering
 from snugroom.client.tools.bench.reporting import reported
-from snugroom.server.wire import rtcp
-from snugroom.server.wire.messages import Stream
+from snugroom.wire import rtcp
+from snugroom.wire.messages import Stream
 
 MINUTES: Final = 30.0
 _ROOMS: Final = 4

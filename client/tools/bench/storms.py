@@ -24,7 +24,7 @@ from urllib.parse import urlsplit
 
 from snugroom.client.tools.bench.light import LightRoom
 from snugroom.installed import environment
-from snugroom.server.wire import limits, messages
+from snugroom.wire import limits, messages
 
 #: Sockets of one storm, at most.
 _SOCKETS_MAX: Final = 6_000

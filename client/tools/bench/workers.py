@@ -26,7 +26,7 @@ from snugroom.client.tools.bench.flow import SIZE, Video
 from snugroom.client.tools.bench.house import UNLIMITED, BenchServer
 from snugroom.client.tools.bench.light import Crowd, LightError, LightPeer, LightRoom, gathering, ssrc_of
 from snugroom.client.tools.bench.reporting import reported
-from snugroom.server.wire.messages import Stream
+from snugroom.wire.messages import Stream
 
 #: Goal for the rate of two workers, divided by the rate of one.
 GOAL: Final = 1.8

@@ -14,7 +14,7 @@ import numpy as np
 
 from snugroom.client.media import codec
 from snugroom.client.media.sources import Source, TestCard, blank, silence
-from snugroom.server.wire.limits import AUDIO_PARTS
+from snugroom.wire.limits import AUDIO_PARTS
 
 #: Length of the loop, seconds: whole beeps, whole packets of 60 ms, and one key frame each second.
 SECONDS: Final = 6

@@ -16,7 +16,7 @@ from snugroom.client.session.options import Options
 from snugroom.client.tools.crowd.card import EncodedCard
 from snugroom.client.tools.crowd.summary import Heard
 from snugroom.crypto.entry.invite import Invite
-from snugroom.server.wire.messages import ServerMessage
+from snugroom.wire.messages import ServerMessage
 
 #: Why a participant ended that was asked to go to a server that the link does not name.
 ELSEWHERE: Final = "elsewhere"

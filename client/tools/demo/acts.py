@@ -17,8 +17,8 @@ from snugroom.client.session.incidents import Severity
 from snugroom.client.tools.demo.pcap import Recorded
 from snugroom.client.tools.demo.process import ServerProcess
 from snugroom.client.tools.lab.operator import Operator, OperatorError
-from snugroom.server.wire.limits import BUCKETS
-from snugroom.server.wire.outgoing import http_session
+from snugroom.wire.limits import BUCKETS
+from snugroom.wire.outgoing import http_session
 
 #: Seconds after an act in which members may still be told of it: heartbeats carry the evidence.
 LATER: Final = 20.0

@@ -17,7 +17,7 @@ import aiohttp
 
 from snugroom.client.tools.demo.process import ServerError, ServerProcess
 from snugroom.client.tools.demo.projector import RefusedError
-from snugroom.server.wire.outgoing import http_session
+from snugroom.wire.outgoing import http_session
 
 #: The members' names: others than the robots', so that nobody takes one meeting for the other.
 NAMES: Final = ("Gwen Ordinary", "Hugo Ordinary")

@@ -15,7 +15,7 @@ import aiohttp
 from snugroom.client.tools.demo.beside import Beside
 from snugroom.client.tools.demo.projector import RefusedError
 from snugroom.client.tools.demo.votes import QUESTIONS, Votes
-from snugroom.server.wire.outgoing import http_session
+from snugroom.wire.outgoing import http_session
 
 _HEADER: Final = "X-Snug-Token"
 #: Seconds for the server's window to answer, and for it to search the memory.

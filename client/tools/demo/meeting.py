@@ -26,7 +26,7 @@ from snugroom.client.tools.demo.traces import Person, Traces, look
 from snugroom.crypto.entry.invite import Invite, canonical_origin
 from snugroom.crypto.proof.verification import grouped
 from snugroom.server import page
-from snugroom.server.wire.messages import MediaKind
+from snugroom.wire.messages import MediaKind
 
 #: First names are displayed. The names are full names, because two letters occur in any memory.
 NAMES: Final = (

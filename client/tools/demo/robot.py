@@ -18,7 +18,7 @@ from snugroom.client.session import Session
 from snugroom.client.session import events as ev
 from snugroom.client.tools.demo.facts import Stream
 from snugroom.crypto.media.keys import OpenedFrame
-from snugroom.server.wire.messages import MediaKind
+from snugroom.wire.messages import MediaKind
 
 #: Frames: more than are sealed while the server's memory is copied, of which it holds those of a second.
 _KEPT: Final = 240

@@ -18,8 +18,8 @@ from snugroom.crypto.media import clear_header
 from snugroom.crypto.media.keys import BASE_KEY_LABEL, BASE_KEY_SIZE, SUITE
 from snugroom.crypto.media.sframe import FrameKey, Header, extract
 from snugroom.crypto.mls import Group
-from snugroom.server.wire import rtp
-from snugroom.server.wire.messages import MediaKind
+from snugroom.wire import rtp
+from snugroom.wire.messages import MediaKind
 
 _KINDS: dict[int, MediaKind] = {number: kind for kind, number in rtp.PAYLOAD_TYPES.items()}
 

@@ -27,7 +27,7 @@ from snugroom.crypto.media import clear_header
 from snugroom.crypto.media.keys import BASE_KEY_LABEL, BASE_KEY_SIZE, TAGS_SIZE, EpochKeys, Stream
 from snugroom.crypto.media.keys import SUITE as SFRAME
 from snugroom.crypto.media.sframe import FrameKey, extract
-from snugroom.server.wire.messages import MediaKind
+from snugroom.wire.messages import MediaKind
 
 
 @dataclass(frozen=True)

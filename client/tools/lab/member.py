@@ -17,7 +17,7 @@ from snugroom.client.session import events as ev
 from snugroom.client.session.incidents import Incident, Incidents
 from snugroom.crypto.errors import SnugCryptoError
 from snugroom.crypto.kdf import H
-from snugroom.server.wire.messages import MediaKind
+from snugroom.wire.messages import MediaKind
 
 #: Width and height in pixels: small, because several meetings run at the same time.
 SIZE: Final = (128, 96)

@@ -32,7 +32,7 @@ from snugroom.client.media.codec import (
 from snugroom.client.media.sources import TestCard
 from snugroom.client.tools.ordinary.server import LINES, OTHERS_MAX
 from snugroom.client.tools.ordinary.stock import connection
-from snugroom.server.wire.outgoing import http_session
+from snugroom.wire.outgoing import http_session
 
 _VIDEO_CLOCK: Final = 90_000
 #: Own frames that are kept: four seconds.

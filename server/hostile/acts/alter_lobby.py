@@ -8,7 +8,7 @@ from typing import Literal
 from snugroom.server.hostile.act import Act, Orders
 from snugroom.server.hostile.acts.flip import flipped
 from snugroom.server.hostile.context import Context
-from snugroom.server.wire.messages import ClientMessage, Post, Posted
+from snugroom.wire.messages import ClientMessage, Post, Posted
 
 
 class AlterLobbyOrders(Orders, frozen=True):

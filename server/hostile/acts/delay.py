@@ -10,7 +10,7 @@ import msgspec
 
 from snugroom.server.hostile.context import Context
 from snugroom.server.hostile.targets import BlobMessage, Target, TargetedAct
-from snugroom.server.wire.messages import Message
+from snugroom.wire.messages import Message
 
 
 class DelayOrders(Target, frozen=True):

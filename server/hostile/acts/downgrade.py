@@ -9,7 +9,7 @@ import msgspec
 
 from snugroom.server.hostile.act import Act, Orders
 from snugroom.server.hostile.context import Context, raw
-from snugroom.server.wire.messages import Challenge, Message, Transport
+from snugroom.wire.messages import Challenge, Message, Transport
 
 
 class DowngradeOrders(Orders, frozen=True):

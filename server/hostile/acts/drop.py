@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from snugroom.server.hostile.targets import BlobMessage, TargetedAct
-from snugroom.server.wire.messages import Message
+from snugroom.wire.messages import Message
 
 
 class Drop(TargetedAct):

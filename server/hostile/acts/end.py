@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from snugroom.server.hostile.act import Act, Orders
 from snugroom.server.hostile.context import Context
-from snugroom.server.wire.messages import Closing
+from snugroom.wire.messages import Closing
 
 #: A code that the protocol does not have; a hostile server can send any code.
 _CODE = "ended"

@@ -7,8 +7,8 @@ from collections.abc import Sequence
 import msgspec
 
 from snugroom.server.hostile.targets import BlobMessage, TargetedAct
-from snugroom.server.wire import signed
-from snugroom.server.wire.messages import Committed, Message
+from snugroom.wire import signed
+from snugroom.wire.messages import Committed, Message
 
 
 def flipped(data: bytes, at: int) -> bytes:

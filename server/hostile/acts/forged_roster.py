@@ -10,8 +10,8 @@ import msgspec
 
 from snugroom.server.hostile.act import Act, Orders
 from snugroom.server.hostile.context import Context
-from snugroom.server.wire import limits
-from snugroom.server.wire.messages import Arrived, Entered, HandleStream, Left, Message, Streams
+from snugroom.wire import limits
+from snugroom.wire.messages import Arrived, Entered, HandleStream, Left, Message, Streams
 
 
 class ForgedRosterOrders(Orders, frozen=True):

@@ -11,9 +11,9 @@ from snugroom.server.hostile.act import Act, Orders
 from snugroom.server.hostile.context import Context, OrderError
 from snugroom.server.hostile.server import HostileRoom
 from snugroom.server.hostile.targets import sequence_of, ssrc_of, with_sequence, with_ssrc
-from snugroom.server.wire import limits
-from snugroom.server.wire.limits import AUDIO_PAYLOAD_TYPE
-from snugroom.server.wire.messages import Broadcasted, Posted
+from snugroom.wire import limits
+from snugroom.wire.limits import AUDIO_PAYLOAD_TYPE
+from snugroom.wire.messages import Broadcasted, Posted
 
 
 class InjectOrders(Orders, frozen=True):

@@ -9,7 +9,7 @@ import msgspec
 
 from snugroom.server.hostile.act import Act, Orders
 from snugroom.server.hostile.context import Context
-from snugroom.server.wire.messages import Committed, Entered, Message, Opened
+from snugroom.wire.messages import Committed, Entered, Message, Opened
 
 
 class LieAboutSlotOrders(Orders, frozen=True):

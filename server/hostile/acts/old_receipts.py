@@ -10,7 +10,7 @@ import msgspec
 
 from snugroom.server.hostile.act import Act, Orders
 from snugroom.server.hostile.context import Context
-from snugroom.server.wire.messages import Committed, Message, Opened
+from snugroom.wire.messages import Committed, Message, Opened
 
 
 class OldReceiptsOrders(Orders, frozen=True):

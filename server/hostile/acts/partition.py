@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from snugroom.server.hostile.act import Act, Orders
 from snugroom.server.hostile.context import Context, OrderError
-from snugroom.server.wire.messages import Broadcast, Broadcasted, ClientMessage
+from snugroom.wire.messages import Broadcast, Broadcasted, ClientMessage
 
 
 class PartitionOrders(Orders, frozen=True):

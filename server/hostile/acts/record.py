@@ -10,7 +10,7 @@ import msgspec
 
 from snugroom.server.hostile.act import Act, Orders
 from snugroom.server.hostile.context import Context
-from snugroom.server.wire.messages import Broadcast, ClientMessage, Commit, Post, Relay
+from snugroom.wire.messages import Broadcast, ClientMessage, Commit, Post, Relay
 
 
 class RecordOrders(Orders, frozen=True):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from snugroom.server.hostile.act import Act, Orders
 from snugroom.server.hostile.context import Context
-from snugroom.server.wire.messages import Refused
+from snugroom.wire.messages import Refused
 
 
 class RefuseOrders(Orders, frozen=True):

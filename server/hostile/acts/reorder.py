@@ -8,7 +8,7 @@ import msgspec
 
 from snugroom.server.hostile.context import Context
 from snugroom.server.hostile.targets import BlobMessage, Target, TargetedAct, sequence_of, with_sequence
-from snugroom.server.wire.messages import Committed, Message, Relayed
+from snugroom.wire.messages import Committed, Message, Relayed
 
 
 class Reorder(TargetedAct):

@@ -10,7 +10,7 @@ import msgspec
 
 from snugroom.server.hostile.context import Context
 from snugroom.server.hostile.targets import BlobMessage, SequenceNumbers, Target, TargetedAct
-from snugroom.server.wire.messages import Message, Relayed
+from snugroom.wire.messages import Message, Relayed
 
 
 class ReplayOrders(Target, frozen=True):

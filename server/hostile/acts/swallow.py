@@ -7,7 +7,7 @@ from typing import Literal
 
 from snugroom.server.hostile.act import Act, Orders
 from snugroom.server.hostile.context import Context
-from snugroom.server.wire.messages import CatchUp, ClientMessage, Commit, Relay, Show, Stale
+from snugroom.wire.messages import CatchUp, ClientMessage, Commit, Relay, Show, Stale
 
 _KINDS: dict[str, type[ClientMessage]] = {
     "commits": Commit,

@@ -7,8 +7,8 @@ from collections.abc import Sequence
 
 from snugroom.server.hostile.act import Act, Orders
 from snugroom.server.hostile.context import Context, raw
-from snugroom.server.wire.limits import AUDIO_PAYLOAD_TYPE
-from snugroom.server.wire.messages import Message, Transport
+from snugroom.wire.limits import AUDIO_PAYLOAD_TYPE
+from snugroom.wire.messages import Message, Transport
 
 #: URI of the audio level header extension (RFC 6464).
 _LEVELS = "urn:ietf:params:rtp-hdrext:ssrc-audio-level"

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from snugroom.server.hostile.act import Act, Orders
 from snugroom.server.hostile.context import Context
-from snugroom.server.wire.messages import ClientMessage, Commit
+from snugroom.wire.messages import ClientMessage, Commit
 
 
 class WithholdOrders(Orders, frozen=True):

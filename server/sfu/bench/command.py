@@ -38,8 +38,8 @@ from snugroom.server.sfu.io.packet_io import BatchPacketIo
 from snugroom.server.sfu.limits import MediaLimits, unlimited
 from snugroom.server.sfu.link import Link
 from snugroom.server.sfu.sfu import Sfu
-from snugroom.server.wire import rtcp
-from snugroom.server.wire.messages import Media, Stream
+from snugroom.wire import rtcp
+from snugroom.wire.messages import Media, Stream
 
 SIZE: Final = 1200
 FAN_OUTS: Final = (2, 9, 49)

@@ -20,8 +20,8 @@ from snugroom.server.sfu.core.reports import Reports
 from snugroom.server.sfu.core.subscriptions import Subscriptions
 from snugroom.server.sfu.core.tracks import Track
 from snugroom.server.sfu.limits import MediaLimits
-from snugroom.server.wire import rtcp
-from snugroom.server.wire.messages import Stream
+from snugroom.wire import rtcp
+from snugroom.wire.messages import Stream
 
 #: Seconds until the needs of a room are told again, although nothing has changed.
 _WANTS_AGAIN: Final = 1.0

@@ -20,7 +20,7 @@ from snugroom.server.sfu.core.subscriptions import Subscriptions
 from snugroom.server.sfu.core.tracks import Subscription, Track
 from snugroom.server.sfu.core.twcc_sequence import TwccFeedback
 from snugroom.server.sfu.limits import OWN_SSRC, MediaLimits
-from snugroom.server.wire import rtcp, rtp, twcc
+from snugroom.wire import rtcp, rtp, twcc
 
 _Fanouts = tuple[Fanout[P], ...]
 

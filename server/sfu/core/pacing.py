@@ -14,8 +14,8 @@ from snugroom.server.sfu.core.pacer import Pacer, PacketKind
 from snugroom.server.sfu.core.peers import Peer
 from snugroom.server.sfu.core.subscriptions import Subscriptions
 from snugroom.server.sfu.core.tracks import Subscription, Track
-from snugroom.server.wire.rtp import payload_start
-from snugroom.server.wire.vp8 import read_descriptor
+from snugroom.wire.rtp import payload_start
+from snugroom.wire.vp8 import read_descriptor
 
 #: Bits a second below which a receiver is paced, and above which pacing ends.
 _NARROW: Final = 4_000_000.0

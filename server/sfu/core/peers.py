@@ -12,7 +12,7 @@ from snugroom.server.sfu.core.effects import P, SendRtp
 from snugroom.server.sfu.core.pacer import Pacer
 from snugroom.server.sfu.core.tracks import SimulcastSource, Subscription, Track
 from snugroom.server.sfu.core.traffic import ByteBudget, RoomTraffic
-from snugroom.server.wire import rtp
+from snugroom.wire import rtp
 
 
 @dataclass(slots=True)

@@ -15,7 +15,7 @@ from snugroom.server.sfu.core.peers import Peer
 from snugroom.server.sfu.core.subscriptions import Subscriptions
 from snugroom.server.sfu.core.tracks import Track
 from snugroom.server.sfu.limits import OWN_SSRC, MediaLimits
-from snugroom.server.wire import rtcp
+from snugroom.wire import rtcp
 
 
 class Reports(Generic[P]):

@@ -12,9 +12,9 @@ import struct
 from collections import deque
 from typing import Final, NamedTuple
 
-from snugroom.server.wire.limits import VIDEO_CLOCK
-from snugroom.server.wire.rtp import payload_start
-from snugroom.server.wire.vp8 import Descriptor, read_descriptor
+from snugroom.wire.limits import VIDEO_CLOCK
+from snugroom.wire.rtp import payload_start
+from snugroom.wire.vp8 import Descriptor, read_descriptor
 
 #: A pause advances the timestamp by no more than this (about 3 h 18 min). A larger step would count as
 #: backwards (modulo 2^32).

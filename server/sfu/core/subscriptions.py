@@ -14,8 +14,8 @@ from snugroom.server.sfu.core.peers import Peer, Room
 from snugroom.server.sfu.core.tracks import SimulcastSource, Subscription, Track
 from snugroom.server.sfu.core.traffic import Traffic
 from snugroom.server.sfu.limits import OWN_SSRC, MediaError, MediaLimits
-from snugroom.server.wire import rtcp
-from snugroom.server.wire.messages import Stream
+from snugroom.wire import rtcp
+from snugroom.wire.messages import Stream
 
 #: The most SSRCs that a room remembers after it has forgotten their last sequence number. They are never
 #: forwarded again in this room (4 bytes each).
@@ -58,7 +58,7 @@ class Subscriptions(Generic[P]):
     ) -> list[Effect[P]]:
         """Add a peer, or replace the streams of a known one. MediaError if refused; then nothing has changed.
 
-        `feedback`, `rtx`: the peer supports these as a receiver, as in `server.wire.messages.Media`.
+        `feedback`, `rtx`: the peer supports these as a receiver, as in `wire.messages.Media`.
         `bridge`: the peer is on another worker, behind this bridge, and is never `ready` here.
         """
         known = self.peers.get(peer)

@@ -22,9 +22,9 @@ from snugroom.server.sfu.core.effects import P
 from snugroom.server.sfu.core.fanout import Fanout
 from snugroom.server.sfu.core.traffic import ByteBudget, RoomTraffic
 from snugroom.server.sfu.limits import MediaLimits
-from snugroom.server.wire import rtcp
-from snugroom.server.wire.messages import MediaKind
-from snugroom.server.wire.rtp import CLOCK_RATES
+from snugroom.wire import rtcp
+from snugroom.wire.messages import MediaKind
+from snugroom.wire.rtp import CLOCK_RATES
 
 #: Packets a second that a stream may send, however small they are.
 _PACKETS_VIDEO: Final = 6000

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Final
 
 from snugroom.server.sfu.limits import OWN_SSRC
-from snugroom.server.wire import twcc
+from snugroom.wire import twcc
 
 #: Numbers by which a publisher's packet may be late and still be reported. A larger step forward is a new
 #: beginning.

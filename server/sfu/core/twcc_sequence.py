@@ -13,7 +13,7 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from snugroom.server.wire.twcc import REFERENCE_WRAP, TICKS, Report
+from snugroom.wire.twcc import REFERENCE_WRAP, TICKS, Report
 
 #: Packets remembered for each receiver: at the rates of the SFU, a report arrives before they are
 #: overwritten.

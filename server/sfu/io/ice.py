@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 from typing import Final
 
 from snugroom.server.rate import TokenBucket
-from snugroom.server.wire import stun
+from snugroom.wire import stun
 
 #: An address as the socket gives it: (host, port), and for IPv6 flow and scope after them. With a third item
 #: alone it is a TCP connection and its number (`server.sfu.io.tcp`).

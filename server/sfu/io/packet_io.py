@@ -33,8 +33,8 @@ from snugroom.server.sfu.io.send_plan import (
     SendPlan,
 )
 from snugroom.server.sfu.limits import DATAGRAM_MAX
-from snugroom.server.wire import rtp
-from snugroom.server.wire.vp8 import read_descriptor
+from snugroom.wire import rtp
+from snugroom.wire.vp8 import read_descriptor
 
 #: The handler of a datagram: gets libsrtp's view of the buffer, ours, the size, and the source address.
 DatagramHandler = Callable[[Any, memoryview, int, Address], None]

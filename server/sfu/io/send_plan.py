@@ -11,8 +11,8 @@ from numpy.typing import NDArray
 from snugroom.server.sfu.core import rewriter
 from snugroom.server.sfu.io import mmsg, srtp
 from snugroom.server.sfu.io.ice import Address
-from snugroom.server.wire import rtp
-from snugroom.server.wire.limits import RTP_MAX
+from snugroom.wire import rtp
+from snugroom.wire.limits import RTP_MAX
 
 #: The largest packet that is sent: with a transport-wide number, and as RTX with its first number in front.
 SENT_MAX: Final = RTP_MAX + rtp.TWCC_GROWTH_MAX + 2

@@ -17,7 +17,7 @@ import msgspec
 from snugroom.server.memory_search import Found, Wanted
 from snugroom.server.sfu.facts import MediaFacts, StreamFacts
 from snugroom.server.sfu.limits import MediaLimits
-from snugroom.server.wire.messages import Media, Stream, Transport
+from snugroom.wire.messages import Media, Stream, Transport
 
 #: The most bytes of a message: enough for the streams of thousands of peers.
 MESSAGE_MAX: Final = 64 * 2**20

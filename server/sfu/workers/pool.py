@@ -34,7 +34,7 @@ from snugroom.server.sfu.workers.pipe import Heartbeat, Inspection, Joined
 from snugroom.server.sfu.workers.slot import Message, PendingJoin, WorkerSlot
 from snugroom.server.sfu.workers.spare import Spare
 from snugroom.server.sfu.workers.spread import Spread, Told
-from snugroom.server.wire.messages import Media, Transport
+from snugroom.wire.messages import Media, Transport
 
 log = logging.getLogger(__name__)
 

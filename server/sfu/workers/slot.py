@@ -10,7 +10,7 @@ from typing import Final
 from snugroom.server.sfu.workers import pipe
 from snugroom.server.sfu.workers.child import WorkerProcess
 from snugroom.server.sfu.workers.pipe import Heartbeat, Inspection
-from snugroom.server.wire.messages import Transport
+from snugroom.wire.messages import Transport
 
 log = logging.getLogger(__name__)
 

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from typing import Final, Protocol
 
 from snugroom.server.sfu.workers import pipe
-from snugroom.server.wire.messages import Stream
+from snugroom.wire.messages import Stream
 
 #: Seconds for which a room that has lost its media stays on its workers.
 PIN_TIME: Final = 10.0

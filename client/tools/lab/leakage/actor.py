@@ -20,7 +20,7 @@ from snugroom.client.session import Session
 from snugroom.client.session import events as ev
 from snugroom.client.tools.lab.leakage.plan import SEGMENT, Lived, Part, Plan
 from snugroom.client.tools.lab.leakage.speech import Microphone
-from snugroom.server.wire.messages import Entered, ServerMessage
+from snugroom.wire.messages import Entered, ServerMessage
 
 #: Width and height of the video in pixels: small, because many meetings are held at once.
 SIZE = (128, 96)

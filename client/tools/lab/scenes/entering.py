@@ -14,8 +14,8 @@ from snugroom.client.tools.lab.stage import Stage, room_of
 from snugroom.client.tools.lab.verdict import Outcome, impossible, succeeds
 from snugroom.crypto.entry import lobby
 from snugroom.crypto.entry.invite import HostKeys, HostSeed, Invite, day_of, lobby_envelope_key
-from snugroom.server.wire import limits, messages
-from snugroom.server.wire.outgoing import http_session
+from snugroom.wire import limits, messages
+from snugroom.wire.outgoing import http_session
 
 _THEME = "entering"
 #: Seconds of the meeting that are recorded after an act.

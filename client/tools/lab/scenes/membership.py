@@ -18,8 +18,8 @@ from snugroom.client.tools.lab.scenes.book import goes_on, scene
 from snugroom.client.tools.lab.stage import Stage, room_of
 from snugroom.client.tools.lab.verdict import Outcome, detected, impossible
 from snugroom.crypto.entry import invite
-from snugroom.server.wire import messages
-from snugroom.server.wire.outgoing import http_session
+from snugroom.wire import messages
+from snugroom.wire.outgoing import http_session
 
 _THEME = "membership"
 #: Posts in the lobby from this size on are knocks and answers.

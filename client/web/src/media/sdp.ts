@@ -67,7 +67,7 @@ export class SdpError extends Error {
  */
 export const AUDIO_BITRATE = 28_000;
 
-/** Header extensions of video, by id (`server/wire/limits.py`); audio has none. */
+/** Header extensions of video, by id (`wire/limits.py`); audio has none. */
 const EXTENSIONS: Readonly<Record<number, string>> = {
   [SEND_TIME_EXTENSION]: "http://www.webrtc.org/experiments/rtp-hdrext/abs-send-time",
   [FEEDBACK_EXTENSION]: "http://www.ietf.org/id/draft-holmer-rmcat-transport-wide-cc-extensions-01",

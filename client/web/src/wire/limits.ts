@@ -1,4 +1,4 @@
-// Written by `python -m snugroom.client.tools.typescript`, from server/wire/limits.py, client/session/catalogue/content.py: change it there.
+// Written by `python -m snugroom.client.tools.typescript`, from wire/limits.py, client/session/catalogue/content.py: change it there.
 export const PROTOCOL_VERSION = 1;
 export const BUCKETS = [512, 1024, 2048, 4096, 8192, 16384, 32768, 65536, 131072, 262144];
 export const LOBBY_BLOB_MAX = 131072;

@@ -1,4 +1,4 @@
-// Written by `python -m snugroom.client.tools.typescript`, from server/wire/messages.py: change it there.
+// Written by `python -m snugroom.client.tools.typescript`, from wire/messages.py: change it there.
 
 import type { Bytes } from "../crypto/bytes";
 import type { Schemas } from "./codec";

@@ -17,7 +17,7 @@ from snugroom.server.sfu.core.bandwidth.probe import ProbePlan, Prober
 from snugroom.server.sfu.core.layer_allocator import Allocation, LayerAllocator, VideoDemand
 from snugroom.server.sfu.core.twcc_sequence import TwccFeedback
 from snugroom.server.sfu.limits import MediaLimits
-from snugroom.server.wire import rtcp
+from snugroom.wire import rtcp
 
 #: Weight of each new measurement in a smoothed rate.
 NEW: Final = 0.4

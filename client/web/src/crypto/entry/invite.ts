@@ -369,7 +369,7 @@ export function linkPsk(secret: Bytes): Bytes {
   return KDF(exactly(secret, SECRET_SIZE, "a link's secret"), "snug 1 psk");
 }
 
-// -- bytes signed and hashed for the server (server/wire/messages.py has the same) -----------------
+// -- bytes signed and hashed for the server (wire/messages.py has the same) -----------------
 
 /** Return `H("snug 1 room" | door_pk | room_admin_pk)[:16]`. */
 export function roomNumber(doorPublic: Bytes, roomAdminPublic: Bytes): Bytes {

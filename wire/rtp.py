@@ -11,7 +11,7 @@ import struct
 from dataclasses import dataclass
 from typing import Final
 
-from snugroom.server.wire.limits import (
+from snugroom.wire.limits import (
     AUDIO_CLOCK,
     AUDIO_PAYLOAD_TYPE,
     FEEDBACK_EXTENSION,
@@ -21,7 +21,7 @@ from snugroom.server.wire.limits import (
     VIDEO_CLOCK,
     VIDEO_PAYLOAD_TYPE,
 )
-from snugroom.server.wire.messages import MediaKind
+from snugroom.wire.messages import MediaKind
 
 HEADER: Final = 12
 _ONE_BYTE_PROFILE: Final = b"\xbe\xde"

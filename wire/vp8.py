@@ -9,7 +9,7 @@ from __future__ import annotations
 import struct
 from typing import Final, NamedTuple
 
-from snugroom.server.wire.rtp import RtpError
+from snugroom.wire.rtp import RtpError
 
 #: Bytes of a frame in one packet, without the descriptor. With SRTP, UDP and IPv6 it stays below 1,200.
 PAYLOAD_MAX: Final = 1_100

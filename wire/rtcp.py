@@ -11,8 +11,8 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from snugroom.server.wire import twcc
-from snugroom.server.wire.limits import RTCP_MAX
+from snugroom.wire import twcc
+from snugroom.wire.limits import RTCP_MAX
 
 SR: Final = 200
 RR: Final = 201

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from hashlib import sha256
 
-from snugroom.server.wire import limits
+from snugroom.wire import limits
 
 
 def _u64(number: int) -> bytes:

@@ -12,7 +12,7 @@ import struct
 from collections.abc import Sequence
 from typing import Final, NamedTuple
 
-from snugroom.server.wire.limits import RTCP_MAX
+from snugroom.wire.limits import RTCP_MAX
 
 TICKS: Final = 4000
 #: The reference time counts 64 ms, in 24 bits.

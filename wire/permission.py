@@ -6,8 +6,8 @@ from typing import Annotated, Literal
 
 import msgspec
 
-from snugroom.server.wire import limits
-from snugroom.server.wire.fields import Bytes16, Bytes32
+from snugroom.wire import limits
+from snugroom.wire.fields import Bytes16, Bytes32
 
 Permit40 = Annotated[bytes, msgspec.Meta(min_length=limits.PERMIT_SIZE, max_length=limits.PERMIT_SIZE)]
 #: What the server needs of a voucher: the week, the voucher's random id, and the operator's MAC.

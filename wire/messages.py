@@ -20,9 +20,9 @@ from typing import Annotated, Literal
 
 import msgspec
 
-from snugroom.server.wire import limits
-from snugroom.server.wire.fields import Bytes8, Bytes16, Bytes32, Bytes64
-from snugroom.server.wire.permission import (
+from snugroom.wire import limits
+from snugroom.wire.fields import Bytes8, Bytes16, Bytes32, Bytes64
+from snugroom.wire.permission import (
     AllEvaluated,
     Blinded,
     PermissionPolicy,
@@ -30,7 +30,7 @@ from snugroom.server.wire.permission import (
     TokenSpent,
     VoucherBytes,
 )
-from snugroom.server.wire.turn import Turn
+from snugroom.wire.turn import Turn
 
 Blob = Annotated[bytes, msgspec.Meta(min_length=limits.BUCKETS[0], max_length=limits.ROOM_BLOB_MAX)]
 Receivers = Annotated[list[Bytes8], msgspec.Meta(min_length=1, max_length=limits.LOBBY_RECEIVERS_MAX)]

@@ -6,7 +6,7 @@ from typing import Annotated
 
 import msgspec
 
-from snugroom.server.wire import limits
+from snugroom.wire import limits
 
 TurnUrl = Annotated[str, msgspec.Meta(pattern=r"^turns?:[A-Za-z0-9.:\[\]-]{1,255}(\?transport=(udp|tcp))?\Z")]
 TurnText = Annotated[str, msgspec.Meta(pattern=r"^[A-Za-z0-9+/=:.-]{1,256}\Z")]
