@@ -29,7 +29,7 @@ from snugroom.client.session.catalogue import sentences
 from snugroom.client.session.catalogue.sentence import recognised, sentence
 from snugroom.client.session.kernel.large_room import is_large
 from snugroom.client.spare import GOODBYE_TIME, NETWORK, SpareConnection, part_with
-from snugroom.crypto.errors import SnugCryptoError
+from snugroom.crypto.errors import SnugError
 from snugroom.crypto.media.keys import OpenedFrame, Stream, layer_stream
 from snugroom.wire import limits, messages
 
@@ -87,10 +87,10 @@ class SessionCrypto:
         return frames.seal(kind, layer_stream(_STREAM_OF[kind], layer), frame, self.clock())
 
     def open(self, ssrc: int, kind: messages.MediaKind, data: bytes) -> OpenedFrame:
-        """Return the authenticated frame; a SnugCryptoError if it is refused."""
+        """Return the authenticated frame; a SnugError if it is refused."""
         frames = self.session.frames
         if frames is None:
-            raise SnugCryptoError("not in a room")
+            raise SnugError("not in a room")
         return frames.open(ssrc, kind, data, self.clock())
 
 

@@ -36,7 +36,7 @@ from snugroom.client.session.catalogue import reasons
 from snugroom.client.session.catalogue.sentence import table
 from snugroom.client.session.options import Options
 from snugroom.crypto.entry.invite import canonical_origin
-from snugroom.crypto.errors import SnugCryptoError
+from snugroom.crypto.errors import SnugError
 from snugroom.wire.messages import MediaKind
 
 #: An object of `--json`: its name is under "event".
@@ -151,7 +151,7 @@ class Participant:
                 owns_process=False,
                 on_decoded=self._take_decoded,
             )
-        except (SnugCryptoError, SourceError) as error:
+        except (SnugError, SourceError) as error:
             raise ValueError(str(reasons.because(error))) from error
 
     # -- making one ------------------------------------------------------------------------------

@@ -5,31 +5,33 @@ Each message says what happened and why. The class alone is enough to decide wha
 
 from __future__ import annotations
 
+from snugroom.wire.errors import MalformedError, SnugError
 
-class SnugCryptoError(Exception):
-    """Base class of all errors raised by `crypto`."""
+__all__ = [
+    "AuthenticationError",
+    "MalformedError",
+    "MissingKeyError",
+    "ReplayError",
+    "SnugError",
+    "StateError",
+    "UnsupportedError",
+    "ValidationError",
+]
 
 
-class MalformedError(SnugCryptoError):
-    """The bytes do not have the expected form: too short, too long, wrong tag, or not canonical.
-
-    The sender or an intermediary is at fault; drop the input.
-    """
-
-
-class UnsupportedError(SnugCryptoError):
+class UnsupportedError(SnugError):
     """The input is well formed, but its version, suite or type is unsupported."""
 
 
-class AuthenticationError(SnugCryptoError):
+class AuthenticationError(SnugError):
     """A signature, MAC or AEAD tag did not verify. No part of the input may be used."""
 
 
-class ReplayError(SnugCryptoError):
+class ReplayError(SnugError):
     """The input has been seen before, or is too old to rule that out."""
 
 
-class ValidationError(SnugCryptoError):
+class ValidationError(SnugError):
     """The input breaks a numbered rule. `rule` names it (``"SNUG-7"``, ``"MLS-12.2-3"``), `text` says how.
 
     The author of the input is at fault, and is known if its signature has verified.
@@ -41,9 +43,9 @@ class ValidationError(SnugCryptoError):
         self.text = text
 
 
-class StateError(SnugCryptoError):
+class StateError(SnugError):
     """The caller requested an operation that its own state does not allow: a bug in the caller."""
 
 
-class MissingKeyError(SnugCryptoError):
+class MissingKeyError(SnugError):
     """The required key is absent: it is from another epoch, deleted, or was never received."""

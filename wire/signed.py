@@ -5,36 +5,108 @@ All signatures are Ed25519 (RFC 8032), all hashes are SHA-256, and all integers 
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from hashlib import sha256
+from typing import Annotated
 
 from snugroom.wire import limits
+from snugroom.wire.errors import MalformedError
+from snugroom.wire.layout import U8, Bytes16, Bytes32, Layout, Text
+
+Origin = Annotated[str, Text(2)]
 
 
-def _u64(number: int) -> bytes:
-    return number.to_bytes(8, "big")
+@dataclass(frozen=True)
+class RoomDoor(Layout, name="room's door", start=b"snug 1 door"):
+    """A client signs this to enter a room."""
+
+    origin: Origin
+    number: Bytes16
+    server_nonce: Bytes32
+    client_nonce: Bytes32
+
+
+@dataclass(frozen=True)
+class LobbyDoor(Layout, name="lobby's door", start=b"snug 1 door"):
+    """A client signs this to enter a lobby."""
+
+    origin: Origin
+    lobby_key: Bytes32
+    server_nonce: Bytes32
+    client_nonce: Bytes32
+
+
+@dataclass(frozen=True)
+class Opens(Layout, name="right to open", start=b"snug 1 opens"):
+    """The text under the MAC of a password or token: for a room on one connection alone."""
+
+    origin: Origin
+    number: Bytes16
+    server_nonce: Bytes32
+
+
+@dataclass(frozen=True)
+class Opening(Layout, name="opening", start=b"snug 1 open"):
+    """The room admin signs this to open a slot's gate alone (G1, G3)."""
+
+    number: Bytes16
+    slot: U8
+    gate: Bytes32
+    chain: Bytes32
+
+
+@dataclass(frozen=True)
+class Rekey(Layout, name="rekey", start=b"snug 1 rekey"):
+    """The room admin signs this to hand the room to its successor (G8).
+
+    `number` is the room's number with the successor's public half.
+    """
+
+    number: Bytes16
+    server_nonce: Bytes32
+
+
+@dataclass(frozen=True)
+class Receipt(Layout, name="receipt", start=b"snug 1 receipt"):
+    """The server signs this when a slot is taken and when a room is opened.
+
+    Conflicting histories yield two signatures.
+    """
+
+    number: Bytes16
+    slot: U8
+    chain: Bytes32
+
+
+@dataclass(frozen=True)
+class RoomKeys(Layout, name="room's keys", start=b"snug 1 room"):
+    """The public halves of the keys that enter and open a room: its number commits to them."""
+
+    door_key: Bytes32
+    room_admin_key: Bytes32
+
+
+@dataclass(frozen=True)
+class ChainLink(Layout, name="chain"):
+    """A chain value is the hash of this."""
+
+    chain: Bytes32  # before this slot
+    slot: U8
+    blob: Bytes32  # H(blob)
 
 
 def room_number(door_key: bytes, room_admin_key: bytes) -> bytes:
-    """Return the room's number, 16 bytes: ``H("snug 1 room" | door_key | room_admin_key)[:16]``."""
-    return sha256(b"snug 1 room" + door_key + room_admin_key).digest()[:16]
+    """Return the room's number, 16 bytes: ``H(RoomKeys)[:16]``. MalformedError unless keys have 32 bytes."""
+    return sha256(RoomKeys(door_key, room_admin_key).encode()).digest()[:16]
 
 
 def door(origin: str, number: bytes, server_nonce: bytes, client_nonce: bytes) -> bytes:
-    """Return the text that a client signs to open a door.
+    """Return the text that a client signs to open a door: `RoomDoor` or `LobbyDoor`.
 
-    `number` is a lobby's public key (32 bytes) or a room's number (16 bytes). Raises ValueError if `origin`
-    takes more than 65,535 bytes of UTF-8.
+    `number` is a lobby's public key (32 bytes) or a room's number (16 bytes). MalformedError for other sizes.
     """
-    name = origin.encode()
-    if len(name) > 0xFFFF:
-        raise ValueError("the origin is longer than 65,535 bytes")
-    return b"snug 1 door" + len(name).to_bytes(2, "big") + name + number + server_nonce + client_nonce
-
-
-def opens(origin: str, number: bytes, server_nonce: bytes) -> bytes:
-    """Return the text under the MAC of a password or token: for room `number` on this connection alone."""
-    name = origin.encode()
-    return b"snug 1 opens" + len(name).to_bytes(2, "big") + name + number + server_nonce
+    kind = LobbyDoor if len(number) == 32 else RoomDoor
+    return kind(origin, number, server_nonce, client_nonce).encode()
 
 
 def password_salt(origin: str, salt: bytes) -> bytes:
@@ -53,23 +125,10 @@ def week_of(unix_seconds: float) -> int:
     return (int(unix_seconds // 86_400) + 3) // 7
 
 
-def open_room(number: bytes, slot: int, gate: bytes, chain: bytes) -> bytes:
-    """Return the text that the room admin signs to open a slot's gate alone (G1, G3)."""
-    return b"snug 1 open" + number + _u64(slot) + gate + chain
-
-
-def rekey(number: bytes, server_nonce: bytes) -> bytes:
-    """Return the text that the room admin signs to hand the room to the key that `number` commits to (G8)."""
-    return b"snug 1 rekey" + number + server_nonce
-
-
-def receipt(number: bytes, slot: int, chain: bytes) -> bytes:
-    """Return the text that the server signs when a slot is taken and when a room is opened."""
-    return b"snug 1 receipt" + number + _u64(slot) + chain
-
-
 def gate(room_pass: bytes) -> bytes:
-    """Return the gate (32 bytes) that the pass `room_pass` opens: ``H(room_pass)``."""
+    """Return the gate (32 bytes) that a pass opens: ``H(pass)``. MalformedError unless it has 32 bytes."""
+    if len(room_pass) != limits.HASH_SIZE:
+        raise MalformedError(f"a pass has {limits.HASH_SIZE} bytes, not {len(room_pass)}")
     return sha256(room_pass).digest()
 
 
@@ -78,6 +137,6 @@ def gate_of(blob: bytes) -> bytes:
     return blob[limits.BLOB_GATE_AT : limits.BLOB_GATE_AT + limits.HASH_SIZE]
 
 
-def next_chain(chain: bytes, slot: int, blob: bytes) -> bytes:
-    """Return the chain value of `slot`, 32 bytes: ``H(chain before | slot (8 bytes) | H(blob))``."""
-    return sha256(chain + _u64(slot) + sha256(blob).digest()).digest()
+def chain_next(chain: bytes, slot: int, blob: bytes) -> bytes:
+    """Return the chain value of `slot`, 32 bytes: ``chain_n = H(chain_{n-1} | n (8 bytes) | H(blob_n))``."""
+    return sha256(ChainLink(chain, slot, sha256(blob).digest()).encode()).digest()

@@ -19,7 +19,7 @@ from snugroom.client.proxy import ProxyAddressError
 from snugroom.client.session.catalogue import reasons
 from snugroom.client.session.catalogue.sentence import in_language
 from snugroom.client.tools.crowd.crowd import COUNT_MAX, RATE_MAX, Crowd, Plan
-from snugroom.crypto.errors import SnugCryptoError
+from snugroom.crypto.errors import SnugError
 
 _SECONDS_MAX: Final = 3600.0
 
@@ -74,7 +74,7 @@ def _run(arguments: argparse.Namespace) -> int:
             proxy=proxy_option.chosen(arguments.proxy, spoken),
         )
         return event_loop.run(_held(plan, as_json=arguments.json))
-    except (SnugCryptoError, ProxyAddressError) as error:
+    except (SnugError, ProxyAddressError) as error:
         return _usage(arguments, in_language(reasons.in_full(error), spoken))
 
 
@@ -84,7 +84,7 @@ def _usage(arguments: argparse.Namespace, text: str) -> int:
 
 
 async def _held(plan: Plan, *, as_json: bool) -> int:
-    """Run the crowd until it has left, or a signal comes; return the exit status. SnugCryptoError."""
+    """Run the crowd until it has left, or a signal comes; return the exit status. SnugError."""
 
     def progress(joined: int) -> None:
         if not as_json:

@@ -20,7 +20,7 @@ from snugroom.client.session.catalogue import content
 from snugroom.client.session.catalogue.sentence import listed
 from snugroom.client.session.features.images import mime_of
 from snugroom.crypto.entry.invite import Invite
-from snugroom.crypto.errors import SnugCryptoError
+from snugroom.crypto.errors import SnugError
 from snugroom.crypto.kdf import H
 from snugroom.crypto.proof import evidence, report
 from snugroom.crypto.proof.evidence import Findings
@@ -98,7 +98,7 @@ def _read(path: Path, most: int) -> bytes:
         return file.read(most + 1)
 
 
-def _bad(arguments: argparse.Namespace, error: SnugCryptoError, **more: Any) -> int:
+def _bad(arguments: argparse.Namespace, error: SnugError, **more: Any) -> int:
     text = f"This proves nothing: {error}."
     if arguments.json:
         _json({"verified": False, "text": text, **more})
@@ -134,13 +134,13 @@ def _merge(files: list[Path]) -> int:
         try:
             found = evidence.decode_evidence(_read(path, evidence.FILE_MAX))
             evidence.verify_evidence(found)
-        except SnugCryptoError as error:
+        except SnugError as error:
             print(f"snug: {path}: {error}", file=sys.stderr)
             return _UNPROVEN
         read.append(found)
     try:
         merged = evidence.merge(read)
-    except SnugCryptoError as error:
+    except SnugError as error:
         print(f"snug: {error}", file=sys.stderr)
         return _UNPROVEN
     sys.stdout.write(evidence.encode(merged).decode())
@@ -151,7 +151,7 @@ def _verify_evidence(arguments: argparse.Namespace) -> int:
     data = _read(arguments.file, evidence.FILE_MAX)
     try:
         found = evidence.verify_evidence(evidence.decode_evidence(data))
-    except SnugCryptoError as error:
+    except SnugError as error:
         return _bad(arguments, error)
     proven = proven_of(found)
     if arguments.json:
@@ -345,7 +345,7 @@ def _verify_report(arguments: argparse.Namespace) -> int:
     data = _read(arguments.file, report.FILE_MAX)
     try:
         host_public = _host_key(arguments)
-    except (SnugCryptoError, ValueError) as error:
+    except (SnugError, ValueError) as error:
         print(f"snug: {error}", file=sys.stderr)
         return _USAGE
     try:
@@ -354,10 +354,10 @@ def _verify_report(arguments: argparse.Namespace) -> int:
             return _only_claimed(arguments, read)
         proven = report.verify_report(read, host_public)
         said = [content.decode(p.data) for p in proven]
-    except SnugCryptoError as error:
+    except SnugError as error:
         return _bad(arguments, error)
     if not all(isinstance(what, content.Say | content.Image) for what in said):
-        return _bad(arguments, SnugCryptoError("it is of something that is neither a message nor a picture"))
+        return _bad(arguments, SnugError("it is of something that is neither a message nor a picture"))
     if arguments.json:
         rows = [_report_json(p, what) for p, what in zip(proven, said, strict=True)]
         _json({"verified": True, "messages": rows, "not_proven": list(_REPORT_NOT)})

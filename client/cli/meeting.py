@@ -34,14 +34,14 @@ from snugroom.client.session.catalogue.sentence import in_language
 from snugroom.client.session.entry.invites import LabelError
 from snugroom.client.session.options import Options
 from snugroom.crypto.entry.invite import canonical_origin
-from snugroom.crypto.errors import SnugCryptoError
+from snugroom.crypto.errors import SnugError
 
 #: Errors in the arguments, or in files that they name.
 _UNUSABLE = (
     SourceError,
     SealedFileError,
     passphrase.PassphraseError,
-    SnugCryptoError,
+    SnugError,
     LabelError,
     StrangeServerError,
     ProxyAddressError,

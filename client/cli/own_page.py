@@ -32,7 +32,7 @@ from snugroom.client.files import flags
 from snugroom.client.reachable import answers
 from snugroom.client.session.addresses import is_confined, led
 from snugroom.crypto.entry.invite import canonical_origin
-from snugroom.crypto.errors import SnugCryptoError
+from snugroom.crypto.errors import SnugError
 from snugroom.server import page
 
 #: Used at every start if it is free: an origin includes the port.
@@ -164,7 +164,7 @@ class OwnPage:
             url = (await request.read()).decode()
             path = _NODE.search(url)
             origin = canonical_origin(url[: path.start()] if path else url)
-        except (SnugCryptoError, UnicodeDecodeError):
+        except (SnugError, UnicodeDecodeError):
             raise web.HTTPBadRequest(text="the origin of a server is expected\n") from None
         if self._origins is not None and origin not in self._origins:
             raise web.HTTPForbidden(text="this page is for another server\n")

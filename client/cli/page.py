@@ -23,7 +23,7 @@ from snugroom.client.cli.own_page import PORT, OwnPage
 from snugroom.client.cli.status import Status
 from snugroom.client.session.catalogue.sentence import sentence
 from snugroom.crypto.entry.invite import Invite, canonical_origin
-from snugroom.crypto.errors import SnugCryptoError
+from snugroom.crypto.errors import SnugError
 from snugroom.server import page
 
 #: Number of files, or servers, that a line names.
@@ -59,14 +59,14 @@ def run_page(arguments: argparse.Namespace) -> int:
         if (why := proxy_option.unused()) is not None:
             return usage(why)
         own = _own_page(bundle, arguments)
-    except (page.PageError, SnugCryptoError) as error:
+    except (page.PageError, SnugError) as error:
         print(f"snug: {error}", file=sys.stderr)
         return Status.USAGE
     return event_loop.run(_serve(own, arguments.port, bundle.hash))
 
 
 def _own_page(bundle: page.Bundle, arguments: argparse.Namespace) -> OwnPage:
-    """Return the page, which has the only copy of the link. SnugCryptoError if link or URL is invalid."""
+    """Return the page, which has the only copy of the link. SnugError if link or URL is invalid."""
     if arguments.link is None:
         return OwnPage(bundle, None if arguments.server is None else canonical_origin(arguments.server))
     link, arguments.link = link_of(arguments.link), None
@@ -104,7 +104,7 @@ def run_verify(arguments: argparse.Namespace) -> int:
     try:
         bundle = page.load()
         origin = canonical_origin(arguments.url)
-    except (page.PageError, SnugCryptoError) as error:
+    except (page.PageError, SnugError) as error:
         print(f"snug: {error}", file=sys.stderr)
         return Status.USAGE
     try:

@@ -26,7 +26,7 @@ from snugroom.client.tokens import ExchangeError, UnreachableError, exchange
 from snugroom.crypto.entry.invite import canonical_origin
 from snugroom.crypto.entry.permission import Token, spendable_until
 from snugroom.crypto.entry.voucher import Voucher
-from snugroom.crypto.errors import SnugCryptoError
+from snugroom.crypto.errors import SnugError
 
 #: Environment variables: other users can see a program's arguments.
 FROM_ENVIRONMENT: Final = "SNUG_OPEN_PASSWORD"
@@ -95,7 +95,7 @@ def run(arguments: argparse.Namespace) -> int:
     except MeansError as error:
         print(f"snug: {in_language(error.args[0], spoken)}", file=sys.stderr)
         return error.status
-    except (SealedFileError, SnugCryptoError, ProxyAddressError) as error:
+    except (SealedFileError, SnugError, ProxyAddressError) as error:
         return usage(in_language(reasons.in_full(error), spoken))
     counts = Counter((each.origin, each.week) for each in kept)
     if arguments.json:
@@ -118,7 +118,7 @@ def run(arguments: argparse.Namespace) -> int:
 
 
 def means(arguments: argparse.Namespace, origin: str) -> PermissionMeans:
-    """Return what the arguments and the environment have. MeansError, SealedFileError, SnugCryptoError."""
+    """Return what the arguments and the environment have. MeansError, SealedFileError, SnugError."""
     file = TokenFile(arguments.tokens or default_path())
     voucher = _voucher(arguments)
     if voucher is not None:
@@ -159,6 +159,6 @@ def _exchange(origin: str, voucher: Voucher, file: TokenFile, proxy: Proxy | Non
         raise MeansError(error.why, Status.UNREACHABLE) from None
     except ExchangeError as error:
         raise MeansError(error.why, Status.UNOPENED) from None
-    except SnugCryptoError as error:
+    except SnugError as error:
         raise MeansError(reasons.in_full(error), Status.UNOPENED) from None
     file.add(origin, tokens, time.time())

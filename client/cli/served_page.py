@@ -19,7 +19,7 @@ import aiohttp
 from aiohttp import hdrs
 
 from snugroom.crypto.entry.invite import canonical_origin
-from snugroom.crypto.errors import SnugCryptoError
+from snugroom.crypto.errors import SnugError
 from snugroom.server import page
 from snugroom.wire.outgoing import RedirectedError, http_session
 
@@ -311,7 +311,7 @@ def _place(verdict: Verdict, origin: str, answers: Answers) -> list[str]:
 def _is_origin(text: object) -> bool:
     try:
         return isinstance(text, str) and canonical_origin(text) == text
-    except SnugCryptoError:
+    except SnugError:
         return False
 
 

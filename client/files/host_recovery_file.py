@@ -11,7 +11,7 @@ from typing import Final
 from snugroom.client.files.sealed_file import SealedFileError, open_file, seal_file
 from snugroom.client.session import Session
 from snugroom.crypto.entry.recovery import HostRecoveryData
-from snugroom.crypto.errors import SnugCryptoError
+from snugroom.crypto.errors import SnugError
 
 KIND: Final = "host's way back"
 
@@ -40,5 +40,5 @@ def read(path: Path, passphrase: str) -> HostRecoveryData:
     """Return the saved data; SealedFileError if the file is not valid or the passphrase does not open it."""
     try:
         return HostRecoveryData.decode(open_file(path, passphrase, KIND))
-    except SnugCryptoError as error:
+    except SnugError as error:
         raise SealedFileError(f"{path} can't be used: {error}") from None

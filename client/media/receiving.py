@@ -13,7 +13,7 @@ from typing import Final, Protocol
 
 from snugroom.client.media.codec import PIXELS_MAX, is_key_frame, key_frame_size
 from snugroom.client.media.reorder import Ask, Frame, Lost, Reorder, ReorderEffect
-from snugroom.crypto.errors import MissingKeyError, ReplayError, SnugCryptoError
+from snugroom.crypto.errors import MissingKeyError, ReplayError, SnugError
 from snugroom.crypto.media.keys import FutureEpochError, FutureFrames, base_stream
 from snugroom.crypto.media.signatures import UnverifiedFrameError
 from snugroom.wire.messages import MediaKind
@@ -58,7 +58,7 @@ class FrameCrypto(Protocol):
         """Return the frame, authenticated as sealed by the leaf that announced `ssrc` (SNUG-20).
 
         FutureEpochError (also its subclass UnverifiedFrameError): hold the frame and try again. Any other
-        SnugCryptoError: the frame is refused for good.
+        SnugError: the frame is refused for good.
         """
         ...
 
@@ -206,7 +206,7 @@ class Receiver:
             waiting.hold(held, held.since, len(frame.data))
             self._count_dropped(now)
             return []
-        except SnugCryptoError as error:
+        except SnugError as error:
             if isinstance(error, MissingKeyError):
                 self.unkeyed += 1
             else:

@@ -18,7 +18,7 @@ from msgspec import inspect
 
 from snugroom.client.session import incidents
 from snugroom.client.session.catalogue import content
-from snugroom.client.tools import typescript_names, typescript_sentences
+from snugroom.client.tools import typescript_layouts, typescript_names, typescript_sentences
 from snugroom.wire import limits, messages
 
 WEB: Final = Path(__file__).parents[1] / "web" / "src"
@@ -184,6 +184,7 @@ def files() -> dict[Path, str]:
         + "\n".join(lines)
         + "\n",
         WEB / "session" / "catalogue" / "incidentRules.ts": _incident_rules(),
+        **typescript_layouts.files(WEB / "wire"),
         **typescript_names.files(WEB / "crypto"),
         **typescript_sentences.files(WEB / "words"),
     }

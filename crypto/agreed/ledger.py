@@ -6,88 +6,56 @@ The encoding is canonical: equal ledgers have equal bytes, and any other encodin
 from __future__ import annotations
 
 import hashlib
-from dataclasses import dataclass, field
-from typing import Final
+from dataclasses import dataclass
+from typing import Annotated, Final
 
 from snugroom.crypto.errors import MalformedError
-from snugroom.crypto.fields import Reader, prefixed, uint
+from snugroom.wire.layout import U2, U4, U8, Bool, Bytes16, Bytes32, Items, Layout, Named
 
 #: Number of slots during which a ticket is fresh, and over which rejoins of one leaf are counted.
 REJOIN_SLOTS: Final = 64
 REJOINS_MAX: Final = 16
 LEDGER_KEYS_MAX: Final = 4096
 
+_Invites = Annotated[frozenset[U2], Items(2, most=0xFFFF, rising=True)]
+_LeafInvite = Annotated[tuple[U4, U2], Named("leaf", "invite")]
+
 
 @dataclass(frozen=True)
-class Rejoined:
+class Rejoined(Layout, name="rejoin"):
     """Record of one rejoin."""
 
-    slot: int
-    signature_key: bytes
-    nonce: bytes
-    stuck: bool = False  # True: the member could not read a commit; does not count against the limit
+    slot: U8
+    signature_key: Bytes32
+    nonce: Bytes16
+    stuck: Bool = False  # True: the member could not read a commit; does not count against the limit
 
 
 @dataclass(frozen=True)
-class Ledger:
+class Ledger(Layout, name="ledger", start=b"\1"):
     """History of a meeting that later validation depends on: newcomers need it to reach the same verdicts.
 
     Used and revoked invites, all signature keys ever seen, the invite of each leaf, recent rejoins.
     """
 
-    used: frozenset[int] = frozenset()
-    revoked: frozenset[int] = frozenset()
-    keys: frozenset[bytes] = frozenset()
-    invites: tuple[tuple[int, int], ...] = ()  # (leaf, invite), sorted by leaf
-    rejoins: tuple[Rejoined, ...] = field(default=())
-    returned: int = 0  # slot of the last host return (SNUG-9), 0: never
-    hosted: int = 0  # slot of the last commit by a host
+    used: _Invites = frozenset()
+    revoked: _Invites = frozenset()
+    keys: Annotated[frozenset[Bytes32], Items(2, most=0xFFFF, rising=True)] = frozenset()
+    #: (leaf, invite).
+    invites: Annotated[tuple[_LeafInvite, ...], Items(2, most=0xFFFF, rising="leaf")] = ()
+    rejoins: Annotated[tuple[Rejoined, ...], Items(1, most=REJOIN_SLOTS, rising="slot")] = ()
+    returned: U8 = 0  # slot of the last host return (SNUG-9), 0: never
+    hosted: U8 = 0  # slot of the last commit by a host
     #: Somebody who is no host any more holds the current host seed: it proves nothing until the keys change.
-    rotation_due: bool = False
+    rotation_due: Bool = False
 
-    def encode(self) -> bytes:
-        return b"".join(
-            (
-                uint(1, 1),
-                prefixed(b"".join(uint(i, 2) for i in sorted(self.used)), 2),
-                prefixed(b"".join(uint(i, 2) for i in sorted(self.revoked)), 2),
-                uint(len(self.keys), 2),
-                *sorted(self.keys),
-                uint(len(self.invites), 2),
-                *(uint(leaf, 4) + uint(invite, 2) for leaf, invite in self.invites),
-                uint(len(self.rejoins), 1),
-                *(uint(r.slot, 8) + r.signature_key + r.nonce + uint(r.stuck, 1) for r in self.rejoins),
-                uint(self.returned, 8),
-                uint(self.hosted, 8),
-                uint(self.rotation_due, 1),
-            )
-        )
+    def check(self) -> None:
+        """Raise MalformedError for more than a meeting can hold.
 
-    @classmethod
-    def decode(cls, data: bytes) -> Ledger:
-        r = Reader(data)
-        if r.uint(1) != 1:
-            raise MalformedError("ledger: the format must be 1")
-        used, revoked = (_u16s(r.prefixed(2)) for _ in range(2))
-        keys = frozenset(r.take(32) for _ in range(r.uint(2)))
-        invites = tuple((r.uint(4), r.uint(2)) for _ in range(r.uint(2)))
-        rejoins = tuple(
-            Rejoined(r.uint(8), r.take(32), r.take(16), bool(r.uint(1))) for _ in range(r.uint(1))
-        )
-        returned, hosted, due = r.uint(8), r.uint(8), r.uint(1)
-        r.end()
-        if due > 1:
-            raise MalformedError("ledger: a flag must be 0 or 1")
-        if (
-            max(len(used), len(revoked), len(keys), len(invites)) > LEDGER_KEYS_MAX
-            or len(rejoins) > REJOIN_SLOTS
-        ):
+        Our own may become a little larger: a newcomer may get a full one, and admissions go on.
+        """
+        if max(map(len, (self.used, self.revoked, self.keys, self.invites))) > LEDGER_KEYS_MAX:
             raise MalformedError("ledger: more than a meeting can hold")
-        leaves, slots = [leaf for leaf, _ in invites], [r.slot for r in rejoins]
-        ledger = cls(used, revoked, keys, invites, rejoins, returned, hosted, bool(due))
-        if leaves != sorted(set(leaves)) or slots != sorted(set(slots)) or ledger.encode() != data:
-            raise MalformedError("ledger: not in canonical order")
-        return ledger
 
     def digest(self) -> bytes:
         """H(ledger), 32 bytes."""
@@ -137,9 +105,3 @@ class Ledger:
             slot if by_host else self.hosted,
             (self.rotation_due or host_lost) and not rotated,
         )
-
-
-def _u16s(data: bytes) -> frozenset[int]:
-    if len(data) % 2:
-        raise MalformedError("ledger: a number is cut off")
-    return frozenset(int.from_bytes(data[i : i + 2], "big") for i in range(0, len(data), 2))

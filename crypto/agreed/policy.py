@@ -48,7 +48,7 @@ from snugroom.crypto.agreed.heartbeat import NO_HEARTBEAT
 from snugroom.crypto.agreed.ledger import LEDGER_KEYS_MAX, REJOIN_SLOTS, REJOINS_MAX
 from snugroom.crypto.agreed.names import check_name, skeletons
 from snugroom.crypto.agreed.policy_change import keys_stay_or_change, sound_policy
-from snugroom.crypto.errors import MalformedError, SnugCryptoError, ValidationError
+from snugroom.crypto.errors import MalformedError, SnugError, ValidationError
 from snugroom.crypto.kdf import verify
 
 #: PSK id of the link's secret.
@@ -204,14 +204,17 @@ def snug_8(v: CommitView) -> None:
 
 def ticket_is_signed(ticket: room_state.RejoinTicket, old: LeafView, new: LeafView, init_key: bytes) -> bool:
     """Return whether the rejoin key of the leaf `old` has signed a ticket for `new` and its init key."""
-    message = ticket.message(init_key, new.encryption_key, new.rejoin_key)
+    keys = (init_key, new.encryption_key, new.rejoin_key)
+    if any(len(key) != room_state.REJOIN_KEY_SIZE for key in keys):
+        return False  # nobody signs for a leaf without keys
+    message = ticket.message(*keys)
     return any(_is_signed(old.rejoin_key, message, signature) for signature in ticket.signatures)
 
 
 def _is_signed(public: bytes, message: bytes, signature: bytes) -> bool:
     try:
         verify(public, message, signature)
-    except SnugCryptoError:
+    except SnugError:
         return False
     return True
 
@@ -243,7 +246,7 @@ def snug_9(v: CommitView) -> None:
     message = room_state.host_return_message(v.group_id, adds[0].package, returned.slot)
     try:
         verify(v.policy.return_public, message, returned.signature)
-    except SnugCryptoError:
+    except SnugError:
         raise ValidationError("SNUG-9", "the return is not signed by the hosts' current return key") from None
     if not v.by_host and v.slot - v.ledger.hosted <= RETURN_QUIET:
         raise ValidationError("SNUG-9", "a host lets hosts in again, while hosts are here")

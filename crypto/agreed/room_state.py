@@ -7,13 +7,30 @@ have equal bytes, and any other encoding is malformed.
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from enum import IntEnum
-from typing import Final
+from typing import Annotated, Final
 
 from snugroom.crypto.errors import MalformedError
-from snugroom.crypto.fields import Reader, prefixed, uint
 from snugroom.crypto.kdf import SigningKey
+from snugroom.wire.layout import (
+    U1,
+    U2,
+    U4,
+    U8,
+    Bits,
+    Bool,
+    Bytes,
+    Bytes16,
+    Bytes32,
+    Enum,
+    Items,
+    Layout,
+    Option,
+    Rest,
+    Signature,
+    Text,
+)
 
 #: GroupContext extension that carries the policy (a private-use number of RFC 9420 17.3).
 POLICY_EXTENSION: Final = 0xF001
@@ -52,29 +69,38 @@ class Mode(IntEnum):
 
 
 @dataclass(frozen=True)
-class PolicyServer:
+class PolicyServer(Layout, name="server"):
     """A further server at which the meeting can continue, and the hosts' key for rooms there (section 12)."""
 
-    origin: str  # canonical
-    room_admin_public: bytes  # of the current generation, 32 bytes
+    origin: Annotated[str, Text(1)]  # canonical
+    room_admin_public: Bytes32  # of the current generation
 
 
 @dataclass(frozen=True)
-class Policy:
+class Policy(Layout, name="policy", start=b"\1"):
     """The extension `snug_policy`: the hosts and their public keys, and the settings of the room."""
 
-    version: int
-    hosts: tuple[bytes, ...]  # signature keys (32 bytes), sorted
-    host_public: bytes  # host key of the first generation, 32 bytes: in the meeting's first links
-    mode: Mode = Mode.ASK
-    title: str = ""
-    servers: tuple[PolicyServer, ...] = ()  # in the order in which members try them
-    flags: int = 0
-    #: Of the current generation, 32 bytes each. No signature is valid under a key of zeros.
-    return_public: bytes = bytes(32)
-    room_admin_public: bytes = bytes(32)
+    version: U4
+    hosts: Annotated[tuple[Bytes32, ...], Items(1, most=HOSTS_MAX, rising=True)]  # signature keys
+    host_public: Bytes32  # host key of the first generation: in the meeting's first links
+    #: Of the current generation. No signature is valid under a key of zeros.
+    return_public: Bytes32 = bytes(32)
+    room_admin_public: Bytes32 = bytes(32)
     #: Host keys of the later generations, oldest first: those of the links that were made since.
-    later_keys: tuple[bytes, ...] = ()
+    later_keys: Annotated[tuple[Bytes32, ...], Items(1, most=LATER_KEYS_MAX, unique=True)] = ()
+    mode: Annotated[Mode, Enum()] = Mode.ASK
+    title: Annotated[str, Text(1, most=TITLE_MAX)] = ""
+    #: In the order in which members try them.
+    servers: Annotated[tuple[PolicyServer, ...], Items(1, most=SERVERS_MAX)] = ()
+    flags: Annotated[int, Bits(REPORTS | MIRROR | SIXTEEN)] = 0
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "hosts", tuple(sorted(self.hosts)))
+
+    def check(self) -> None:
+        """Raise MalformedError if a key of links is there twice."""
+        if self.host_public in self.later_keys:
+            raise MalformedError("policy: the key of the first links is there twice")
 
     @property
     def origins(self) -> tuple[str, ...]:
@@ -100,68 +126,6 @@ class Policy:
     def sixteen(self) -> bool:
         """Whether members of a large room receive 16 microphones only."""
         return bool(self.flags & SIXTEEN)
-
-    def encode(self) -> bytes:
-        return b"".join(
-            (
-                uint(1, 1),
-                uint(self.version, 4),
-                uint(len(self.hosts), 1),
-                *sorted(self.hosts),
-                self.host_public,
-                self.return_public,
-                self.room_admin_public,
-                uint(len(self.later_keys), 1),
-                *self.later_keys,
-                uint(self.mode, 1),
-                prefixed(self.title.encode(), 1),
-                uint(len(self.servers), 1),
-                *(prefixed(s.origin.encode(), 1) + s.room_admin_public for s in self.servers),
-                uint(self.flags, 1),
-            )
-        )
-
-    @classmethod
-    def decode(cls, data: bytes) -> Policy:
-        """Decode a policy. MalformedError for anything but the canonical encoding within the limits."""
-        r = Reader(data)
-        if r.uint(1) != 1:
-            raise MalformedError("policy: the format must be 1")
-        version = r.uint(4)
-        hosts = tuple(r.take(32) for _ in range(r.uint(1)))
-        host_public, return_public, room_admin_public = r.take(32), r.take(32), r.take(32)
-        later_keys = tuple(r.take(32) for _ in range(r.uint(1)))
-        try:
-            mode = Mode(r.uint(1))
-        except ValueError:
-            raise MalformedError("policy: unknown mode") from None
-        title = r.text(1)
-        servers = tuple(PolicyServer(r.text(1), r.take(32)) for _ in range(r.uint(1)))
-        flags = r.uint(1)
-        r.end()
-        if flags & ~(REPORTS | MIRROR | SIXTEEN):
-            raise MalformedError("policy: flags that are not defined")
-        if len(later_keys) > LATER_KEYS_MAX or len({host_public, *later_keys}) != 1 + len(later_keys):
-            raise MalformedError("policy: too many keys of links, or one of them twice")
-        if len(hosts) > HOSTS_MAX or len(title.encode()) > TITLE_MAX or len(servers) > SERVERS_MAX:
-            raise MalformedError("policy: more than its limits allow")
-        if len(set(hosts)) != len(hosts):
-            raise MalformedError("policy: a host is named twice")
-        policy = cls(
-            version,
-            hosts,
-            host_public,
-            mode,
-            title,
-            servers,
-            flags,
-            return_public,
-            room_admin_public,
-            later_keys,
-        )
-        if policy.encode() != data:
-            raise MalformedError("policy: not in canonical form")
-        return policy
 
     def with_host(self, signature_key: bytes) -> Policy:
         """Return the next version, with one more host."""
@@ -196,27 +160,38 @@ class Policy:
 
 
 @dataclass(frozen=True)
-class Identity:
+class Identity(Layout, name="credential"):
     """Contents of a leaf's basic credential: one byte of flags (none is defined yet), and the name."""
 
-    name: str
-    flags: int = 0
-
-    def encode(self) -> bytes:
-        return uint(self.flags, 1) + self.name.encode()
-
-    @classmethod
-    def decode(cls, data: bytes) -> Identity:
-        r = Reader(data)
-        flags = r.uint(1)
-        try:
-            return cls(r.rest().decode("utf-8"), flags)
-        except UnicodeDecodeError:
-            raise MalformedError("credential: the name is not UTF-8") from None
+    flags: U1 = field(default=0, kw_only=True)
+    name: Annotated[str, Rest()]
 
 
 @dataclass(frozen=True)
-class RejoinTicket:
+class RejoinRequest(Layout, name="rejoin request"):
+    """The fields of a rejoin ticket that a rejoin key signs."""
+
+    group_id: Annotated[bytes, Bytes(1)]
+    slot: U8  # the last slot that the member knew
+    chain: Bytes32  # the chain value after that slot
+    nonce: Bytes16
+    by: U4 = field(default=ANY_HOST, kw_only=True)  # leaf that may commit the rejoin
+    stuck: Bool = field(
+        default=False, kw_only=True
+    )  # True: the member could not process the commit of slot + 1
+
+
+@dataclass(frozen=True)
+class RejoinMessage(RejoinRequest, name="rejoin message", start=b"snug 1 rejoin"):
+    """The byte string that a rejoin key signs; the keys are the new leaf's."""
+
+    init_key: Bytes32
+    encryption_key: Bytes32
+    rejoin_key: Bytes32
+
+
+@dataclass(frozen=True)
+class RejoinTicket(RejoinRequest, name="rejoin ticket"):
     """Request of a member without state to be added in place of its old leaf.
 
     docs/reference/protocol.md, section 6.
@@ -226,46 +201,14 @@ class RejoinTicket:
     leaf. A signature key that was stolen earlier is therefore not enough.
     """
 
-    group_id: bytes
-    slot: int  # the last slot that the member knew
-    chain: bytes  # 32 bytes, the chain value after that slot
-    nonce: bytes  # 16 bytes
-    stuck: bool = False  # True: the member could not process the commit of slot + 1
-    by: int = ANY_HOST  # leaf that may commit the rejoin
-    #: Signatures of `message` (64 bytes each), of which one must be by the leaf's current rejoin key.
-    signatures: tuple[bytes, ...] = ()
-
-    def _fields(self) -> bytes:
-        return b"".join(
-            (
-                prefixed(self.group_id, 1),
-                uint(self.slot, 8),
-                self.chain,
-                self.nonce,
-                uint(self.by, 4),
-                uint(self.stuck, 1),
-            )
-        )
-
-    def encode(self) -> bytes:
-        return self._fields() + uint(len(self.signatures), 1) + b"".join(self.signatures)
-
-    @classmethod
-    def decode(cls, data: bytes) -> RejoinTicket:
-        r = Reader(data)
-        ticket = cls(r.prefixed(1), r.uint(8), r.take(32), r.take(16), False, r.uint(4))
-        stuck, count = r.uint(1), r.uint(1)
-        if stuck > 1:
-            raise MalformedError("rejoin ticket: a flag must be 0 or 1")
-        if count > TICKET_SIGNATURES_MAX:
-            raise MalformedError(f"rejoin ticket: more than {TICKET_SIGNATURES_MAX} signatures")
-        signatures = tuple(r.take(64) for _ in range(count))
-        r.end()
-        return replace(ticket, stuck=bool(stuck), signatures=signatures)
+    #: Signatures of `message`, of which one must be by the leaf's current rejoin key.
+    signatures: Annotated[tuple[Signature, ...], Items(1, most=TICKET_SIGNATURES_MAX)] = ()
 
     def message(self, init_key: bytes, encryption_key: bytes, rejoin_key: bytes) -> bytes:
         """Return the message that a rejoin key signs; the arguments are the new leaf's (32 bytes each)."""
-        return b"snug 1 rejoin" + self._fields() + init_key + encryption_key + rejoin_key
+        keys = (init_key, encryption_key, rejoin_key)
+        fields = (self.group_id, self.slot, self.chain, self.nonce)
+        return RejoinMessage(*fields, *keys, by=self.by, stuck=self.stuck).encode()
 
     def signed(
         self, keys: Iterable[SigningKey], init_key: bytes, encryption_key: bytes, rejoin_key: bytes
@@ -276,54 +219,39 @@ class RejoinTicket:
 
 
 @dataclass(frozen=True)
-class HostReturn:
+class HostReturn(Layout, name="host's return"):
     """Request of a crashed host to be added, signed by the current return key.
 
     docs/reference/protocol.md, section 6.
     """
 
-    slot: int  # last taken slot at the time of signing
-    signature: bytes  # 64 bytes
+    slot: U8  # last taken slot at the time of signing
+    signature: Signature
 
-    def encode(self) -> bytes:
-        return uint(self.slot, 8) + self.signature
+
+@dataclass(frozen=True)
+class HostReturnMessage(Layout, name="host's return message", start=b"snug 1 return"):
+    """The byte string that the return key signs."""
+
+    group_id: Annotated[bytes, Bytes(2)]
+    key_package: Bytes32  # H of the KeyPackage
+    slot: U8
 
 
 def host_return_message(group_id: bytes, key_package: bytes, slot: int) -> bytes:
     """Return the message that the return key signs; `key_package` is H of the KeyPackage."""
-    return b"snug 1 return" + prefixed(group_id, 2) + key_package + uint(slot, 8)
+    return HostReturnMessage(group_id, key_package, slot).encode()
 
 
 @dataclass(frozen=True)
-class CommitContext:
+class CommitContext(Layout, name="commit context", start=b"\1"):
     """Contents of a commit's authenticated_data: the room and the history that it belongs to (SNUG-1)."""
 
-    room: bytes  # 16 bytes
-    slot: int
-    chain: bytes  # 32 bytes, the chain value before this slot
-    ledger: bytes  # 32 bytes: H(ledger before this slot)
-    invites: tuple[int, ...] = ()  # index of the invite that each added member used, in the order of the Adds
-    host_return: HostReturn | None = None  # SNUG-9
-    absent: bool = False  # the removed members were away: their invites stay valid (SNUG-7)
-
-    def encode(self) -> bytes:
-        parts = [uint(1, 1), self.room, uint(self.slot, 8), self.chain, self.ledger]
-        parts += [uint(len(self.invites), 1), *(uint(invite, 2) for invite in self.invites)]
-        parts.append(uint(0, 1) if self.host_return is None else uint(1, 1) + self.host_return.encode())
-        parts.append(uint(self.absent, 1))
-        return b"".join(parts)
-
-    @classmethod
-    def decode(cls, data: bytes) -> CommitContext:
-        r = Reader(data)
-        if r.uint(1) != 1:
-            raise MalformedError("commit context: the format must be 1")
-        room, slot, chain, ledger = r.take(16), r.uint(8), r.take(32), r.take(32)
-        invites = tuple(r.uint(2) for _ in range(r.uint(1)))
-        has_return = r.uint(1)
-        host_return = HostReturn(r.uint(8), r.take(64)) if has_return else None
-        absent = r.uint(1)
-        r.end()
-        if has_return > 1 or absent > 1:
-            raise MalformedError("commit context: a flag must be 0 or 1")
-        return cls(room, slot, chain, ledger, invites, host_return, bool(absent))
+    room: Bytes16
+    slot: U8
+    chain: Bytes32  # the chain value before this slot
+    ledger: Bytes32  # H(ledger before this slot)
+    #: Index of the invite that each added member used, in the order of the Adds.
+    invites: Annotated[tuple[U2, ...], Items(1, most=255)] = ()
+    host_return: Annotated[HostReturn | None, Option()] = None  # SNUG-9
+    absent: Bool = False  # the removed members were away: their invites stay valid (SNUG-7)

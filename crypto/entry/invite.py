@@ -25,7 +25,9 @@ from typing import Final
 from snugroom.crypto.agreed.room_state import PolicyServer
 from snugroom.crypto.errors import AuthenticationError, MalformedError, UnsupportedError
 from snugroom.crypto.fields import Reader, exactly, prefixed, uint
-from snugroom.crypto.kdf import KDF, H, Rng, SigningKey, verify
+from snugroom.crypto.kdf import KDF, Rng, SigningKey, verify
+from snugroom.wire import signed
+from snugroom.wire.signed import chain_next, gate, room_number
 
 __all__ = [
     "LINK_PSK_ID",
@@ -41,9 +43,6 @@ __all__ = [
     "link_psk",
     "lobby_envelope_key",
     "lobby_key",
-    "open_message",
-    "receipt_message",
-    "rekey_message",
     "room_number",
     "verify",
     "verify_opening",
@@ -361,73 +360,28 @@ def link_psk(secret: bytes) -> bytes:
     return KDF(exactly(secret, SECRET_SIZE, "a link's secret"), "snug 1 psk")
 
 
-# -- bytes signed and hashed for the server (wire/messages.py has the same) ---------------
-
-
-def room_number(door_public: bytes, room_admin_public: bytes) -> bytes:
-    """Return ``H("snug 1 room" | door_pk | room_admin_pk)[:16]``."""
-    exactly(door_public, 32, "a door's public key")
-    exactly(room_admin_public, 32, "a room admin's public key")
-    return H(b"snug 1 room", door_public, room_admin_public)[:NUMBER_SIZE]
+# -- bytes signed for the server ---------------------------------------------------------------
 
 
 def door_message(origin: str, number: bytes, server_nonce: bytes, client_nonce: bytes) -> bytes:
     """Return the message to sign for access to a door. For a lobby, `number` is the public half of the lobby
     key (32 bytes) and the lobby key signs; for a room, it is the room number (16 bytes) and the door key
-    signs.
+    signs. MalformedError if the origin is not canonical.
     """
-    if len(number) not in (NUMBER_SIZE, 32):
-        raise MalformedError(f"a door's number has 16 bytes (a room) or 32 (a lobby), not {len(number)}")
-    exactly(server_nonce, NONCE_SIZE, "the server's nonce")
-    exactly(client_nonce, NONCE_SIZE, "the client's nonce")
-    return b"snug 1 door" + origin_field(origin) + number + server_nonce + client_nonce
-
-
-def open_message(number: bytes, slot: int, gate: bytes, chain: bytes) -> bytes:
-    """Return the message that the room admin key signs to open a slot's gate alone (G1, G3)."""
-    exactly(gate, HASH_SIZE, "a gate")
-    exactly(chain, HASH_SIZE, "a chain value")
-    return b"snug 1 open" + _numbered(number, slot) + gate + chain
+    origin_field(origin)
+    return signed.door(origin, number, server_nonce, client_nonce)
 
 
 def verify_opening(
     room_admin_public: bytes, number: bytes, slot: int, gate: bytes, chain: bytes, signature: bytes
 ) -> None:
     """Raise AuthenticationError unless the room admin opened that slot's gate alone."""
-    verify(room_admin_public, open_message(number, slot, gate, chain), signature)
-
-
-def rekey_message(number: bytes, server_nonce: bytes) -> bytes:
-    """Return the message that the room admin key signs to hand the room to its successor (G8).
-
-    `number` is the room's number with the successor's public half.
-    """
-    exactly(number, NUMBER_SIZE, "a room's number")
-    return b"snug 1 rekey" + number + exactly(server_nonce, NONCE_SIZE, "the server's nonce")
-
-
-def receipt_message(number: bytes, slot: int, chain: bytes) -> bytes:
-    """Return the message that the server signs for each slot. Conflicting histories yield two signatures."""
-    return b"snug 1 receipt" + _numbered(number, slot) + exactly(chain, HASH_SIZE, "a chain value")
+    verify(room_admin_public, signed.Opening(number, slot, gate, chain).encode(), signature)
 
 
 def verify_receipt(server_public: bytes, number: bytes, slot: int, chain: bytes, signature: bytes) -> None:
     """Raise AuthenticationError unless the server signed that chain value for that slot."""
     try:
-        verify(server_public, receipt_message(number, slot, chain), signature)
+        verify(server_public, signed.Receipt(number, slot, chain).encode(), signature)
     except AuthenticationError:
         raise AuthenticationError(f"the server's receipt for slot {slot} is not signed by its key") from None
-
-
-def _numbered(number: bytes, slot: int) -> bytes:
-    return exactly(number, NUMBER_SIZE, "a room's number") + uint(slot, 8)
-
-
-def chain_next(chain: bytes, slot: int, blob: bytes) -> bytes:
-    """Return ``chain_n = H(chain_{n-1} | n (8 bytes) | H(blob_n))``."""
-    return H(exactly(chain, HASH_SIZE, "a chain value"), uint(slot, 8), H(blob))
-
-
-def gate(room_pass: bytes) -> bytes:
-    """Return H(pass), 32 bytes. The server stores it and can then verify a presented pass."""
-    return H(exactly(room_pass, HASH_SIZE, "a pass"))

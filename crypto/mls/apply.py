@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 
-from snugroom.crypto.errors import SnugCryptoError, StateError, ValidationError
+from snugroom.crypto.errors import SnugError, StateError, ValidationError
 from snugroom.crypto.mls import validate
 from snugroom.crypto.mls import validate_commit as rules
 from snugroom.crypto.mls.errors import CommitError
@@ -45,7 +45,7 @@ def attributed_to(sender: int | None) -> Iterator[None]:
     except ValidationError as error:
         text = str(error).removeprefix(f"{error.rule}: ")
         raise CommitError(error.rule, text, sender) from error
-    except SnugCryptoError as error:
+    except SnugError as error:
         raise CommitError("MLS-12.2-1", str(error), sender) from error
 
 

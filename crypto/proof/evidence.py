@@ -26,7 +26,7 @@ import msgspec
 from snugroom.crypto.agreed.heartbeat import Heartbeat
 from snugroom.crypto.agreed.room_state import Identity
 from snugroom.crypto.entry.invite import verify_receipt
-from snugroom.crypto.errors import AuthenticationError, MalformedError, SnugCryptoError
+from snugroom.crypto.errors import AuthenticationError, MalformedError, SnugError
 from snugroom.crypto.fields import prefixed, uint
 from snugroom.crypto.kdf import H
 from snugroom.crypto.mls.codec import decode
@@ -294,7 +294,7 @@ def verify_exhibit(exhibit: Exhibit) -> None:
         heartbeat = Heartbeat.decode(signed.beat)
         try:
             heartbeat.verify(exhibit.number, signed.key)
-        except SnugCryptoError:
+        except SnugError:
             raise AuthenticationError(f"beat {place} is not signed by its key for this room") from None
     for receipt in exhibit.receipts:
         verify_receipt(receipt.server_key, receipt.number, receipt.slot, receipt.chain, receipt.signature)
@@ -303,7 +303,7 @@ def verify_exhibit(exhibit: Exhibit) -> None:
         chain = probe_chain(exhibit.number, exhibit.beats, exhibit.receipts)
         try:
             verify_receipt(probe.server_key, probe.number, 0, chain, probe.signature)
-        except SnugCryptoError:
+        except SnugError:
             raise AuthenticationError("the server did not sign a probe over these beats") from None
         if probe.number in (exhibit.number, *(receipt.number for receipt in exhibit.receipts)):
             raise AuthenticationError("the probe is of this room, and not of one of its own")
@@ -404,7 +404,7 @@ def _losses(exhibits: Iterable[Exhibit], heard: Collection[bytes]) -> tuple[Loss
 def _signed(key: bytes, label: str, data: bytes, signature: bytes, what: str) -> None:
     try:
         verify_with_label(key, label, data, signature)
-    except SnugCryptoError:
+    except SnugError:
         raise AuthenticationError(f"{what} is not signed by its key, or was changed since") from None
 
 

@@ -20,7 +20,7 @@ from typing import Annotated, Final, Literal
 import msgspec
 
 from snugroom.crypto.agreed.room_state import POLICY_EXTENSION, Policy
-from snugroom.crypto.errors import AuthenticationError, MalformedError, SnugCryptoError
+from snugroom.crypto.errors import AuthenticationError, MalformedError, SnugError
 from snugroom.crypto.fields import exactly, prefixed, uint
 from snugroom.crypto.kdf import SigningKey, verify
 from snugroom.crypto.mls.codec import Reader, decode, u16
@@ -132,7 +132,7 @@ def verify_message(message: ReportedMessage, host_public: bytes) -> VerifiedMess
     content, context = _read_signed(message.tbs)
     try:
         verify_with_label(message.signature_key, _LABEL, message.tbs, message.signature)
-    except SnugCryptoError:
+    except SnugError:
         raise AuthenticationError("the message is not signed by that key, or was changed since") from None
     if content.group_id != context.group_id or content.epoch != context.epoch:
         raise AuthenticationError("the message and its context are of two meetings or epochs")

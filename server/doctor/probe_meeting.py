@@ -96,7 +96,7 @@ async def _open(
     await _next(ws, Entered)
     room_pass, chain = secrets.token_bytes(limits.PASS_SIZE), bytes(limits.HASH_SIZE)
     gate = signed.gate(room_pass)
-    opening = admin.sign(signed.open_room(number, 0, gate, chain)).signature
+    opening = admin.sign(signed.Opening(number, 0, gate, chain).encode()).signature
     await _say(ws, messages.Open(0, gate, chain, opening))
     await _say(ws, messages.Show([room_pass]))
     await _next(ws, Shown)
@@ -112,7 +112,7 @@ def _proof(challenge: Challenge, number: bytes, password: str | None) -> bytes |
         return None
     n, salt = 2**policy.cost, signed.password_salt(challenge.origin, policy.salt)
     key = hashlib.scrypt(password.encode(), salt=salt, n=n, r=8, p=1, maxmem=n * 2048, dklen=32)
-    return hmac.digest(key, signed.opens(challenge.origin, number, challenge.nonce), "sha256")
+    return hmac.digest(key, signed.Opens(challenge.origin, number, challenge.nonce).encode(), "sha256")
 
 
 async def _say(ws: aiohttp.ClientWebSocketResponse, message: Message) -> None:

@@ -74,7 +74,7 @@ class HostileRoom(Room):
 
     def receipt(self, slot: int, chain: bytes) -> bytes:
         """Return the server's receipt for any slot and chain."""
-        return self._sign(signed.receipt(self.numbers[-1], slot, chain))
+        return self._sign(signed.Receipt(self.numbers[-1], slot, chain).encode())
 
     def take(self, blob: bytes, now: float) -> list[Effect]:
         """Take the next slot with `blob`, without a pass. Chain and receipt are valid."""

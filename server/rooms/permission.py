@@ -164,7 +164,7 @@ class Permission:
         permission = self._by_permit(door, number)
         if permission is not None:
             return permission
-        text = signed.opens(self._origin, number, nonce)
+        text = signed.Opens(self._origin, number, nonce).encode()
         if self._password_key is not None:
             if door.password is None:
                 return _refused("permission", _NEEDS_PASSWORD)

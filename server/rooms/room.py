@@ -254,7 +254,7 @@ class Room:
 
     def _is_opening(self, slot: int, gate: bytes, chain: bytes, signature: bytes) -> bool:
         """Return whether the present room admin has signed it, under the present number."""
-        text = signed.open_room(self.numbers[-1], slot, gate, chain)
+        text = signed.Opening(self.numbers[-1], slot, gate, chain).encode()
         return self._signed_by_room_admin(text, signature)
 
     def _to_all(self, message: messages.Message) -> list[Effect]:
@@ -272,7 +272,7 @@ class Room:
         slot = self.slot
         assert slot is not None
         return messages.Opened(
-            slot, self.chain, self._sign(signed.receipt(self.numbers[-1], slot, self.chain))
+            slot, self.chain, self._sign(signed.Receipt(self.numbers[-1], slot, self.chain).encode())
         )
 
     def _open(self, seat: Seat, message: messages.Open, now: float) -> list[Effect]:
@@ -354,7 +354,7 @@ class Room:
 
     def _is_signed(self, message: messages.Commit, before: bytes) -> bool:
         """Return whether the room admin has signed a commit for its slot after the chain value `before`."""
-        chain = signed.next_chain(before, message.slot, message.blob)
+        chain = signed.chain_next(before, message.slot, message.blob)
         gate = signed.gate_of(message.blob)
         opening = message.opening
         return opening is not None and self._is_opening(message.slot, gate, chain, opening)
@@ -387,12 +387,12 @@ class Room:
         else:
             self._slots.take(now)
         self.slot, self.chain_before = slot, self.chain
-        self.chain = signed.next_chain(self.chain, slot, message.blob)
+        self.chain = signed.chain_next(self.chain, slot, message.blob)
         committed = messages.Committed(
             slot,
             message.blob,
             self.chain,
-            self._sign(signed.receipt(self.numbers[-1], slot, self.chain)),
+            self._sign(signed.Receipt(self.numbers[-1], slot, self.chain).encode()),
             message.opening,
         )
         in_use = {other.shown for other in self._seats.values() if other.shown is not None}
@@ -430,7 +430,7 @@ class Room:
             # A number that members look for stays, however often a hostile host goes on to another key.
             return refuse(seat.handle, "state", "the room has had too many keys", "rekey")
         number = signed.room_number(message.door_key, message.room_admin_key)
-        if not self._signed_by_room_admin(signed.rekey(number, seat.nonce), message.signature):
+        if not self._signed_by_room_admin(signed.Rekey(number, seat.nonce).encode(), message.signature):
             return refuse(seat.handle, "signature", "the room admin's signature is wrong", "rekey")
         self._room_admin_key = message.room_admin_key
         self.numbers = [*(n for n in self.numbers if n != number), number]

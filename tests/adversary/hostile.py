@@ -13,9 +13,10 @@ from snugroom.client.session.kernel.views import leaf_view
 from snugroom.client.tools.lab.mallory import thief_of
 from snugroom.crypto.entry import invite
 from snugroom.crypto.entry.recovery import HostRecoveryData
-from snugroom.crypto.errors import SnugCryptoError
+from snugroom.crypto.errors import SnugError
 from snugroom.crypto.kdf import SigningKey
 from snugroom.wire import messages as wire
+from snugroom.wire import signed
 from tests.adversary.network import Client, HostileNetwork
 from tests.adversary.tale import Person
 from tests.session.dishonest import private_commit
@@ -84,7 +85,7 @@ class Intruder(Client):
         if self.slot is None and self.open_ahead and self.seed is not None:
             seed, group = self.seed
             gate, chain = self.w.rng(32), self.w.rng(32)
-            text = invite.open_message(self.number, self.open_ahead, gate, chain)
+            text = signed.Opening(self.number, self.open_ahead, gate, chain).encode()
             signature = seed.room_admin_key(group).sign(text)
             self.w.say(self, wire.Open(self.open_ahead, gate, chain, signature))
         self._rekey()
@@ -107,7 +108,7 @@ class Intruder(Client):
             self.rekeys -= 1
             key, self.key = self.key, SigningKey(self.w.rng(32))
             number = invite.room_number(self.door.public, self.key.public)
-            signature = key.sign(invite.rekey_message(number, self.nonce))
+            signature = key.sign(signed.Rekey(number, self.nonce).encode())
             self.w.say(self, wire.Rekey(self.door.public, self.key.public, signature))
 
 
@@ -138,7 +139,7 @@ class Hostile(Mallory):
             return False
         try:
             getattr(self, act)()
-        except (SnugCryptoError, ValueError, IndexError):
+        except (SnugError, ValueError, IndexError):
             return False  # it was removed, or is out of step itself
         return True
 

@@ -6,8 +6,8 @@ from collections.abc import Callable, Mapping
 from typing import Final
 
 from snugroom.client.session import events as ev
-from snugroom.crypto.entry import invite
 from snugroom.wire import messages as wire
+from snugroom.wire import signed
 from snugroom.wire.limits import BUCKETS
 from tests.adversary.network import HostileNetwork, Way
 from tests.adversary.tale import Person
@@ -45,7 +45,7 @@ class Inventor:
     def receipt(self, person: Person, slot: int, chain: bytes) -> bytes:
         """Sign a position, as the server may for any."""
         number = bytes(16) if person.room is None else person.room.number
-        return self.w.server_secret.sign(invite.receipt_message(number, slot, chain)).signature
+        return self.w.server_secret.sign(signed.Receipt(number, slot, chain).encode()).signature
 
     def chain(self, person: Person, slot: int) -> bytes:
         """Return the real chain of a slot if the participant has it, otherwise any."""

@@ -13,7 +13,7 @@ from snugroom.client.session import events as ev
 from snugroom.client.session.catalogue import content
 from snugroom.client.session.catalogue.sentence import Sentence
 from snugroom.client.session.kernel.room import RoomSession
-from snugroom.crypto.errors import SnugCryptoError, StateError
+from snugroom.crypto.errors import SnugError, StateError
 from snugroom.crypto.media.keys import open_frame
 from snugroom.wire import messages as wire
 from tests.adversary.network import HostileNetwork
@@ -282,7 +282,7 @@ def reads(room: RoomSession, blob: bytes) -> str | None:
     """Return what a blob says, if the keys of this membership open it and it is for people."""
     try:
         what = content.decode(room.membership.open_relay(blob).data)
-    except (SnugCryptoError, StateError):
+    except (SnugError, StateError):
         return None
     if isinstance(what, content.Say):
         return what.text
@@ -293,6 +293,6 @@ def opens(room: RoomSession, data: bytes, now: float) -> bool:
     """Return whether the media keys of this membership open a frame of sound."""
     try:
         open_frame(room.membership.media, "audio", data, now)
-    except (SnugCryptoError, StateError):
+    except (SnugError, StateError):
         return False
     return True

@@ -12,8 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from snugroom.crypto.agreed.heartbeat import NO_HEARTBEAT, Got, Heartbeat
-from snugroom.crypto.entry.invite import receipt_message
-from snugroom.crypto.errors import AuthenticationError, MalformedError, SnugCryptoError
+from snugroom.crypto.errors import AuthenticationError, MalformedError, SnugError
 from snugroom.crypto.kdf import H, SigningKey
 from snugroom.crypto.mls.labels import sign_with_label
 from snugroom.crypto.proof import evidence
@@ -27,6 +26,7 @@ from snugroom.crypto.proof.evidence import (
     ServerEvent,
     SignedHeartbeat,
 )
+from snugroom.wire import signed
 from tests.mls.world import Room, state_of
 
 NUMBER, PROBED = H(b"room")[:16], H(b"probed")[:16]
@@ -62,7 +62,9 @@ def beat(who: int, *, seq: int = 1, at: int = 1000, slot: int = 7, chain: bytes 
 
 
 def receipt(slot: int, chain: bytes = CHAIN, server: SigningKey = SERVER, number: bytes = NUMBER) -> Receipt:
-    return Receipt(number, server.public, slot, chain, server.sign(receipt_message(number, slot, chain)))
+    return Receipt(
+        number, server.public, slot, chain, server.sign(signed.Receipt(number, slot, chain).encode())
+    )
 
 
 def probed(
@@ -73,8 +75,8 @@ def probed(
     number: bytes = PROBED,
 ) -> Probe:
     chain = evidence.probe_chain(NUMBER, beats, receipts)
-    signed = server.sign(receipt_message(number, 0, chain))
-    return Probe(1004, "The server serves others.", ProbeReceipt(number, server.public, signed))
+    signature = server.sign(signed.Receipt(number, 0, chain).encode())
+    return Probe(1004, "The server serves others.", ProbeReceipt(number, server.public, signature))
 
 
 def exhibit(who: int = 0, **changed: Any) -> Exhibit:
@@ -229,7 +231,7 @@ def test_names_on_request_are_each_leafs_own() -> None:
     ):
         if bad.node == node.encoded and node.parent_hash == b"":
             continue  # a key package's leaf is bound to no place
-        with pytest.raises(SnugCryptoError):
+        with pytest.raises(SnugError):
             evidence.verify_evidence(of(exhibit(leaves=[bad])))
 
 
@@ -288,7 +290,7 @@ def _for_another() -> Receipt:
 
 @pytest.mark.parametrize(("bad", "why"), [case[1:] for case in made_up()], ids=[c[0] for c in made_up()])
 def test_invented_evidence_fails(bad: Exhibit, why: str) -> None:
-    with pytest.raises(SnugCryptoError, match=why):
+    with pytest.raises(SnugError, match=why):
         evidence.verify_evidence(of(bad))
 
 
@@ -335,7 +337,7 @@ def test_merging_takes_each_exhibit_once() -> None:
 def test_no_byte_of_evidence_can_be_changed(place: int, flip: int) -> None:
     data = bytearray(FILE)
     data[place % len(data)] ^= flip
-    with pytest.raises(SnugCryptoError):
+    with pytest.raises(SnugError):
         evidence.verify_evidence(evidence.decode_evidence(bytes(data)))
 
 
@@ -371,7 +373,7 @@ def test_no_field_of_evidence_can_be_changed(seed: int) -> None:
     if msgspec.json.decode(FILE) == value:
         return
     data = msgspec.json.format(msgspec.json.encode(value), indent=1) + b"\n"
-    with pytest.raises(SnugCryptoError):
+    with pytest.raises(SnugError):
         evidence.verify_evidence(evidence.decode_evidence(data))
 
 

@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from snugroom.crypto import hpke
-from snugroom.crypto.errors import AuthenticationError, MalformedError, SnugCryptoError, StateError
+from snugroom.crypto.errors import AuthenticationError, MalformedError, SnugError, StateError
 from snugroom.crypto.proof import identity
 from snugroom.crypto.proof.identity import (
     IdentityKey,
@@ -231,9 +231,9 @@ def test_no_bit_of_it_can_be_changed() -> None:
 
 @given(st.binary(max_size=200))
 def test_garbage_is_an_error_and_nothing_else(garbage: bytes) -> None:
-    with pytest.raises(SnugCryptoError):
+    with pytest.raises(SnugError):
         to_bo(garbage)
-    with pytest.raises(SnugCryptoError):
+    with pytest.raises(SnugError):
         to_bo(garbage.ljust(identity.VOUCH_SIZE, b"\1")[: identity.VOUCH_SIZE])
 
 

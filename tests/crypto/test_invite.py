@@ -16,6 +16,7 @@ from snugroom.crypto.entry.invite import HostKeys, HostSeed, Invite, SigningKey,
 from snugroom.crypto.errors import AuthenticationError, MalformedError, UnsupportedError
 from snugroom.crypto.fields import Reader
 from snugroom.crypto.kdf import KDF
+from snugroom.wire import signed
 
 ORIGIN = "https://meet.example"
 SECRET = bytes(range(16))
@@ -324,10 +325,10 @@ def test_messages_byte_by_byte() -> None:
         b"snug 1 door" + length + ORIGIN.encode() + N16 + b"s" * 32 + b"c" * 32
     )
     assert invite.door_message(ORIGIN, H32, b"s" * 32, b"c" * 32)[-96:-64] == H32
-    assert invite.open_message(N16, 258, b"g" * 32, b"c" * 32) == (
+    assert signed.Opening(N16, 258, b"g" * 32, b"c" * 32).encode() == (
         b"snug 1 open" + N16 + slot + b"g" * 32 + b"c" * 32
     )
-    assert invite.receipt_message(N16, 258, b"c" * 32) == b"snug 1 receipt" + N16 + slot + b"c" * 32
+    assert signed.Receipt(N16, 258, b"c" * 32).encode() == b"snug 1 receipt" + N16 + slot + b"c" * 32
     assert (
         invite.room_number(b"d" * 32, b"s" * 32)
         == (hashlib.sha256(b"snug 1 room" + b"d" * 32 + b"s" * 32).digest()[:16])
@@ -344,12 +345,12 @@ def test_messages_refuse_wrong_sizes() -> None:
         lambda: invite.door_message(ORIGIN, N16, short, H32),
         lambda: invite.door_message(ORIGIN, N16, H32, short),
         lambda: invite.door_message("https://Meet.example", N16, H32, H32),
-        lambda: invite.open_message(H32, 1, H32, H32),
-        lambda: invite.open_message(N16, -1, H32, H32),
-        lambda: invite.open_message(N16, 2**64, H32, H32),
-        lambda: invite.open_message(N16, 1, short, H32),
-        lambda: invite.open_message(N16, 1, H32, short),
-        lambda: invite.receipt_message(N16, 1, short),
+        lambda: signed.Opening(H32, 1, H32, H32).encode(),
+        lambda: signed.Opening(N16, -1, H32, H32).encode(),
+        lambda: signed.Opening(N16, 2**64, H32, H32).encode(),
+        lambda: signed.Opening(N16, 1, short, H32).encode(),
+        lambda: signed.Opening(N16, 1, H32, short).encode(),
+        lambda: signed.Receipt(N16, 1, short).encode(),
         lambda: invite.room_number(short, H32),
         lambda: invite.room_number(H32, short),
         lambda: invite.chain_next(short, 1, b""),
@@ -362,7 +363,7 @@ def test_messages_refuse_wrong_sizes() -> None:
 
 def test_receipts() -> None:
     server = SigningKey.generate()
-    signature = server.sign(invite.receipt_message(N16, 3, H32))
+    signature = server.sign(signed.Receipt(N16, 3, H32).encode())
     invite.verify_receipt(server.public, N16, 3, H32, signature)
     for number, slot, chain in ((b"m" * 16, 3, H32), (N16, 4, H32), (N16, 3, b"g" * 32)):
         with pytest.raises(AuthenticationError, match=f"slot {slot}"):
@@ -371,7 +372,7 @@ def test_receipts() -> None:
 
 def test_openings() -> None:
     room_admin, gate, chain = SigningKey.generate(), b"g" * 32, b"c" * 32
-    signature = room_admin.sign(invite.open_message(N16, 3, gate, chain))
+    signature = room_admin.sign(signed.Opening(N16, 3, gate, chain).encode())
     invite.verify_opening(room_admin.public, N16, 3, gate, chain, signature)
     for wrong in (
         (b"m" * 16, 3, gate, chain),

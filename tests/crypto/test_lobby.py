@@ -30,7 +30,7 @@ from snugroom.crypto.entry.lobby import (
 from snugroom.crypto.errors import (
     AuthenticationError,
     MalformedError,
-    SnugCryptoError,
+    SnugError,
     StateError,
     UnsupportedError,
     ValidationError,
@@ -128,7 +128,7 @@ def _inner(inner: bytes) -> bytes:
         (_sealed(uint(481, 4) + bytes(480)), MalformedError),
     ],
 )
-def test_bytes_that_are_no_message_are_refused(blob: bytes, kind: type[SnugCryptoError]) -> None:
+def test_bytes_that_are_no_message_are_refused(blob: bytes, kind: type[SnugError]) -> None:
     assert len(blob) == BUCKETS[0]
     with pytest.raises(kind):
         read(ENVELOPE_KEY, blob)
@@ -326,7 +326,7 @@ def _rest(
         (_rest(shown=b"\x09" + bytes(63)), AuthenticationError),
     ],
 )
-def test_a_holder_s_wrong_knock_is_refused(rest: bytes, kind: type[SnugCryptoError]) -> None:
+def test_a_holder_s_wrong_knock_is_refused(rest: bytes, kind: type[SnugError]) -> None:
     secret = host_card()
     with pytest.raises(kind):
         open_knock(secret, _raw_knock(secret, rest), KEYS.tokens)

@@ -13,7 +13,7 @@ from snugroom.crypto.errors import (
     AuthenticationError,
     MalformedError,
     ReplayError,
-    SnugCryptoError,
+    SnugError,
     StateError,
 )
 from snugroom.crypto.kdf import H, SigningKey
@@ -232,7 +232,7 @@ def test_any_cut_or_changed_list_is_refused_and_changes_nothing() -> None:
     for at in range(len(data)):
         changed = bytearray(data)
         changed[at] ^= 1
-        with pytest.raises(SnugCryptoError):
+        with pytest.raises(SnugError):
             bo.hear(bytes(changed))
     bo.hear(data)
     bo.checker.doubt = "unverified"

@@ -16,7 +16,7 @@ from snugroom.client.session.catalogue.content import Say
 from snugroom.crypto import mls
 from snugroom.crypto.agreed.room_state import POLICY_EXTENSION, REPORTS, Policy
 from snugroom.crypto.entry.invite import HostSeed
-from snugroom.crypto.errors import MalformedError, SnugCryptoError
+from snugroom.crypto.errors import MalformedError, SnugError
 from snugroom.crypto.mls.framing import to_be_signed
 from snugroom.crypto.mls.labels import sign_with_label, verify_with_label
 from snugroom.crypto.mls.messages import FramedContent, GroupContext, Sender, SenderType, WireFormat
@@ -82,7 +82,7 @@ def other() -> Meeting:
 
 
 def refused(accused: ReportedMessage, host_public: bytes, why: str) -> None:
-    with pytest.raises(SnugCryptoError, match=why):
+    with pytest.raises(SnugError, match=why):
         report.verify_message(accused, host_public)
 
 
@@ -292,7 +292,7 @@ def test_a_signature_for_something_else_of_the_same_key(meeting: Meeting) -> Non
 def test_no_byte_of_a_report_can_be_changed(meeting: Meeting, place: int, flip: int) -> None:
     data = bytearray(report.encode(meeting.bundle(meeting.accuse(BO, b"a threat"))))
     data[place % len(data)] ^= flip
-    with pytest.raises(SnugCryptoError):
+    with pytest.raises(SnugError):
         report.verify_report(report.decode_report(bytes(data)), meeting.seed.host_public)
 
 

@@ -36,7 +36,7 @@ from snugroom.server.doctor import command as doctor
 from snugroom.server.nodes.settings import NodeSettings
 from snugroom.server.setup import command as setup
 from snugroom.server.sfu.limits import MediaLimits
-from tests.docs import python_api
+from tests.docs import layouts, python_api
 from tests.model import run
 
 ROOT: Final = Path(__file__).parents[2]
@@ -322,9 +322,10 @@ FILES: Final[dict[str, Callable[[], str]]] = {
     "events.d.ts": schema.typescript,
 }
 
-#: Pages with generated tables, by their paths from the root.
+#: Pages with generated tables or layouts, by their paths from the root.
 TABLES: Final[dict[str, Callable[[str], str]]] = {
     "docs/explanation/threat-model.md": threat_model,
+    "docs/reference/protocol.md": layouts.protocol,
     "README.md": readme,
 }
 

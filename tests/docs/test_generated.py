@@ -29,14 +29,14 @@ def test_a_file_is_not_stale(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", generate.TABLES)
-def test_tables_of_verdicts_are_not_stale(name: str) -> None:
+def test_tables_and_layouts_are_not_stale(name: str) -> None:
     assert (generate.ROOT / name).read_text(encoding="utf-8") == generate.with_tables(name), (
         f"{name} is stale: python -m tests.docs.generate"
     )
 
 
 def test_every_scene_is_in_both_tables() -> None:
-    for name in generate.TABLES:
+    for name in ("docs/explanation/threat-model.md", "README.md"):
         text = (generate.ROOT / name).read_text(encoding="utf-8")
         found = re.findall(r"^\|.*`(\w+)` \| (?:impossible|detected|succeeds)", text, re.MULTILINE)
         assert sorted(found) == sorted(scene.id for scene in SCENES), f"{name}: each once"

@@ -141,7 +141,7 @@ class HubHarness:
         door, room_admin = _INNOCENT
         self._say(handle, self._room_door(handle, door, room_admin))
         number = signed.room_number(bytes(door.verify_key), bytes(room_admin.verify_key))
-        text = signed.open_room(number, 0, gate(0), bytes(32))
+        text = signed.Opening(number, 0, gate(0), bytes(32)).encode()
         self._say(handle, Open(0, gate(0), bytes(32), room_admin.sign(text).signature))
         self._say(handle, Show([room_pass(0)]))
         assert any(isinstance(message, Shown) for message in self._inbox[handle])
@@ -200,7 +200,7 @@ class HubHarness:
         )
         body = _BLOBS[tape.pick(_SIZES)]
         if choice == 0:
-            text = signed.open_room(number, slot, gate(slot), bytes(32))
+            text = signed.Opening(number, slot, gate(slot), bytes(32)).encode()
             signature = self._signed(room_admin, text, tape) if tape.byte() > 60 else None
             return Open(slot, gate(slot), bytes(32), signature)
         if choice in (1, 2):
@@ -211,8 +211,8 @@ class HubHarness:
         if choice == 4:
             return Commit(slot, body[:8] + gate(slot) + body[40:])
         if choice == 5:
-            chain = signed.next_chain(bytes(32) if room is None else room.chain, slot, body)
-            text = signed.open_room(number, slot, signed.gate_of(body), chain)
+            chain = signed.chain_next(bytes(32) if room is None else room.chain, slot, body)
+            text = signed.Opening(number, slot, signed.gate_of(body), chain).encode()
             return Commit(slot, body, self._signed(room_admin, text, tape))
         if choice == 6:
             return CatchUp(slot, tape.byte())
@@ -231,7 +231,7 @@ class HubHarness:
             return Rekey(
                 bytes(door.verify_key),
                 new,
-                self._signed(room_admin, signed.rekey(named, self._challenges[who].nonce), tape),
+                self._signed(room_admin, signed.Rekey(named, self._challenges[who].nonce).encode(), tape),
             )
         return LobbyDoor(bytes(32), bytes(32), bytes(64))
 

@@ -52,8 +52,8 @@ def b64(data: bytes) -> str:
 async def chained(guest: Guest, committed: Message, before: bytes) -> bytes:
     """A taken slot's chain, if chain and receipt are right."""
     assert isinstance(committed, Committed)
-    assert committed.chain == signed.next_chain(before, committed.slot, committed.blob)
-    receipt = signed.receipt(NUMBER, committed.slot, committed.chain)
+    assert committed.chain == signed.chain_next(before, committed.slot, committed.blob)
+    receipt = signed.Receipt(NUMBER, committed.slot, committed.chain).encode()
     VerifyKey(guest.challenge.server_key).verify(receipt, committed.signature)
     return committed.chain
 

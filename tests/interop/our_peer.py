@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Sequence
 
-from snugroom.crypto.errors import SnugCryptoError
+from snugroom.crypto.errors import SnugError
 from snugroom.crypto.mls import (
     Add,
     ApplicationMessage,
@@ -146,7 +146,7 @@ class OurPeer:
         """Raises PeerError with our own error as its cause."""
         try:
             got = self.group.process(message, psks=self._psks)
-        except SnugCryptoError as error:
+        except SnugError as error:
             raise PeerError(f"{type(error).__name__}: {error}") from error
         if isinstance(got, ApplicationMessage):
             return Received("application", got.sender, got.data, got.authenticated_data)

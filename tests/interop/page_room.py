@@ -6,7 +6,7 @@ import re
 from collections.abc import Collection, Mapping
 from typing import Any
 
-from snugroom.crypto.errors import SnugCryptoError, ValidationError
+from snugroom.crypto.errors import SnugError, ValidationError
 from snugroom.crypto.mls import Capabilities, CommitError, Group, KeyPackageBundle, Stage
 from tests.interop.our_peer import KEY_PACKAGE_HEAD
 from tests.interop.peer import PeerError, Psk, Received
@@ -14,11 +14,11 @@ from tests.interop.ts_peer import PageProcess, TsPeer
 from tests.mls.world import LIFE, NOW, SUITE, Room, add_of
 
 
-class PageError(SnugCryptoError):
+class PageError(SnugError):
     """A refusal of the page's that names no rule; the text begins with its kind."""
 
 
-def as_ours(error: PeerError) -> SnugCryptoError:
+def as_ours(error: PeerError) -> SnugError:
     """The same refusal, as our own code would raise it."""
     found = re.match(r"ValidationError: ([A-Z]+-[\d.]+(?:-\d+)?): (.*)", str(error), re.DOTALL)
     if found is None:

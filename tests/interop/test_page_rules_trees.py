@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from snugroom.crypto.errors import SnugCryptoError, ValidationError
+from snugroom.crypto.errors import SnugError, ValidationError
 from snugroom.crypto.mls import (
     Add,
     Capabilities,
@@ -168,7 +168,7 @@ def verdict(process: Callable[[bytes], object], message: bytes) -> object:
         return error.rule
     except PageError as error:
         return str(error).split(":")[0]
-    except SnugCryptoError as error:
+    except SnugError as error:
         return type(error).__name__
     return None
 
@@ -202,7 +202,7 @@ def test_commits_with_bytes_changed(page: PageProcess, private: bool, seed: int)
     for encoded in changed_bytes(content.encode(), seed, 11):
         try:
             forged = decode(encoded, Commit.read)
-        except SnugCryptoError:
+        except SnugError:
             continue
         message = forge(room[0], forged, private=private, tag=tag)
         ours, theirs = verdict(room[1].process, message), verdict(room.theirs.process, message)
@@ -343,7 +343,7 @@ def test_welcomes_with_bytes_of_the_tree_changed(page: PageProcess) -> None:
             extensions[place] = replace(extensions[place], data=bytes(data))
             return replace(info, extensions=tuple(extensions))
 
-        with pytest.raises(SnugCryptoError):
+        with pytest.raises(SnugError):
             newcomer.join(invited_with(room, newcomer, changed), {})
 
 
@@ -351,7 +351,7 @@ def test_welcomes_with_bytes_of_the_tree_changed(page: PageProcess) -> None:
 
 
 def refused(group: PageGroup, message: bytes) -> str:
-    with pytest.raises(SnugCryptoError) as caught:
+    with pytest.raises(SnugError) as caught:
         group.process(message)
     return str(caught.value)
 

@@ -11,7 +11,7 @@ import snugroom.crypto.mls.welcome as welcome_module
 from snugroom.crypto.errors import (
     AuthenticationError,
     MissingKeyError,
-    SnugCryptoError,
+    SnugError,
     StateError,
     ValidationError,
 )
@@ -170,7 +170,7 @@ def test_a_tampered_welcome_is_refused_at_every_byte() -> None:
     for position in range(0, len(welcome), 7):
         changed = bytearray(welcome)
         changed[position] ^= 0x41
-        with pytest.raises(SnugCryptoError):
+        with pytest.raises(SnugError):
             Group.join(bytes(changed), bundle)
     assert Group.join(welcome, bundle).epoch == 1
 

@@ -7,7 +7,7 @@ from collections.abc import Callable
 import pytest
 
 from snugroom.crypto import primitives
-from snugroom.crypto.errors import MalformedError, MissingKeyError, SnugCryptoError, ValidationError
+from snugroom.crypto.errors import MalformedError, MissingKeyError, SnugError, ValidationError
 from snugroom.crypto.mls import Group, KeyPackageBundle, Stage
 from snugroom.crypto.mls.codec import decode
 from snugroom.crypto.mls.tree import NodeIn, RatchetTree, read_tree
@@ -93,7 +93,7 @@ def test_a_tree_of_another_epoch_is_refused() -> None:
     stage, bundle = outside(room)
     room.commit(by=2)
     for tree in (before, room[0].ratchet_tree()):
-        with pytest.raises(SnugCryptoError, match=r"MLS-12\.4\.3\.1-8"):
+        with pytest.raises(SnugError, match=r"MLS-12\.4\.3\.1-8"):
             join(stage, bundle, tree)
     assert join(stage, bundle, stage.tree).epoch == room[0].epoch - 1
 

@@ -148,7 +148,7 @@ class Verdicts:
         journal, epoch = room.membership.journal, room.membership.group.epoch
         slot, before = journal.slot + 1, journal.chain
         chain = journal.chain_after(blob)
-        receipt = self.world.hub._sign(signed.receipt(room.number, slot, chain))
+        receipt = self.world.hub._sign(signed.Receipt(room.number, slot, chain).encode())
         self.world.do(who, ev.Received(ev.ROOM, wire.Committed(slot, blob, chain, receipt)))
         found = VOID
         if room.sync.stuck_at is not None:

@@ -169,7 +169,7 @@ def test_a_room_that_gets_another_number_keeps_its_lease_and_its_node() -> None:
     key = SigningKey(b"another admin".ljust(32))
     message = rekeying(hub.nonce(host), key)
     number = signed.room_number(bytes(key.verify_key), message.room_admin_key)
-    text = signed.rekey(number, hub.nonce(host))
+    text = signed.Rekey(number, hub.nonce(host)).encode()
     other_door = Rekey(bytes(key.verify_key), message.room_admin_key, sign_as_admin(text))
     refused = Send(host, Refused("open", "a room keeps its door key", "rekey"))
     assert d.say(hub, host, other_door) == [refused]

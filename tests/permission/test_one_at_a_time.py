@@ -56,7 +56,7 @@ class Cheat:
             handle, room, nonce = self.random.choice(self.inside)
             after = Room(room.name, room.admin + "'")
             keys = bytes(room.door.verify_key), bytes(after.room_admin.verify_key)
-            text = signed.rekey(after.number, nonce)
+            text = signed.Rekey(after.number, nonce).encode()
             told = self.server.say(handle, Rekey(*keys, room.room_admin.sign(text).signature))
             self.permits += [(after, m.permit) for m in told if isinstance(m, Permit)]
 

@@ -275,7 +275,7 @@ def _guess(server: Server) -> list[Message]:
 
 
 def opened(server: Server, room: Room, handle: bytes) -> None:
-    text = signed.open_room(room.number, 0, gate(0), ZERO)
+    text = signed.Opening(room.number, 0, gate(0), ZERO).encode()
     told = server.say(handle, Open(0, gate(0), ZERO, room.room_admin.sign(text).signature))
     assert isinstance(told[0], Opened)
 
@@ -327,7 +327,7 @@ def test_permits_tell_nobody_apart_and_can_not_be_forged() -> None:
 def rekeyed(server: Server, room: Room, handle: bytes, nonce: bytes) -> tuple[Room, bytes]:
     """Hand the room to the next room admin key; return the room under it, and its permit."""
     after = Room(room.name, room.admin + "'")
-    text = signed.rekey(after.number, nonce)
+    text = signed.Rekey(after.number, nonce).encode()
     keys = bytes(room.door.verify_key), bytes(after.room_admin.verify_key)
     told = server.say(handle, Rekey(*keys, room.room_admin.sign(text).signature))
     assert any(isinstance(m, Rekeyed) for m in told), told

@@ -79,7 +79,7 @@ def test_a_voucher_refuses_a_key_that_it_does_not_name() -> None:
 
 def test_both_ends_have_the_same_texts() -> None:
     origin, number, nonce = "https://meet.example", bytes(range(16)), bytes(range(32))
-    assert signed.opens(origin, number, nonce) == permission.proof_message(origin, number, nonce)
+    assert signed.Opens(origin, number, nonce).encode() == permission.proof_message(origin, number, nonce)
     assert signed.token_key(3000, nonce) == permission.key_hash(3000, nonce)
     for at in (0, 4 * 86_400 - 1, 4 * 86_400, 1_800_000_000.5):
         assert signed.week_of(at) == permission.week_of(at)

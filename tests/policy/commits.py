@@ -26,6 +26,7 @@ from snugroom.crypto.agreed.room_state import (
     host_return_message,
 )
 from snugroom.crypto.kdf import SigningKey
+from tests.loose import loosely
 
 ADA, BO, CEM, DANA, NOBODY = 0, 1, 2, 3, 9
 SLOT = 100
@@ -63,9 +64,9 @@ POLICY = Policy(
     4,
     (MEMBERS[ADA].signature_key,),
     HOST_KEY.public,
-    Mode.ASK,
-    "Weekly",
-    (PolicyServer("https://two.example", h("admin")),),
+    mode=Mode.ASK,
+    title="Weekly",
+    servers=(PolicyServer("https://two.example", h("admin")),),
     return_public=RETURN_KEY.public,
     room_admin_public=h("room admin"),
     later_keys=(h("later key"),),
@@ -137,7 +138,7 @@ def gce(sender: int = ADA, *, of: Policy = POLICY, **changes: Any) -> ProposalVi
     """A policy that follows `of`."""
     return raw_gce(
         REQUIRED,
-        (POLICY_EXTENSION, replace(of, **({"version": of.version + 1} | changes)).encode()),
+        (POLICY_EXTENSION, loosely(replace(of, **({"version": of.version + 1} | changes)))),
         sender=sender,
     )
 
@@ -169,8 +170,9 @@ def back(
     }
     tickets = {key: value for key, value in (signed or {}).items() if key not in about}
     keys = {key: value for key, value in (signed or {}).items() if key in about}
-    made = replace(at, **tickets).signed((rejoin_key(who),) if signers is None else signers, **(about | keys))
-    whole = replace(at, signatures=made.signatures).encode()
+    covered = {name: key if len(key) == 32 else bytes(32) for name, key in (about | keys).items()}
+    made = replace(at, **tickets).signed((rejoin_key(who),) if signers is None else signers, **covered)
+    whole = loosely(replace(at, signatures=made.signatures))
     return ProposalView(
         "add", sender, added=new, init_key=init_key, ticket=whole if ticket is None else ticket
     )

@@ -37,7 +37,7 @@ def test_a_sound_group(changes: dict[str, Any]) -> None:
         ({"extensions": (REQUIRED, BACKWARDS)}, "SNUG-13"),
         ({"members": (leaf(1, identity=b""),)}, "SNUG-11"),
         ({"members": (leaf(1, identity=b"\0\xff"),)}, "SNUG-11"),
-        ({"members": (MEMBERS[BO], leaf(2, identity=Identity("Cem", 1).encode()))}, "SNUG-11"),
+        ({"members": (MEMBERS[BO], leaf(2, identity=Identity("Cem", flags=1).encode()))}, "SNUG-11"),
         ({"members": (MEMBERS[BO], leaf(2, "C\x1bem"))}, "SNUG-11"),
         ({"members": (MEMBERS[BO], leaf(2, "Cem", rejoin_key=b""))}, "SNUG-6"),
     ],

@@ -6,7 +6,7 @@ import struct
 from collections.abc import Iterable
 from pathlib import Path
 
-from snugroom.crypto.errors import SnugCryptoError
+from snugroom.crypto.errors import SnugError
 from snugroom.crypto.media import clear_header
 from snugroom.crypto.media.keys import BASE_KEY_SIZE, SUITE
 from snugroom.crypto.media.sframe import FrameKey, Header, extract
@@ -50,7 +50,7 @@ class KeptKeys:
         for secret in self._secrets:
             try:
                 FrameKey(SUITE, secret, header.kid).decrypt(header, clear_header.metadata(kind, clear), rest)
-            except SnugCryptoError:
+            except SnugError:
                 continue
             return True
         return False

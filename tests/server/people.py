@@ -80,7 +80,7 @@ def hosts_commit(
 ) -> Commit:
     """Take `slot` after `chain` as a host: the room admin signs, which closes the earlier gates."""
     made = commit(slot, name, twist=twist)
-    text = signed.open_room(number, slot, gate(slot, twist), signed.next_chain(chain, slot, made.blob))
+    text = signed.Opening(number, slot, gate(slot, twist), signed.chain_next(chain, slot, made.blob)).encode()
     return Commit(slot, made.blob, key.sign(text).signature)
 
 
@@ -94,14 +94,14 @@ def opening(
 ) -> Open:
     """The room admin's signed open."""
     here = gate(slot) if at is None else at
-    text = signed.open_room(number, slot, here, chain)
+    text = signed.Opening(number, slot, here, chain).encode()
     return Open(slot, here, chain, key.sign(text).signature)
 
 
 def rekeying(nonce: bytes, new: SigningKey, key: SigningKey = ROOM_ADMIN) -> Rekey:
     """The room admin's signed rekey, to another key."""
     public = bytes(new.verify_key)
-    text = signed.rekey(signed.room_number(bytes(DOOR.verify_key), public), nonce)
+    text = signed.Rekey(signed.room_number(bytes(DOOR.verify_key), public), nonce).encode()
     return Rekey(bytes(DOOR.verify_key), public, key.sign(text).signature)
 
 

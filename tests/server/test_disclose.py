@@ -119,7 +119,7 @@ def known_of(
     members: tuple[Guest, ...], guests: tuple[Guest, ...], peers: tuple[Peer, ...], packets: list[bytes]
 ) -> dict[bytes | str, set[str]]:
     """The data of the meeting that the server knows, and the kinds under which the inventory lists it."""
-    chain = signed.next_chain(ZERO, 1, commit(1).blob)
+    chain = signed.chain_next(ZERO, 1, commit(1).blob)
     return {
         NUMBER: {"number"},
         bytes(ROOM_ADMIN.verify_key): {"key", "lobby"},

@@ -343,7 +343,7 @@ def test_a_rekeyed_room_goes_on_under_another_number_and_obeys_the_new_key_alone
     assert isinstance(committed.message, Committed)
     assert committed.message.opening is not None
     assert harness.say(second, show(0)) == [Send(second, Shown(0))], "the slot closes the gate before it"
-    text = signed.receipt(number_of(LATER), 1, committed.message.chain)
+    text = signed.Receipt(number_of(LATER), 1, committed.message.chain).encode()
     SERVER.verify_key.verify(text, committed.message.signature)
     assert harness.say(second, rekeying(second_nonce, LATER)) == [Send(second, told)], "said again"
 
@@ -379,7 +379,7 @@ def test_a_room_is_rekeyed_for_its_own_door_alone() -> None:
     harness.say(first, opening())
     other = bytes(SigningKey(sha256(b"another door").digest()).verify_key)
     number = signed.room_number(other, bytes(LATER.verify_key))
-    signature = ROOM_ADMIN.sign(signed.rekey(number, nonce)).signature
+    signature = ROOM_ADMIN.sign(signed.Rekey(number, nonce).encode()).signature
     effects = harness.say(first, Rekey(other, bytes(LATER.verify_key), signature))
     assert refusals(effects) == [(first, "signature")]
 
@@ -471,14 +471,14 @@ def test_signed_texts_are_fixed_to_the_byte() -> None:
     assert signed.door("http://x", number, nonce, nonce).hex() == (
         b"snug 1 door\x00\x08http://x".hex() + number.hex() + nonce.hex() * 2
     )
-    assert signed.open_room(number, 258, nonce, nonce[::-1]) == (
+    assert signed.Opening(number, 258, nonce, nonce[::-1]).encode() == (
         b"snug 1 open" + number + bytes.fromhex("0000000000000102") + nonce + nonce[::-1]
     )
     assert signed.gate_of(bytes(8) + nonce + bytes(99)) == nonce
-    assert signed.receipt(number, 1, nonce) == (
+    assert signed.Receipt(number, 1, nonce).encode() == (
         b"snug 1 receipt" + number + bytes.fromhex("0000000000000001") + nonce
     )
-    assert signed.next_chain(nonce, 1, b"blob") == (
+    assert signed.chain_next(nonce, 1, b"blob") == (
         sha256(nonce + bytes.fromhex("0000000000000001") + sha256(b"blob").digest()).digest()
     )
     door_key, room_admin_key = bytes(DOOR.verify_key), bytes(ROOM_ADMIN.verify_key)

@@ -167,7 +167,9 @@ def test_the_room_admin_opens_and_all_who_wait_are_told_with_a_receipt() -> None
     for who in (A, B):
         opened = only(Opened, t.heard(who))
         assert (opened.slot, opened.chain) == (5, b"k" * 32)
-        VerifyKey(bytes(SERVER.verify_key)).verify(signed.receipt(NUMBER, 5, b"k" * 32), opened.signature)
+        VerifyKey(bytes(SERVER.verify_key)).verify(
+            signed.Receipt(NUMBER, 5, b"k" * 32).encode(), opened.signature
+        )
 
 
 @pytest.mark.parametrize("what", ["key", "number", "slot", "gate", "chain", "signature"])
@@ -214,10 +216,10 @@ def test_a_commit_takes_the_next_slot_and_everybody_gets_it_with_a_receipt() -> 
     got = [m for m in t.heard(B) if isinstance(m, Committed)]
     assert got == [m for m in t.heard(A) if isinstance(m, Committed)]
     for message, committed in zip((first, second), got, strict=True):
-        chain = signed.next_chain(chain, message.slot, message.blob)
+        chain = signed.chain_next(chain, message.slot, message.blob)
         assert (committed.slot, committed.blob, committed.chain) == (message.slot, message.blob, chain)
         VerifyKey(bytes(SERVER.verify_key)).verify(
-            signed.receipt(NUMBER, message.slot, chain), committed.signature
+            signed.Receipt(NUMBER, message.slot, chain).encode(), committed.signature
         )
 
 

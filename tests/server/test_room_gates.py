@@ -120,7 +120,7 @@ def test_any_member_may_pass_on_an_opening_that_the_room_admin_signed() -> None:
     t.arrive(A)
     t.heard(A)
     message = hosts_commit(5, b"k" * 32)
-    chain = signed.next_chain(b"k" * 32, 5, message.blob)
+    chain = signed.chain_next(b"k" * 32, 5, message.blob)
     assert codes(t.says(A, Open(5, gate(5), chain, message.opening))) == ["Opened"]
     assert t.says(A, show(5)) == [Shown(5)]
 

@@ -147,7 +147,7 @@ class RoomMachine(RuleBasedStateMachine):
         assert slot == self.slot + 1
         assert slot not in self.blobs
         [winner] = [
-            w for w, a in self.pending.items() if signed.next_chain(self.chain, slot, a.blob) == chain
+            w for w, a in self.pending.items() if signed.chain_next(self.chain, slot, a.blob) == chain
         ]
         asked = self.pending.pop(winner)
         assert asked.slot == slot

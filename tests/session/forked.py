@@ -11,7 +11,7 @@ from snugroom.client.session.kernel.intents import HealIntent
 from snugroom.client.session.monitor.monitor import Monitor
 from snugroom.crypto.agreed import envelope
 from snugroom.crypto.agreed.heartbeat import Heartbeat
-from snugroom.crypto.errors import SnugCryptoError
+from snugroom.crypto.errors import SnugError
 from snugroom.crypto.media.clear_header import Kind
 from snugroom.crypto.media.keys import FutureEpochError, OpenedFrame
 from snugroom.server.rooms.effects import Drop, Send
@@ -128,7 +128,7 @@ class Media:
             return
         now, wait = self.w.now, max(0.4, held)  # as the media engine does: less and less often
 
-        def then(opened: OpenedFrame | SnugCryptoError) -> None:
+        def then(opened: OpenedFrame | SnugError) -> None:
             if isinstance(opened, OpenedFrame):
                 self.opened.setdefault((sender.label, receiver.label), []).append(now)
             elif isinstance(opened, FutureEpochError) and held < 3:
@@ -169,7 +169,7 @@ def signed_by(reader: Participant, blob: bytes) -> int | None:
     """The leaf of a heartbeat, if `reader` has its key."""
     try:
         return beat_of(reader, blob).leaf
-    except SnugCryptoError:
+    except SnugError:
         return None
 
 

@@ -11,7 +11,7 @@ from snugroom.client.session.entry.contacts import Contacts
 from snugroom.client.session.options import Options
 from snugroom.crypto import hpke
 from snugroom.crypto.agreed import envelope
-from snugroom.crypto.errors import SnugCryptoError
+from snugroom.crypto.errors import SnugError
 from snugroom.crypto.proof.identity import IdentityKey, VouchContext
 from snugroom.wire import messages as wire
 from snugroom.wire.limits import BUCKETS
@@ -99,7 +99,7 @@ class Wire:
         for label, blob in self.seen:
             try:
                 envelope.open(anybody.room.membership.heartbeat_key, "vouch", anybody.room.number, blob)
-            except SnugCryptoError:
+            except SnugError:
                 continue
             found.append((label, blob))
         return found

@@ -11,7 +11,7 @@ from snugroom.client.session.kernel.me import Me
 from snugroom.crypto import kdf, mls
 from snugroom.crypto.entry import lobby, pieces
 from snugroom.crypto.entry.invite import Invite, lobby_envelope_key
-from snugroom.crypto.errors import SnugCryptoError
+from snugroom.crypto.errors import SnugError
 from snugroom.crypto.kdf import SigningKey
 from snugroom.crypto.mls.treekem import create_path
 from snugroom.wire import messages as wire
@@ -64,7 +64,7 @@ class Lobby:
         key = lobby_envelope_key(self.link.secret, self.link.origin, day)
         try:
             said = lobby.read(key, message.blob)
-        except SnugCryptoError:
+        except SnugError:
             return True
         label = link.who.label
         self.posts.append(Post(label, said, len(message.blob)))

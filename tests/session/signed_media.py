@@ -11,7 +11,7 @@ from typing import Any, ClassVar
 from snugroom.client.session import events as ev
 from snugroom.client.session.features.signing import Signing
 from snugroom.crypto.agreed import envelope
-from snugroom.crypto.errors import MissingKeyError, SnugCryptoError
+from snugroom.crypto.errors import MissingKeyError, SnugError
 from snugroom.crypto.media import clear_header
 from snugroom.crypto.media.keys import FutureEpochError, OpenedFrame
 from snugroom.crypto.media.sframe import Header
@@ -107,14 +107,14 @@ class Media:
         held = self.w.now - since
         again = self.w.now + max(0.1, held)  # less and less often
 
-        def then(opened: OpenedFrame | SnugCryptoError) -> None:
+        def then(opened: OpenedFrame | SnugError) -> None:
             match opened:
                 case FutureEpochError():
                     if held < 2.5:
                         self.w._at(again, partial(self._receive, to, sender, ssrc, kind, data, since))
                 case MissingKeyError():
                     pass  # of an epoch that is over here
-                case SnugCryptoError():
+                case SnugError():
                     self.refused[to.label, sender.label] += 1
                 case _:
                     self.opened[to.label, sender.label] += 1
@@ -161,6 +161,6 @@ def lists_in(who: Participant, message: object) -> FrameList | None:
                 return FrameList.decode(
                     envelope.open(epoch.key, "signatures", who.room.membership.room, message.blob)
                 )
-            except SnugCryptoError:
+            except SnugError:
                 continue
     return None

@@ -95,7 +95,7 @@ def test_a_rejoin_is_alone_in_its_commit() -> None:
     """A ticket does not hide somebody new, and somebody new does not carry a ticket past SNUG-8."""
     w, ada, bo, cem = three(735)
     m = bo.room.membership
-    asks = RejoinTicket(m.group.group_id, m.journal.slot, m.journal.chain, w.rng(16), False, ANY_HOST)
+    asks = RejoinTicket(m.group.group_id, m.journal.slot, m.journal.chain, w.rng(16), by=ANY_HOST)
     back = package_with(bo, asks, w.now).key_package
     rejoin = [mls.Remove(1), link(w), mls.Add(back)]
     assert not isinstance(cem.room.membership.judge(forged(ada, rejoin)), Void)

@@ -14,6 +14,7 @@ from snugroom.client.session.options import Options
 from snugroom.crypto.entry import invite
 from snugroom.server.config import Settings
 from snugroom.wire import messages as wire
+from snugroom.wire import signed
 from tests.session.dishonest import forged, post_commit, private_commit
 from tests.session.gatecrashers import Gatecrasher, alarms_of, everybody_in_step, in_step
 from tests.session.world import Participant, World
@@ -119,7 +120,7 @@ def opened_by(w: World, deputy: RoomSession, slot: int, room_pass: bytes) -> wir
     chain, gate = w.rng(32), invite.gate(room_pass)
     assert deputy.host_keys is not None
     key = deputy.host_keys.current.room_admin_key(deputy.membership.group.group_id)
-    text = invite.open_message(deputy.number, slot, gate, chain)
+    text = signed.Opening(deputy.number, slot, gate, chain).encode()
     return wire.Open(slot, gate, chain, key.sign(text))
 
 

@@ -17,6 +17,7 @@ from snugroom.crypto.entry import invite
 from snugroom.crypto.entry.invite import HostKeys, Invite
 from snugroom.crypto.entry.recovery import HostRecoveryData
 from snugroom.wire import messages as wire
+from snugroom.wire import signed
 from tests.session.hosts import lobby_of, two_hosts
 from tests.session.test_recovery import come_back
 from tests.session.world import Participant, World
@@ -276,7 +277,7 @@ def take_slot(w: World, who: Participant, keys: HostKeys) -> list[str]:
     chain, link = journal.chain_after(blob), who.links[ev.ROOM]
     for key in (seed.room_admin_key(room.membership.group.group_id) for seed in keys.seeds):
         for number in room.room_admin_keys.numbers:
-            text = invite.open_message(number, journal.slot + 1, envelope.gate(blob), chain)
+            text = signed.Opening(number, journal.slot + 1, envelope.gate(blob), chain).encode()
             commit = wire.Commit(journal.slot + 1, blob, key.sign(text))
             answers = [getattr(e, "message", None) for e in w.hub.handle(link.handle, commit, w.now)]
             refused += [a.code for a in answers if isinstance(a, wire.Refused)]
@@ -371,7 +372,7 @@ class Opener(Participant):
         nonce, origin = bytes(32), of.room.origin
         signed = self.door.sign(invite.door_message(origin, self.number, challenge.nonce, nonce))
         w.hub.handle(handle, wire.RoomDoor(self.door.public, self.admin.public, nonce, signed), w.now)
-        text = invite.open_message(self.number, self.slot, bytes(32), bytes(32))
+        text = signed.Opening(self.number, self.slot, bytes(32), bytes(32)).encode()
         effects = w.hub.handle(
             handle, wire.Open(self.slot, bytes(32), bytes(32), self.admin.sign(text)), w.now
         )

@@ -7,7 +7,7 @@ from snugroom.client.session.catalogue import content
 from snugroom.client.session.features.signing import PUBLISH_AFTER, PUBLISH_EVERY
 from snugroom.client.session.kernel.intents import HealIntent
 from snugroom.crypto.agreed import envelope
-from snugroom.crypto.errors import SnugCryptoError
+from snugroom.crypto.errors import SnugError
 from snugroom.crypto.kdf import SigningKey
 from snugroom.crypto.media.sframe import Header
 from snugroom.crypto.media.signatures import FrameList, Signer
@@ -64,7 +64,7 @@ def test_published_media_keys_sign_for_nobody_who_is_kept_in_their_epoch() -> No
         try:
             opened = envelope.open(epoch.key, "signatures", mallory.room.membership.room, blob)
             certificates.append(FrameList.decode(opened))
-        except SnugCryptoError:
+        except SnugError:
             pass
         return broadcast(blob, now)
 

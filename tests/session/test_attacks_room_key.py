@@ -6,6 +6,7 @@ from snugroom.client.session import events as ev
 from snugroom.crypto.entry import invite
 from snugroom.crypto.kdf import SigningKey
 from snugroom.wire import messages as wire
+from snugroom.wire import signed
 from tests.session.hosts import two_hosts
 from tests.session.test_attacks_host_keys import in_sync, reconnect, rotated
 from tests.session.world import Participant, World
@@ -19,7 +20,7 @@ def take_room(w: World, host: Participant) -> None:
     admin = room.host_keys.current.room_admin_key(room.membership.group.group_id)
     own = SigningKey.generate(w.rng)
     number = invite.room_number(room.door_key.public, own.public)
-    signature = admin.sign(invite.rekey_message(number, room.server_nonce))
+    signature = admin.sign(signed.Rekey(number, room.server_nonce).encode())
     w._ascend(host.links[ev.ROOM], wire.encode(wire.Rekey(room.door_key.public, own.public, signature)))
 
 

@@ -9,6 +9,7 @@ from snugroom.crypto.agreed.room_state import Mode
 from snugroom.crypto.entry import invite
 from snugroom.server.config import Settings
 from snugroom.wire import messages as wire
+from snugroom.wire import signed
 from tests.session.dishonest import private_commit
 from tests.session.forked import heal, texts
 from tests.session.gatecrashers import Gatecrasher, everybody_in_step, in_step
@@ -67,7 +68,7 @@ def test_a_host_that_opens_the_room_at_another_history() -> None:
     admin = keys.room_admin_key(room.membership.group.group_id, room.room_admin_keys.current)
     chain, gate = w.rng(32), invite.gate(journal.room_pass)
     number = invite.room_number(room.door_key.public, admin.public)
-    text = invite.open_message(number, journal.slot, gate, chain)
+    text = signed.Opening(number, journal.slot, gate, chain).encode()
     mallory.says(wire.Open(journal.slot, gate, chain, admin.sign(text)))
     mallory.says(wire.Show([journal.room_pass]))
     w.do(cem, ev.Say("is this on?"))  # it shows its pass again, and is inside

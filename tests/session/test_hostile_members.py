@@ -19,7 +19,7 @@ from snugroom.crypto import mls
 from snugroom.crypto.agreed import envelope
 from snugroom.crypto.agreed.heartbeat import Heartbeat
 from snugroom.crypto.agreed.room_state import POLICY_EXTENSION, CommitContext
-from snugroom.crypto.errors import SnugCryptoError
+from snugroom.crypto.errors import SnugError
 from snugroom.crypto.kdf import H
 from snugroom.crypto.mls import treekem
 from snugroom.wire import messages as wire
@@ -71,7 +71,7 @@ class Mallory:
             return
         try:
             self.chance.choice(self.acts)()
-        except (SnugCryptoError, ValueError):
+        except (SnugError, ValueError):
             return  # it was removed, or is out of step itself
 
     @property

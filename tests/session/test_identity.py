@@ -11,7 +11,7 @@ import pytest
 from snugroom.client.session import events as ev
 from snugroom.client.session.features.identity import EARLY_MAX, Vouching
 from snugroom.crypto.agreed import envelope
-from snugroom.crypto.errors import SnugCryptoError
+from snugroom.crypto.errors import SnugError
 from snugroom.crypto.proof import identity
 from snugroom.crypto.proof.identity import VOUCH_SIZE, fingerprint
 from snugroom.wire import messages as wire
@@ -54,7 +54,7 @@ def test_one_member_is_shown_an_identity_and_the_others_learn_nothing() -> None:
         assert (len(blob), len(inner)) == (BUCKETS[0], VOUCH_SIZE)
         assert own.own.public not in inner
         for box in (cem.room.box, ada.room.box):
-            with pytest.raises(SnugCryptoError):
+            with pytest.raises(SnugError):
                 identity.open_vouch(inner, box, ends(ada, bo).to_signature_key, ends(ada, bo).group_id)
 
 

@@ -15,7 +15,7 @@ from snugroom.crypto.errors import (
     AuthenticationError,
     MissingKeyError,
     ReplayError,
-    SnugCryptoError,
+    SnugError,
     ValidationError,
 )
 from snugroom.crypto.media.clear_header import Kind
@@ -56,7 +56,7 @@ class Camera:
         self.passes: Callable[[str, Participant], bool] = lambda kind, receiver: True
         self.lets: Callable[[Participant, Participant], bool] = lambda sender, receiver: True
         self.opened: Counter[tuple[str, int]] = Counter()  # (receiver, stream number)
-        self.refused: list[SnugCryptoError] = []
+        self.refused: list[SnugError] = []
         for who in people:
             ssrc = ssrc_of(who)
             streams = ((ssrc, "audio", 0), (ssrc + 1, "video", 1))
@@ -92,14 +92,14 @@ class Camera:
         held = self.w.now - since
         again = self.w.now + max(0.1, held)  # less and less often
 
-        def then(opened: OpenedFrame | SnugCryptoError) -> None:
+        def then(opened: OpenedFrame | SnugError) -> None:
             match opened:
                 case FutureEpochError():
                     if held < 2.5:
                         self.w._at(again, partial(self._receive, to, sender, kind, data, since))
                 case MissingKeyError():
                     pass  # of an epoch that is over here, or was before it came in
-                case SnugCryptoError():
+                case SnugError():
                     self.refused.append(opened)
                 case OpenedFrame(stream=stream):
                     self.opened[to.label, stream] += 1

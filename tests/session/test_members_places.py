@@ -13,6 +13,7 @@ from snugroom.crypto.entry.places import place_door_key
 from snugroom.crypto.kdf import H
 from snugroom.server.rooms.hub import Hub
 from snugroom.wire import messages as wire
+from snugroom.wire import signed
 from snugroom.wire.limits import OPEN_WAIT
 from tests.session.servers import OTHERS, Servers
 from tests.session.test_places import link_with_servers, moving, talk, values_seen
@@ -70,7 +71,7 @@ class Spoiler:
     def opens(self) -> None:
         slot, key = 10**6, bytes(32)
         gate, chain = invite.gate(key), H(b"rubbish")
-        opener, text = self._place.opener, invite.open_message(self._place.number, slot, gate, chain)
+        opener, text = self._place.opener, signed.Opening(self._place.number, slot, gate, chain).encode()
         self._send(wire.Open(slot, gate, chain, None if opener is None else opener.sign(text)))
         self._send(wire.Show([key]))
 

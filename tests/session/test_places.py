@@ -11,7 +11,7 @@ from snugroom.client.session import events as ev
 from snugroom.client.session.catalogue import content
 from snugroom.client.session.monitor.dropped import Dropped
 from snugroom.crypto.entry.invite import Invite
-from snugroom.crypto.errors import SnugCryptoError
+from snugroom.crypto.errors import SnugError
 from snugroom.wire.messages import ClientMessage
 from tests.session.servers import OTHERS, Servers, listed
 from tests.session.test_recovery import come_back
@@ -257,7 +257,7 @@ def test_servers_that_cannot_be_are_refused(origins: tuple[str, ...]) -> None:
     w = Servers(1571)
     ada, bo = w.meeting("Ada", "Bo")
     for who in (ada, bo):
-        with pytest.raises((ValueError, SnugCryptoError)):
+        with pytest.raises((ValueError, SnugError)):
             w.do(who, ev.NameServers(origins))
 
 

@@ -20,7 +20,7 @@ from snugroom.client.session import Session
 from snugroom.client.session import events as ev
 from snugroom.client.session.incidents import Incidents
 from snugroom.client.session.options import Options
-from snugroom.crypto.errors import SnugCryptoError
+from snugroom.crypto.errors import SnugError
 from snugroom.crypto.media.clear_header import Kind
 from snugroom.crypto.media.keys import OpenedFrame
 from snugroom.server.config import Settings
@@ -331,12 +331,12 @@ class World:
         ssrc: int,
         kind: Kind,
         data: bytes,
-        then: Callable[[OpenedFrame | SnugCryptoError], None],
+        then: Callable[[OpenedFrame | SnugError], None],
     ) -> None:
         """Have a participant open a frame; `then` gets it or the refusal, at the latest as `run` ends."""
         try:
             opened = to.room.frames.open(ssrc, kind, data, self.now + to.clock)
-        except SnugCryptoError as error:
+        except SnugError as error:
             then(error)
         else:
             then(opened)

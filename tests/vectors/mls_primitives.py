@@ -6,7 +6,7 @@ import os
 from functools import partial
 from typing import Any
 
-from snugroom.crypto.errors import SnugCryptoError, StateError
+from snugroom.crypto.errors import SnugError, StateError
 from snugroom.crypto.mls import labels, schedule
 from snugroom.crypto.mls.codec import Reader, decode, varint
 from snugroom.crypto.mls.framing import (
@@ -222,7 +222,7 @@ def _protect_both_ways(suite: Suite, entry: dict[str, Any], name: str, content: 
             expect(f"{name}_pub", encode_content(opened.framed.content), encode_content(content))
             must_fail(
                 "a wrong membership key",
-                SnugCryptoError,
+                SnugError,
                 partial(unprotect_public, suite, decoded, context, b"wrong"),
             )
 

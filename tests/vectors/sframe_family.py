@@ -7,7 +7,7 @@ from typing import Any
 
 from cryptography.exceptions import InvalidTag
 
-from snugroom.crypto.errors import AuthenticationError, MalformedError, SnugCryptoError
+from snugroom.crypto.errors import AuthenticationError, MalformedError, SnugError
 from snugroom.crypto.media.sframe import (
     CtrHmac,
     FrameKey,
@@ -136,7 +136,7 @@ def run(data: object) -> Result:
                 check(entry)
             except MismatchError as mismatch:
                 result.failed.append(f"{where}: {mismatch}")
-            except (SnugCryptoError, InvalidTag, KeyError, TypeError, ValueError) as error:
+            except (SnugError, InvalidTag, KeyError, TypeError, ValueError) as error:
                 result.failed.append(f"{where}: {type(error).__name__} {error}")
             else:
                 result.passed += 1

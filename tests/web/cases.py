@@ -13,7 +13,7 @@ from typing import Any, Final
 
 from snugroom.crypto import hpke
 from snugroom.crypto.entry.invite import HostKeys, HostSeed
-from snugroom.crypto.errors import SnugCryptoError
+from snugroom.crypto.errors import SnugError
 from snugroom.crypto.kdf import H, Rng
 
 ORIGIN: Final = "https://meet.example"
@@ -85,7 +85,7 @@ class Cases(list[Any]):
         drawn = [each.rng() if isinstance(each, Seed) else each for each in given]
         try:
             value = self._operations[name](*drawn)
-        except SnugCryptoError as error:
+        except SnugError as error:
             self.append([name, plain(given), {"error": type(error).__name__, "text": str(error)}])
             return None
         self.append([name, plain(given), plain(value)])
@@ -129,7 +129,7 @@ def outcome_of(attempt: Callable[[], object]) -> object:
     """The result of an attempt: a value that JSON knows, or the kind of error."""
     try:
         value = attempt()
-    except SnugCryptoError as error:
+    except SnugError as error:
         return {"error": type(error).__name__}
     return value.hex() if isinstance(value, bytes) else value
 

@@ -20,7 +20,7 @@ import msgspec
 from aiohttp import web
 
 from snugroom.client.web.node import ensure_installed, run
-from snugroom.crypto.errors import SnugCryptoError
+from snugroom.crypto.errors import SnugError
 from snugroom.crypto.media.clear_header import Kind
 from snugroom.crypto.media.keys import EpochKeys, MediaKeys, OpenedFrame, open_frame
 from snugroom.server.rooms.relays import Relays
@@ -218,7 +218,7 @@ def open_all(kind: Kind, frames: list[bytes], held: MediaKeys) -> list[OpenedFra
     for i, frame in enumerate(frames):
         try:
             out.append(open_frame(held, kind, frame, 0))
-        except SnugCryptoError as error:
+        except SnugError as error:
             raise AssertionError(f"frame {i} of {kind}, {frame[:24].hex()}...: {error}") from None
     return out
 

@@ -18,7 +18,7 @@ from snugroom.client.session import Session
 from snugroom.client.session.options import Options
 from snugroom.crypto.entry.member_recovery import MemberRecoveryData
 from snugroom.crypto.entry.recovery import HostRecoveryData
-from snugroom.crypto.errors import SnugCryptoError
+from snugroom.crypto.errors import SnugError
 from snugroom.crypto.kdf import Rng
 from snugroom.crypto.media.clear_header import Kind
 from snugroom.crypto.media.keys import OpenedFrame
@@ -152,7 +152,7 @@ def mixed_world(
             ssrc: int,
             kind: Kind,
             data: bytes,
-            then: Callable[[OpenedFrame | SnugCryptoError], None],
+            then: Callable[[OpenedFrame | SnugError], None],
         ) -> None:
             session: object = to.session
             if isinstance(session, TsSession):

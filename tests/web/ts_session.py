@@ -197,14 +197,14 @@ class TsSession:
         kind: Kind,
         data: bytes,
         now: float,
-        then: Callable[[OpenedFrame | errors.SnugCryptoError], None],
+        then: Callable[[OpenedFrame | errors.SnugError], None],
     ) -> None:
         """Open a frame before the next call; `then` gets the frame, or why it is refused."""
 
         def answered(answer: dict[str, Any]) -> None:
             if answer.pop("ok"):
                 then(_opened(answer))
-            elif isinstance(error := _error(answer), errors.SnugCryptoError):
+            elif isinstance(error := _error(answer), errors.SnugError):
                 then(error)
             else:
                 raise error

@@ -14,6 +14,7 @@ from snugroom.crypto import fields, hpke, kdf
 from snugroom.crypto.entry import invite
 from snugroom.crypto.entry.invite import HostSeed, Invite
 from snugroom.crypto.kdf import Rng, SigningKey
+from snugroom.wire import signed
 from tests.crypto.rfc9180 import VECTORS
 from tests.web.cases import DAY, NOW, ODD_KEYS, ORIGIN, OTHER, PRIME, SUITE, Cases, Seed, filled
 
@@ -384,11 +385,11 @@ def _room_messages(cases: Cases, host: bytes) -> None:
     for given in ((number, nonce), (number[1:], nonce), (number, nonce[1:])):
         cases.do("rekey", *given)
     cases.do("chain", chain[1:], 1, b"blob")
-    signature = room_admin.sign(invite.receipt_message(number, 5, chain))
+    signature = room_admin.sign(signed.Receipt(number, 5, chain).encode())
     cases.do("verify_receipt", room_admin.public, number, 5, chain, signature)
     cases.do("verify_receipt", room_admin.public, number, 6, chain, signature)
     cases.do("verify_receipt", door.public, number, 5, chain, signature)
-    signature = room_admin.sign(invite.open_message(number, 5, gate, chain))
+    signature = room_admin.sign(signed.Opening(number, 5, gate, chain).encode())
     for slot, key in ((5, room_admin), (6, room_admin), (5, door)):
         cases.do("verify_opening", key.public, number, slot, gate, chain, signature)
     cases.do("gate", filled("pass"))
@@ -412,10 +413,10 @@ def invite_cases() -> Any:
         day=invite.day_of,
         number=invite.room_number,
         door=invite.door_message,
-        open=invite.open_message,
-        rekey=invite.rekey_message,
+        open=lambda *fields: signed.Opening(*fields).encode(),
+        rekey=lambda *fields: signed.Rekey(*fields).encode(),
         verify_opening=invite.verify_opening,
-        receipt=invite.receipt_message,
+        receipt=lambda *fields: signed.Receipt(*fields).encode(),
         verify_receipt=invite.verify_receipt,
         chain=invite.chain_next,
         gate=invite.gate,

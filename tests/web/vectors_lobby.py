@@ -11,7 +11,7 @@ from snugroom.crypto.agreed.names import check_text
 from snugroom.crypto.entry import answers, knocks, lobby
 from snugroom.crypto.entry.answers import AlreadyMember, Answer, Received, Refusal, ReplyBody
 from snugroom.crypto.entry.invite import HostKeys, HostSeed
-from snugroom.crypto.errors import SnugCryptoError
+from snugroom.crypto.errors import SnugError
 from snugroom.crypto.kdf import H, Rng, SigningKey
 from snugroom.crypto.proof.identity import IdentityKey
 from tests.web.cases import DAY, HOST, HOST_KEYS, NOW, ORIGIN, OTHER, SECRET, SUITE, Cases, Seed, filled
@@ -119,7 +119,7 @@ def _book(each: int, steps: list[list[Any]]) -> list[Any]:
                 outcome = book.take(*given).key_package
             else:
                 outcome = getattr(book, step)(*given)
-        except SnugCryptoError as error:
+        except SnugError as error:
             outcome = {"error": type(error).__name__, "text": str(error)}
         told.append(outcome)
     return told

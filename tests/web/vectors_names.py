@@ -9,7 +9,7 @@ from typing import Any, Final
 
 from snugroom.crypto.agreed import names
 from snugroom.crypto.agreed.unicode14 import case_fold, kind, normalized
-from snugroom.crypto.errors import SnugCryptoError
+from snugroom.crypto.errors import SnugError
 
 # fmt: off
 _NAMES: Final = (
@@ -57,7 +57,7 @@ def _block(first: int) -> str:
 def _verdict(name: str) -> str | None:
     try:
         names.check_name(name)
-    except SnugCryptoError as error:
+    except SnugError as error:
         return str(error)
     return None
 

@@ -20,7 +20,6 @@ from snugroom.crypto.agreed.heartbeat import (
     window,
 )
 from snugroom.crypto.agreed.room_state import POLICY_EXTENSION, REPORTS, Policy
-from snugroom.crypto.entry.invite import receipt_message
 from snugroom.crypto.errors import MalformedError
 from snugroom.crypto.kdf import H, SigningKey
 from snugroom.crypto.mls.framing import to_be_signed
@@ -40,7 +39,9 @@ from snugroom.crypto.proof.evidence import (
 )
 from snugroom.crypto.proof.report import Report, ReportedMessage
 from snugroom.crypto.proof.verification import grouped, long_code
+from snugroom.wire import signed
 from tests.crypto.heartbeats import WRONG_FIELDS
+from tests.loose import loosely
 from tests.web.cases import SAFE, outcome_of
 
 # -- codes -----------------------------------------------------------------------------------------------
@@ -123,7 +124,7 @@ def heartbeats() -> dict[str, Any]:
         {"slot": plain.since - 1, "since": plain.since} if plain.since else {"slot": 0, "since": 1},
         *WRONG_FIELDS,
     ]
-    bad = [_changed(plain, change).encode() for change in wrong]
+    bad = [loosely(replace(plain, **change)) for change in wrong]
     bad += [raw[:-1], raw + b"\0", b"", b"\2" + raw[1:], raw[:100]]
     bad += [data for data in (_flipped(draw, raw) for _ in range(100)) if _fits(data)]
     read = [{"data": data.hex(), "outcome": outcome_of(partial(_heard, data, key))} for data in bad]
@@ -133,10 +134,6 @@ def heartbeats() -> dict[str, Any]:
         made = window(incarnation, count, digests)
         windows.append([incarnation.hex(), count, [d.hex() for d in digests], made.hex()])
     return {"seed": key.seed.hex(), "number": _NUMBER.hex(), "beats": rows, "read": read, "windows": windows}
-
-
-def _changed(beat: Heartbeat, change: dict[str, Any]) -> Heartbeat:
-    return replace(beat, **change)
 
 
 def _fits(data: bytes) -> bool:
@@ -182,21 +179,21 @@ def evidence_files() -> dict[str, Any]:
 
     def receipt(slot: int) -> Receipt:
         chain = draw.randbytes(32)
-        return Receipt(
-            _NUMBER, server.public, slot, chain, server.sign(receipt_message(_NUMBER, slot, chain))
-        )
+        text = signed.Receipt(_NUMBER, slot, chain).encode()
+        return Receipt(_NUMBER, server.public, slot, chain, server.sign(text))
 
     def exhibit(who: int, beats: int, receipts: int, *, probed: bool | None, **changed: Any) -> Exhibit:
         heard = []
         for n in range(beats):
             key = keys[n % 3]
             heard.append(SignedHeartbeat(key.public, _beat(draw).signed(_NUMBER, _sign(key)).encode()))
-        signed = [receipt(slot) for slot in range(receipts)]
+        counted = [receipt(slot) for slot in range(receipts)]
         made = None
         if probed is not None:
             number = H(b"probed")[:16]
-            chain = evidence.probe_chain(_NUMBER, heard, signed)
-            answer = ProbeReceipt(number, server.public, server.sign(receipt_message(number, 0, chain)))
+            chain = evidence.probe_chain(_NUMBER, heard, counted)
+            text = signed.Receipt(number, 0, chain).encode()
+            answer = ProbeReceipt(number, server.public, server.sign(text))
             made = Probe(1004, _ODD, answer if probed else None)
         facts: dict[str, Any] = {
             "at": 1005,
@@ -205,7 +202,7 @@ def evidence_files() -> dict[str, Any]:
             "server_key": server.public,
             "dropped_at": None if probed is None else 1003,
             "beats": heard,
-            "receipts": signed,
+            "receipts": counted,
             "last_words": [ServerEvent(1003, "idle", _ODD), ServerEvent(0, "", "x" * 500)],
             "probe": made,
             "leaves": [],

@@ -17,7 +17,7 @@ from snugroom.client.session.kernel.membership import policy_of
 from snugroom.crypto import mls
 from snugroom.crypto.entry import answers, lobby, pieces
 from snugroom.crypto.entry.invite import Invite, day_of
-from snugroom.crypto.errors import SnugCryptoError, ValidationError
+from snugroom.crypto.errors import SnugError, ValidationError
 from snugroom.crypto.kdf import Rng, SigningKey
 from snugroom.crypto.proof.identity import IdentityKey
 from snugroom.wire import messages as wire
@@ -207,7 +207,7 @@ class GuestLobby:
             if newest is None and error.rule != "CARD-DAY":
                 self._refuse(day, card, now)
             return
-        except SnugCryptoError:
+        except SnugError:
             return  # anybody with the link can post a card, but only a host can sign it
         self._connections.await_answer(now)  # a server can repeat an old card; a reply to our knock is new
         self._knock(day, card, handle, self._make_package(now), now)
@@ -245,7 +245,7 @@ class GuestLobby:
             return
         try:
             opened = sent.pending.open(reply)
-        except SnugCryptoError:
+        except SnugError:
             return  # not from the host who opened our knock
         sent.to, sent.heard_at, sent.received = handle, now, True
         if now - sent.made_at < KNOCK_HOLDS:
@@ -270,7 +270,7 @@ class GuestLobby:
         """Go on with an answer when its pieces are here: `done` enters the room."""
         try:
             self._assemblies.take(answer, bundle, done)
-        except SnugCryptoError as error:
+        except SnugError as error:
             self.refusal = sentence("refusal.unusable", why=reasons.in_full(error))
 
     def _piece(self, piece: lobby.Piece, now: float) -> None:
@@ -279,7 +279,7 @@ class GuestLobby:
             return
         try:
             missed = self._assemblies.piece(piece)
-        except SnugCryptoError as error:
+        except SnugError as error:
             self.refusal = sentence("refusal.unusable", why=reasons.in_full(error))
             return
         if missed:  # whoever posts it: its hash is in a host's answer
@@ -296,7 +296,7 @@ class GuestLobby:
             )
             policy = policy_of(group)
             signer = next(m.leaf_node for m in group.members() if m.leaf == group.welcomed_by)
-        except (SnugCryptoError, StopIteration) as error:
+        except (SnugError, StopIteration) as error:
             self.refusal = sentence("refusal.unusable", why=reasons.in_full(error))
             return
         if self._link.host_public not in policy.link_keys or signer.signature_key not in policy.hosts:

@@ -23,7 +23,7 @@ from snugroom.crypto.agreed.names import check_name
 from snugroom.crypto.agreed.policy import RETURN_QUIET
 from snugroom.crypto.agreed.room_state import Identity, host_return_message
 from snugroom.crypto.entry import answers, invite, lobby, recovery
-from snugroom.crypto.errors import SnugCryptoError
+from snugroom.crypto.errors import SnugError
 from snugroom.crypto.kdf import H, Rng, verify
 from snugroom.crypto.proof.report import NO_INVITE
 
@@ -122,7 +122,7 @@ class RejoinHelper:
         """
         try:
             said = recovery.open(self._key, posted)
-        except SnugCryptoError:
+        except SnugError:
             return None  # the sender has the link, and was never admitted
         match said:
             case recovery.HelperQuery(nonce) if len(self._here_due) < REQUESTS_MAX:
@@ -160,7 +160,7 @@ class RejoinHelper:
                 ticket = m.ticket_from(package)
                 if ticket is None or ticket.by != m.own_leaf:
                     return None  # for another group or member, or not signed with the leaf's current key
-        except SnugCryptoError:
+        except SnugError:
             return None  # from a member, former or current, without the return key
         if isinstance(said, recovery.RejoinRequest) and not self._may_ask(package, room, now):
             return None
@@ -234,7 +234,7 @@ class RejoinHelper:
         if asked is not None:
             try:
                 back = recovery.make_recovery_reply(asked.asked, answer, rng=self._rng)
-            except SnugCryptoError:
+            except SnugError:
                 return  # an invalid reply key: the asker cannot be answered
             place.post(asked.day, recovery.seal(self._key, back, rng=self._rng), asked.handle)
             place.pieces.add(back.id, asked.day, asked.handle, pieces, now)

@@ -35,7 +35,7 @@ from snugroom.crypto.agreed.names import look_alike
 from snugroom.crypto.agreed.room_state import ANY_HOST, SINGLE_USE, Identity, Mode
 from snugroom.crypto.entry import answers, knocks, lobby
 from snugroom.crypto.entry.invite import HostKeys
-from snugroom.crypto.errors import SnugCryptoError, ValidationError
+from snugroom.crypto.errors import SnugError, ValidationError
 from snugroom.crypto.fields import uint
 from snugroom.crypto.kdf import H, Rng
 from snugroom.wire import messages as wire
@@ -474,7 +474,7 @@ class HostLobby:
     ) -> None:
         try:
             reply = lobby.reply(asked.knock, answer, rng=self._rng)
-        except SnugCryptoError:
+        except SnugError:
             reply = lobby.reply(asked.knock, answers.Refusal(sentence("refusal.full")), rng=self._rng)
         kept = self._replied.add(asked.mark, reply, self._now, pieces)
         self.pieces.reply(asked.mark, asked.day, asked.handle, kept, self._now)

@@ -13,7 +13,7 @@ from snugroom.client.session.catalogue import sentences
 from snugroom.client.session.kernel import backoff
 from snugroom.crypto.entry import lobby
 from snugroom.crypto.entry.invite import day_of, door_message, lobby_envelope_key, lobby_key
-from snugroom.crypto.errors import SnugCryptoError
+from snugroom.crypto.errors import SnugError
 from snugroom.crypto.kdf import Rng, SigningKey
 from snugroom.wire import messages as wire
 
@@ -237,7 +237,7 @@ class LobbyConnections:
         elif isinstance(message, wire.Posted):
             try:
                 return PostedMessage(lobby.read(self._envelope_keys[day], message.blob), message.handle)
-            except SnugCryptoError:
+            except SnugError:
                 return False  # not from a holder of the link
         return False
 
@@ -271,7 +271,7 @@ class LobbyConnections:
     def _send(self, waiting: _Waiting) -> None:
         try:
             blob = lobby.post(self._envelope_keys[waiting.day], waiting.message, rng=self._rng)
-        except SnugCryptoError:
+        except SnugError:
             return  # larger than a lobby allows
         self._posts.left -= waiting.cost
         self._bytes.left -= len(blob)

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from snugroom.crypto import mls
 from snugroom.crypto.agreed.room_state import Identity
 from snugroom.crypto.entry import lobby
-from snugroom.crypto.errors import SnugCryptoError
+from snugroom.crypto.errors import SnugError
 
 
 @dataclass
@@ -42,6 +42,6 @@ def open_with_cards(
             opened = lobby.open_knock(secret, knock, tokens)
             package = mls.KeyPackageIn.decode(opened.key_package).verify(suite, now=int(now))
             return opened, package, Identity.decode(package.leaf_node.credential.identity)
-        except SnugCryptoError:
+        except SnugError:
             continue  # for another host's card, or without that invite
     return None

@@ -32,7 +32,7 @@ from snugroom.crypto.agreed.room_state import ANY_HOST, Policy, RejoinTicket
 from snugroom.crypto.entry import answers, invite, lobby, pieces, recovery
 from snugroom.crypto.entry.invite import day_of
 from snugroom.crypto.entry.member_recovery import Standing
-from snugroom.crypto.errors import SnugCryptoError
+from snugroom.crypto.errors import SnugError
 from snugroom.crypto.kdf import Rng, SigningKey
 from snugroom.wire import messages as wire
 
@@ -188,13 +188,13 @@ class RejoinLobby(GuestLobby):
                 return
             answer = said.open(ours.asked, ours.private)
             self._from_members.take(answer, ours.bundle, lambda whole, tree: self._let_in(whole, tree, ours))
-        except SnugCryptoError:
+        except SnugError:
             return  # from a former member: another may still answer
 
     def _piece(self, piece: lobby.Piece, now: float) -> None:
         super()._piece(piece, now)
         if self.entry is None:
-            with suppress(SnugCryptoError):  # of a former member's answer
+            with suppress(SnugError):  # of a former member's answer
                 self._from_members.piece(piece)
 
     def _let_in(self, answer: answers.Answer, tree: bytes | None, ours: _Again) -> None:
@@ -204,7 +204,7 @@ class RejoinLobby(GuestLobby):
             group = mls.Group.join(
                 answer.welcome, ours.bundle, psks=self._psks, ratchet_tree=tree, rng=self._rng
             )
-        except SnugCryptoError:
+        except SnugError:
             return  # from a former member: another may still answer
         key = self._key_of(group)
         if key is not None and self.fits(answer, group):
@@ -248,7 +248,7 @@ class RejoinLobby(GuestLobby):
         try:
             package = mls.KeyPackageIn.decode(said.key_package).verify(SUITE, now=int(now))
             ticket = RejoinTicket.decode(ticket_of(package) or b"")
-        except SnugCryptoError:
+        except SnugError:
             return
         if (ticket.group_id, ticket.slot, ticket.chain) == (mine.group_id, mine.slot, mine.chain):
             key = package.leaf_node.signature_key
@@ -264,7 +264,7 @@ class RejoinLobby(GuestLobby):
         try:
             first_key = policy_of(group).host_public
             after = Ledger.decode(answer.ledger)
-        except SnugCryptoError:
+        except SnugError:
             return False
         here = {member.leaf_node.signature_key for member in group.members()}
         return (
@@ -359,13 +359,13 @@ class HostReturnLobby:
         if isinstance(posted, bool):
             return
         if isinstance(posted.message, lobby.Piece) and self.entry is None:
-            with suppress(SnugCryptoError):  # of a former member's answer
+            with suppress(SnugError):  # of a former member's answer
                 self._assemblies.piece(posted.message)
         if not isinstance(posted.message, lobby.RecoveryMessage):
             return
         try:
             said = recovery.open(self._key, posted.message)
-        except SnugCryptoError:
+        except SnugError:
             return
         if isinstance(said, recovery.HelperOffer) and said.nonce == self._nonce and self._sent is None:
             self._connections.heard(now)
@@ -376,7 +376,7 @@ class HostReturnLobby:
             and said.id == self._sent.asked.id
         ):
             sent = self._sent
-            with suppress(SnugCryptoError):  # from a former member: another may still answer
+            with suppress(SnugError):  # from a former member: another may still answer
                 answer = said.open(sent.asked, sent.private)
                 self._assemblies.take(
                     answer, sent.bundle, lambda whole, tree: self._let_in(whole, tree, sent.bundle)
@@ -400,7 +400,7 @@ class HostReturnLobby:
         try:
             group = mls.Group.join(answer.welcome, bundle, psks=self._psks, ratchet_tree=tree, rng=self._rng)
             policy = policy_of(group)
-        except SnugCryptoError:
+        except SnugError:
             return  # from a former member: another may still answer
         own = next(m.leaf_node.signature_key for m in group.members() if m.leaf == group.own_leaf)
         keys = self._kept.host_keys

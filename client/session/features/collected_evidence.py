@@ -13,7 +13,7 @@ from snugroom.client.session.kernel.verdict import Change
 from snugroom.client.session.monitor.drop import Drop
 from snugroom.client.session.monitor.dropped import Dropped
 from snugroom.crypto import mls
-from snugroom.crypto.errors import SnugCryptoError
+from snugroom.crypto.errors import SnugError
 from snugroom.crypto.kdf import H
 from snugroom.crypto.proof import evidence
 from snugroom.crypto.proof.evidence import EXHIBITS_MAX, Evidence, Exhibit
@@ -114,7 +114,7 @@ class CollectedEvidence(Feature):
         exhibit = self._statement(about, key, what)
         try:
             evidence.verify_exhibit(exhibit)
-        except SnugCryptoError:
+        except SnugError:
             return  # of another server, another room, or signed by nobody
         self._others[key] = exhibit
         self._news_at = now

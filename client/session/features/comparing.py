@@ -21,7 +21,7 @@ from snugroom.client.session.kernel.feature import Feature
 from snugroom.client.session.kernel.ports import Room
 from snugroom.client.session.kernel.verdict import Change
 from snugroom.crypto import mls
-from snugroom.crypto.errors import SnugCryptoError
+from snugroom.crypto.errors import SnugError
 from snugroom.crypto.kdf import H
 from snugroom.crypto.proof.verification import SHARE_SIZE, SID_SIZE, CodeContext, CodeRun, code_emoji
 from snugroom.wire import messages as wire
@@ -387,7 +387,7 @@ class Comparing(Feature):
         keys = {leaf: m.signature_key(leaf) or b"" for leaf in what.leaves}
         try:
             run = CodeRun(ground, keys, m.own_leaf, self.room.rng(SHARE_SIZE))
-        except SnugCryptoError:
+        except SnugError:
             return  # a key of another size: no code is possible with that leaf
         names = {leaf: name for leaf, name, _ in m.members()}
         seen = ShownCode(m.group.epoch, members_of(m), now)

@@ -20,7 +20,7 @@ from snugroom.client.session.kernel.verdict import Change
 from snugroom.crypto import mls
 from snugroom.crypto.agreed import envelope
 from snugroom.crypto.agreed.names import is_visible
-from snugroom.crypto.errors import MalformedError, SnugCryptoError
+from snugroom.crypto.errors import MalformedError, SnugError
 from snugroom.crypto.fields import Reader, uint
 from snugroom.crypto.kdf import H
 from snugroom.wire.limits import BUCKETS
@@ -197,7 +197,7 @@ class Files(Feature):
         for coming in self._in.values():
             try:
                 payload = envelope.open(coming.offer.key, "piece", self.room.number, blob)
-            except SnugCryptoError:
+            except SnugError:
                 continue
             self._piece(coming, payload, now)
             return True

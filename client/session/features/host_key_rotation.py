@@ -22,6 +22,7 @@ from snugroom.crypto.agreed.room_state import Policy
 from snugroom.crypto.entry import invite
 from snugroom.crypto.entry.invite import HostKeys, HostSeed
 from snugroom.wire import messages as wire
+from snugroom.wire import signed
 
 #: Seconds that each next host waits for the one before it to change the keys.
 STEP: Final = 2.0
@@ -157,7 +158,7 @@ class HostKeyRotation(Feature):
         key = room_admin(room)
         if key is not None:
             door, wanted = room.door_key.public, room.membership.policy.room_admin_public
-            signature = key.sign(invite.rekey_message(invite.room_number(door, wanted), nonce))
+            signature = key.sign(signed.Rekey(invite.room_number(door, wanted), nonce).encode())
             room.send(wire.Rekey(door, wanted, signature))
 
     def _sign_slot(self, now: float) -> None:

@@ -16,7 +16,7 @@ from snugroom.client.session.kernel.ports import Room
 from snugroom.client.session.kernel.verdict import Change
 from snugroom.crypto import mls
 from snugroom.crypto.entry.invite import verify
-from snugroom.crypto.errors import SnugCryptoError
+from snugroom.crypto.errors import SnugError
 
 #: Seconds until an unanswered grant is sent again, doubled each time up to the maximum.
 RESEND_AFTER: Final = 5.0
@@ -76,7 +76,7 @@ class HostKeyTransfer(Feature):
                     grant = seal_grant(
                         room.host_keys, leaf, key, box, room.membership.group.group_id, room.rng
                     )
-                except SnugCryptoError:
+                except SnugError:
                     continue  # a box that is no key: its owner cannot be sent the keys
                 room.relay(grant)
 
@@ -152,7 +152,7 @@ class HostKeyTransfer(Feature):
                 granted_message(room.membership.group.group_id, key),
                 granted.signature,
             )
-        except SnugCryptoError:
+        except SnugError:
             return  # it has other keys, and cannot host
         self.confirmed.add(key)
         self._pending.pop(key, None)

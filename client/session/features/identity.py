@@ -21,7 +21,7 @@ from snugroom.client.session.kernel.ports import Room
 from snugroom.client.session.kernel.verdict import Change
 from snugroom.crypto import hpke
 from snugroom.crypto.agreed import envelope
-from snugroom.crypto.errors import SnugCryptoError
+from snugroom.crypto.errors import SnugError
 from snugroom.crypto.proof.identity import OpenedVouch, VouchContext, fingerprint, open_vouch
 from snugroom.wire.limits import BUCKETS
 
@@ -144,7 +144,7 @@ class Vouching(Feature):
             ends = VouchContext(m.group.group_id, m.own_leaf, own, hpke.public_key(room.box), leaf, key, box)
             try:
                 vouch = book.own.vouch(ends, room.box, rng=room.rng)
-            except SnugCryptoError:
+            except SnugError:
                 continue  # a box that is no key: no identity can be proven to its owner
             room.broadcast(
                 envelope.seal(
@@ -168,12 +168,12 @@ class Vouching(Feature):
         room = self.room
         try:
             vouch = envelope.open(room.membership.heartbeat_key, "vouch", room.number, blob)
-        except SnugCryptoError:
+        except SnugError:
             return False
         own = room.membership.signature_key(room.membership.own_leaf) or b""
         try:
             opened = open_vouch(vouch, room.box, own, room.membership.group.group_id)
-        except SnugCryptoError:
+        except SnugError:
             return True  # for another member, or garbage: it costs one check
         if not self._consider(opened, now):
             self._early.append(opened)
@@ -200,7 +200,7 @@ class Vouching(Feature):
         ends = VouchContext(m.group.group_id, opened.leaf, key, box, m.own_leaf, own, own_box)
         try:
             public = opened.check(ends, self.room.box)
-        except SnugCryptoError:
+        except SnugError:
             return False
         self.record_identity(key, public)
         return True

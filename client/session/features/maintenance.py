@@ -13,7 +13,7 @@ from snugroom.client.session.kernel.large_room import Pace
 from snugroom.client.session.kernel.ports import Room
 from snugroom.client.session.kernel.verdict import Change
 from snugroom.crypto import mls
-from snugroom.crypto.errors import SnugCryptoError
+from snugroom.crypto.errors import SnugError
 
 #: Seconds that a leaver waits for another member to commit its removal.
 SELF_REMOVE_WAIT: Final = 3.0
@@ -67,7 +67,7 @@ class Maintenance(Feature):
         self.room.feature(States).goes(received.sender, now)
         try:
             stored = self.room.membership.leave_proposals.store(what.proposal)
-        except SnugCryptoError:
+        except SnugError:
             return True
         if stored.sender == received.sender and isinstance(stored.proposal, mls.Remove):
             self._rota.add_self_remove(SelfRemoveIntent(stored.sender, stored.reference, what.proposal), now)

@@ -18,7 +18,7 @@ from snugroom.client.session.kernel.feature import Feature
 from snugroom.client.session.kernel.ports import Room
 from snugroom.client.session.kernel.verdict import Change
 from snugroom.crypto import mls
-from snugroom.crypto.errors import SnugCryptoError
+from snugroom.crypto.errors import SnugError
 from snugroom.crypto.proof import report
 from snugroom.crypto.proof.report import NO_INVITE, Report, ReportedMessage
 
@@ -99,7 +99,7 @@ class Reporting(Feature):
             return False
         try:
             report.verify_admission(m.policy.host_public, m.group.group_id, key, invite, admission)
-        except SnugCryptoError:
+        except SnugError:
             return False
         return True
 
@@ -193,7 +193,7 @@ class Reporting(Feature):
         made = Report(report.FORMAT, host_public, [self._accused(name) for name in names])
         try:
             report.verify_report(made, host_public)
-        except SnugCryptoError as error:
+        except SnugError as error:
             raise ValueError(sentence("cannot.report_proves_nothing", why=reasons.in_full(error))) from None
         return report.encode(made)
 

@@ -22,7 +22,7 @@ from snugroom.client.session.kernel.verdict import Change
 from snugroom.client.session.monitor.monitor import Monitor
 from snugroom.crypto import mls
 from snugroom.crypto.agreed import envelope
-from snugroom.crypto.errors import MissingKeyError, ReplayError, SnugCryptoError
+from snugroom.crypto.errors import MissingKeyError, ReplayError, SnugError
 from snugroom.crypto.kdf import SigningKey
 from snugroom.crypto.media.keys import ADD_SWITCH, EPOCH_BITS, base_stream
 from snugroom.crypto.media.sframe import Header
@@ -304,7 +304,7 @@ class Signing(Feature):
                     self._early.add(blob, now)
                 return False
             payload = envelope.open(epoch.key, "signatures", self.room.membership.room, blob)
-        except SnugCryptoError:
+        except SnugError:
             return False  # another feature's, or garbage
         if now < epoch.over_at:
             self._hear(epoch, payload, now)
@@ -320,7 +320,7 @@ class Signing(Feature):
             self._checker(heard.leaf).receive(epoch.number, epoch.scope, heard, leaf_key, now)
         except ReplayError:
             return  # lists are broadcast again after a lost connection
-        except SnugCryptoError:
+        except SnugError:
             self.refused += 1
             return
         self._tell_findings()

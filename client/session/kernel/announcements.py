@@ -8,7 +8,7 @@ from typing import Final
 from snugroom.client.session.catalogue import content
 from snugroom.crypto import hpke
 from snugroom.crypto.entry.invite import HostKeys
-from snugroom.crypto.errors import SnugCryptoError
+from snugroom.crypto.errors import SnugError
 from snugroom.crypto.fields import Reader, prefixed, uint
 from snugroom.crypto.kdf import Rng
 from snugroom.crypto.mls.labels import verify_with_label
@@ -53,7 +53,7 @@ class Announcements:
             return False
         try:
             verify_with_label(signature_key, LABEL, announcement_text(group_id, what), what.signature)
-        except SnugCryptoError:
+        except SnugError:
             return False
         self._newest[what.leaf] = what
         self._openers[what.leaf] = what.openers
@@ -103,7 +103,7 @@ def open_grant(grant: content.Grant, own_key: bytes, own_box: bytes, group_id: b
         keys = HostKeys.read(reader)
         reader.end()
         return keys
-    except SnugCryptoError:
+    except SnugError:
         return None
 
 

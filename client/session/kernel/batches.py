@@ -9,7 +9,7 @@ from typing import Final, Protocol
 
 from snugroom.client.session.kernel.intents import AddIntent, Intent
 from snugroom.crypto.agreed.policy import ADDS_MAX
-from snugroom.crypto.errors import SnugCryptoError
+from snugroom.crypto.errors import SnugError
 
 #: Minimum seconds between two commits of newcomers, unless other intents or a full batch wait.
 ADDS_EVERY: Final = 0.4
@@ -57,8 +57,8 @@ class Batches:
         return len(batch) == 1
 
     def refused(
-        self, rules: Rules, batch: Sequence[Intent], error: SnugCryptoError
-    ) -> tuple[Intent, SnugCryptoError] | None:
+        self, rules: Rules, batch: Sequence[Intent], error: SnugError
+    ) -> tuple[Intent, SnugError] | None:
         """Return the intent that keeps a commit from being made, and why; None to try with fewer.
 
         MLS does not say which newcomer breaks a rule of its own.
@@ -78,19 +78,19 @@ def first_newcomers(intents: Iterable[Intent], most: int) -> list[AddIntent]:
     return [intent for intent in islice(first, most) if isinstance(intent, AddIntent)]
 
 
-def first_refused(rules: Rules, batch: Sequence[AddIntent]) -> tuple[AddIntent, SnugCryptoError] | None:
+def first_refused(rules: Rules, batch: Sequence[AddIntent]) -> tuple[AddIntent, SnugError] | None:
     """Return the first newcomer whom a rule keeps out, and the error; None if no rule keeps anybody out.
 
     The rules compare a newcomer with the members and with the newcomers before it only. So the search can
     halve the batch: with a newcomer who is kept out, each longer part of the batch breaks a rule too.
     """
     allowed, refused = 0, len(batch) + 1
-    why: SnugCryptoError | None = None
+    why: SnugError | None = None
     while refused - allowed > 1:
         middle = min((allowed + refused) // 2, len(batch))
         try:
             rules.check(*batch[:middle])
             allowed = middle
-        except SnugCryptoError as error:
+        except SnugError as error:
             refused, why = middle, error
     return None if why is None else (batch[refused - 1], why)

@@ -20,7 +20,7 @@ from snugroom.client.session.kernel.opening import sign_opening
 from snugroom.client.session.kernel.ports import Owner, Room
 from snugroom.client.session.kernel.verdict import Staged
 from snugroom.crypto.agreed import envelope
-from snugroom.crypto.errors import SnugCryptoError
+from snugroom.crypto.errors import SnugError
 from snugroom.wire import messages as wire
 
 #: Seconds without an answer to our commit before it is sent again.
@@ -89,7 +89,7 @@ class CommitQueue:
                 return
             try:
                 staged = room.membership.stage(*batch)
-            except SnugCryptoError as error:
+            except SnugError as error:
                 refused = self._batches.refused(room.membership, batch, error)
                 if refused is not None:
                     intent, why = refused

@@ -56,10 +56,10 @@ def found_meeting(
         1,
         (me.public,),
         seed.host_public,
-        mode,
-        title,
-        seed.servers(group_id, link.servers),
-        flags,
+        mode=mode,
+        title=title,
+        servers=seed.servers(group_id, link.servers),
+        flags=flags,
         return_public=seed.return_public,
         room_admin_public=room_admin,
     )
@@ -81,7 +81,7 @@ def found_meeting(
 
 
 def enter_meeting(entry: Entry, secret: bytes, now: float, rng: Rng) -> Arrival:
-    """Enter with the answer from a lobby; SnugCryptoError if the answer cannot be used."""
+    """Enter with the answer from a lobby; SnugError if the answer cannot be used."""
     answer = entry.answer
     door_key = SigningKey(answer.door_seed)
     membership = Membership(

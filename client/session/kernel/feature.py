@@ -124,7 +124,7 @@ class Feature:
     def check_frame(self, ssrc: int, leaf: int, stream: int, frame: bytes, now: float) -> None:
         """Check a received SFrame frame of that leaf's key id before it is opened.
 
-        Raise a SnugCryptoError to refuse it, FutureEpochError to have it held and tried again.
+        Raise a SnugError to refuse it, FutureEpochError to have it held and tried again.
         """
 
     def frame_opened(self, ssrc: int, leaf: int, stream: int, frame: bytes, now: float) -> None:

@@ -42,7 +42,7 @@ class Frames:
         """Check SNUG-20, then open a frame by SFrame.
 
         FutureEpochError if keys, the announcement or data that a feature waits for may still arrive; other
-        subclasses of SnugCryptoError are final.
+        subclasses of SnugError are final.
         """
         media = self._room.membership.media
         announcers = self._room.announcements.announcers(ssrc)

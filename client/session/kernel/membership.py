@@ -45,7 +45,7 @@ from snugroom.crypto.entry.places import place_pass
 from snugroom.crypto.errors import (
     MalformedError,
     MissingKeyError,
-    SnugCryptoError,
+    SnugError,
     StateError,
     ValidationError,
 )
@@ -344,7 +344,7 @@ class Membership:
     def _judge(self, blob: bytes) -> verdict.Valid | verdict.Void | verdict.Stuck:
         try:
             author, messages = self._open_slot(blob)
-        except SnugCryptoError:
+        except SnugError:
             return verdict.Void(None, "SNUG-2", sentence("room.void_unreadable"))
         prior_state = self.prior_state()
         try:
@@ -357,7 +357,7 @@ class Membership:
         except mls.CommitError as error:
             broken = policy.snug_16(error)
             return verdict.Void(author, broken.rule, reasons.in_full(broken))
-        except (SnugCryptoError, StateError) as error:
+        except (SnugError, StateError) as error:
             return verdict.Void(
                 author, "SNUG-16", sentence("room.void_of_no_member", why=reasons.because(error))
             )
@@ -371,7 +371,7 @@ class Membership:
     def _open_slot(self, blob: bytes) -> tuple[int, list[bytes]]:
         """Return the leaf that signed a blob for the next slot, and its messages.
 
-        SnugCryptoError if no member did.
+        SnugError if no member did.
         """
         began = envelope.epoch_slot(blob)
         payload = SlotPayload.decode(envelope.open(self._envelope_key(began), "commit", self.room, blob))
@@ -439,7 +439,7 @@ class Membership:
         return self._cover("relay", envelope.pack([self.group.protect(content)]))
 
     def open_relay(self, blob: bytes) -> mls.ApplicationMessage:
-        """Open a relay blob; SnugCryptoError or a subclass if it holds no message for us (SNUG-17)."""
+        """Open a relay blob; SnugError or a subclass if it holds no message for us (SNUG-17)."""
         payload = envelope.open(self._envelope_key(envelope.epoch_slot(blob)), "relay", self.room, blob)
         messages = envelope.unpack(payload)
         if len(messages) != 1:

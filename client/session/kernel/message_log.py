@@ -17,7 +17,7 @@ from snugroom.client.session.kernel.outbox import Outbox, OutgoingMessage, SeenD
 from snugroom.client.session.kernel.ports import Room
 from snugroom.crypto import mls
 from snugroom.crypto.agreed import envelope
-from snugroom.crypto.errors import MissingKeyError, SnugCryptoError
+from snugroom.crypto.errors import MissingKeyError, SnugError
 from snugroom.crypto.kdf import H
 from snugroom.wire import messages as wire
 
@@ -188,7 +188,7 @@ class MessageLog:
             elif self._joined_slot <= began < m.epoch_slot:
                 self._missed += 1  # of an epoch of ours whose keys are gone
             return
-        except SnugCryptoError:
+        except SnugError:
             return  # any holder of the pass can post garbage: it costs one failed check, and no report
         self._seen.add(digest)
         self._heard(received, what, now)

@@ -14,9 +14,10 @@ from snugroom.client.session.kernel.ports import Room
 from snugroom.client.session.kernel.room_connection import RoomConnection
 from snugroom.crypto.agreed import envelope
 from snugroom.crypto.entry import invite
-from snugroom.crypto.errors import SnugCryptoError
+from snugroom.crypto.errors import SnugError
 from snugroom.crypto.kdf import SigningKey
 from snugroom.wire import messages as wire
+from snugroom.wire import signed
 
 
 def open_room(
@@ -54,7 +55,7 @@ def sign_opening(room: Room, slot: int, gate: bytes, chain: bytes) -> bytes | No
     key = room_admin(room)
     if key is None:
         return None
-    return key.sign(invite.open_message(room.here.number_under(key.public), slot, gate, chain))
+    return key.sign(signed.Opening(room.here.number_under(key.public), slot, gate, chain).encode())
 
 
 def valid_opening(room: Room, message: wire.Committed) -> bytes | None:
@@ -89,7 +90,7 @@ def is_current(room: Room, entry: Entry) -> bool:
 def _is_by(admin: bytes, room: Room, slot: int, gate: bytes, chain: bytes, opening: bytes) -> bool:
     number = room.here.number_under(admin)
     _, chain = room.here.signed_by_server(slot, chain)
-    with contextlib.suppress(SnugCryptoError):
+    with contextlib.suppress(SnugError):
         invite.verify_opening(admin, number, slot, gate, chain, opening)
         return True
     return False

@@ -29,6 +29,7 @@ from snugroom.crypto.entry.places import (
 )
 from snugroom.crypto.kdf import H, SigningKey
 from snugroom.wire import messages as wire
+from snugroom.wire import signed
 
 #: Passes in one `show`.
 _PASSES_MAX: Final = 16
@@ -226,7 +227,7 @@ class PlaceRoom:
         key = self.admin_key
         if key is None:
             return None
-        return key.sign(invite.open_message(self.number_under(key.public), slot, gate, chain))
+        return key.sign(signed.Opening(self.number_under(key.public), slot, gate, chain).encode())
 
     def incoming(self, message: wire.ServerMessage) -> wire.ServerMessage:
         """Return a server's message with the meeting's chain value, if the server's is one of our history."""

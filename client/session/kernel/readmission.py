@@ -13,7 +13,7 @@ from snugroom.client.session.kernel.room import RoomSession
 from snugroom.client.session.monitor.heartbeats import interval
 from snugroom.crypto.entry import answers, lobby
 from snugroom.crypto.entry.invite import Invite
-from snugroom.crypto.errors import SnugCryptoError
+from snugroom.crypto.errors import SnugError
 from snugroom.crypto.kdf import Rng
 
 #: Intervals between beats after which only members of our own room can still count as heard.
@@ -80,7 +80,7 @@ class Readmission:
         if not self._alone:
             return
         for key in room.membership.policy.link_keys:
-            with contextlib.suppress(SnugCryptoError):
+            with contextlib.suppress(SnugError):
                 card.verify(key, room.origin, day, now)
                 room.sync.elsewhere = True
                 return

@@ -23,7 +23,7 @@ from snugroom.client.session.kernel.sync import Sync
 from snugroom.client.session.kernel.verdict import Change, Staged, Valid, Void
 from snugroom.crypto.agreed.commit_view import CommitView
 from snugroom.crypto.entry import invite
-from snugroom.crypto.errors import AuthenticationError, SnugCryptoError
+from snugroom.crypto.errors import AuthenticationError, SnugError
 from snugroom.wire import messages as wire
 
 
@@ -175,7 +175,7 @@ class ReceivedCommits:
         try:
             numbers, signed = room.here.signed_by_server(slot, chain)
             number = _number_signed(room.server_key, numbers, slot, signed, signature)
-        except SnugCryptoError:
+        except SnugError:
             room.tell(sentences.alarm("receipt"))
             return
         for feature in self._hooks.features_with("receipt"):

@@ -38,7 +38,7 @@ from snugroom.crypto.agreed.room_state import Mode, Policy
 from snugroom.crypto.entry.invite import HostKeys, HostSeed, Invite
 from snugroom.crypto.entry.member_recovery import MemberRecoveryData
 from snugroom.crypto.entry.recovery import HostRecoveryData
-from snugroom.crypto.errors import SnugCryptoError
+from snugroom.crypto.errors import SnugError
 from snugroom.crypto.kdf import Rng
 from snugroom.wire.messages import ServerMessage
 
@@ -389,7 +389,7 @@ class Session:
     def _enter(self, guest: GuestLobby | HostReturnLobby, entry: Entry, now: float) -> None:
         try:
             arrival = entering.enter_meeting(entry, self._invites.own.secret, now, self._rng)
-        except SnugCryptoError as error:
+        except SnugError as error:
             if not isinstance(guest, GuestLobby) or isinstance(guest, RejoinLobby):
                 guest.entry = None  # the answer may be from a former member: another may still come
                 return

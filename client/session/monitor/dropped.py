@@ -20,7 +20,7 @@ from snugroom.client.session.kernel.ports import Room
 from snugroom.client.session.monitor.drop import EXCUSES, REFUSALS, STALLS, Drop, ProbeRun
 from snugroom.client.session.monitor.monitor import ASLEEP, Monitor
 from snugroom.crypto.entry import invite
-from snugroom.crypto.errors import SnugCryptoError
+from snugroom.crypto.errors import SnugError
 from snugroom.crypto.kdf import SigningKey
 from snugroom.crypto.proof import evidence
 from snugroom.crypto.proof.evidence import (
@@ -34,6 +34,7 @@ from snugroom.crypto.proof.evidence import (
     SignedHeartbeat,
 )
 from snugroom.wire import messages as wire
+from snugroom.wire import signed
 
 #: Seconds without the room before the first probe; and between two probes.
 PROBE_AFTER: Final = 1.0
@@ -294,7 +295,7 @@ class Dropped(Feature):
                 signature = run.door_key.sign(text)
                 self._send(wire.RoomDoor(*door, nonce, signature, permit=permit, probe=probe))
                 gate = self.room.rng(32)
-                text = invite.open_message(run.number, 0, gate, run.chain)
+                text = signed.Opening(run.number, 0, gate, run.chain).encode()
                 self._send(wire.Open(0, gate, run.chain, run.room_admin_key.sign(text)))
             case wire.Opened():
                 self._opened(drop, run, message, now)
@@ -309,7 +310,7 @@ class Dropped(Feature):
     def _opened(self, drop: Drop, run: ProbeRun, opened: wire.Opened, now: float) -> None:
         try:
             invite.verify_receipt(run.server_key, run.number, 0, run.chain, opened.signature)
-        except SnugCryptoError:
+        except SnugError:
             text = "The server opened a new room, and did not sign it."
             self._probe_over(drop, now, text, answered=True, refused=True)
             return

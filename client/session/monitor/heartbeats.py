@@ -10,7 +10,7 @@ from snugroom.client.session.kernel.ports import Room
 from snugroom.client.session.monitor.ordering import Ordering
 from snugroom.crypto.agreed import envelope, policy
 from snugroom.crypto.agreed.heartbeat import NO_HEARTBEAT, Counters, Got, Heartbeat, PendingAct
-from snugroom.crypto.errors import AuthenticationError, MalformedError, SnugCryptoError, ValidationError
+from snugroom.crypto.errors import AuthenticationError, MalformedError, SnugError, ValidationError
 from snugroom.crypto.kdf import H
 from snugroom.wire.limits import BUCKETS
 
@@ -237,7 +237,7 @@ class Heartbeats:
             if history is not None and history.known.get(beat.seq, (b"", b""))[1] == digest:
                 return None
             beat.verify(self._room.number, key)
-        except SnugCryptoError:
+        except SnugError:
             return None
         self.record.add(payload, key)
         if history is None or beat.since > history.since:

@@ -16,7 +16,7 @@ from snugroom.client.session.kernel.ports import Room
 from snugroom.client.session.kernel.verdict import Change
 from snugroom.client.session.monitor.heartbeats import Heartbeats
 from snugroom.crypto.agreed.heartbeat import Act, Heartbeat
-from snugroom.crypto.errors import SnugCryptoError
+from snugroom.crypto.errors import SnugError
 
 #: Seconds after a rejoin during which the program before it may still go on without an alarm.
 GRACE: Final = 10.0
@@ -73,7 +73,7 @@ class Replacements:
             if any(act.act is Act.REJOIN for act in beat.pending):
                 return  # it has asked for that rejoin, and the server keeps the commit from it
             beat.verify(self._room.number, replaced.key)
-        except SnugCryptoError:
+        except SnugError:
             return
         del self._replaced[beat.leaf]
         self._room.tell(sentences.alarm("replaced", name=replaced.name))

@@ -60,7 +60,7 @@ class LightRoom:
     def open(self, challenge: messages.Challenge) -> messages.Open:
         """Return the message with which the room admin opens the room at slot 0."""
         gate, chain = signed.gate(self._token), bytes(32)
-        text = signed.open_room(self.number, 0, gate, chain)
+        text = signed.Opening(self.number, 0, gate, chain).encode()
         return messages.Open(0, gate, chain, self._room_admin.sign(text).signature)
 
     @property

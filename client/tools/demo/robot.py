@@ -41,7 +41,7 @@ class Witness:
         return sealed
 
     def open(self, ssrc: int, kind: MediaKind, data: bytes) -> OpenedFrame:
-        """Open and authenticate a frame. A SnugCryptoError if it does not authenticate."""
+        """Open and authenticate a frame. A SnugError if it does not authenticate."""
         return self._inner.open(ssrc, kind, data)
 
 

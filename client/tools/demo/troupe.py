@@ -21,7 +21,7 @@ from snugroom.client.tools.demo.robot import Robot
 from snugroom.client.tools.lab.stage import SceneError, room_of
 from snugroom.crypto.agreed.names import check_name
 from snugroom.crypto.entry.invite import canonical_origin
-from snugroom.crypto.errors import SnugCryptoError
+from snugroom.crypto.errors import SnugError
 
 #: The first one opens the room and admits everybody who knocks. The second one is the victim of acts.
 NAMES: Final = ("Ada", "Bo", "Cem")
@@ -163,7 +163,7 @@ class Troupe:
     async def let_in(self, name: str) -> None:
         try:
             name = check_name(name)
-        except SnugCryptoError:
+        except SnugError:
             raise RefusedError("name") from None
         if len(self._onlookers) >= _AT_ONCE_MAX or self._came >= _GUESTS_MAX:
             raise RefusedError("full")

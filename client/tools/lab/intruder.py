@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from snugroom.client.media.reorder import Frame, Reorder
 from snugroom.client.session import Session
 from snugroom.crypto.entry.invite import Invite, link_psk
-from snugroom.crypto.errors import SnugCryptoError
+from snugroom.crypto.errors import SnugError
 from snugroom.crypto.kdf import H
 from snugroom.crypto.media import clear_header
 from snugroom.crypto.media.keys import BASE_KEY_LABEL, BASE_KEY_SIZE, SUITE
@@ -106,14 +106,14 @@ class Intruder:
         try:
             clear, rest = clear_header.split(frame.kind, frame.data)
             header = Header.decode(rest)
-        except SnugCryptoError:
+        except SnugError:
             return False
         for secret in self._secrets:
             try:
                 FrameKey(SUITE, secret, header.kid).decrypt(
                     header, clear_header.metadata(frame.kind, clear), rest
                 )
-            except SnugCryptoError:
+            except SnugError:
                 continue
             return True
         return False

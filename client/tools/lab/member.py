@@ -15,7 +15,7 @@ from snugroom.client.media.sources import TestCard
 from snugroom.client.session import Session
 from snugroom.client.session import events as ev
 from snugroom.client.session.incidents import Incident, Incidents
-from snugroom.crypto.errors import SnugCryptoError
+from snugroom.crypto.errors import SnugError
 from snugroom.crypto.kdf import H
 from snugroom.wire.messages import MediaKind
 
@@ -79,7 +79,7 @@ class RecordingCrypto:
         """Open and authenticate a frame, and check it against `truth`."""
         try:
             opened = self._inner.open(ssrc, kind, data)
-        except SnugCryptoError as error:
+        except SnugError as error:
             self._member.refused[type(error).__name__] += 1
             raise
         member = self._member

@@ -28,7 +28,7 @@ class Flip(TargetedAct):
         if not isinstance(message, Committed):
             return (msgspec.structs.replace(message, blob=blob),)
         room = self.context.room()
-        chain = signed.next_chain(room.chain_before, message.slot, blob)
+        chain = signed.chain_next(room.chain_before, message.slot, blob)
         return (Committed(message.slot, blob, chain, room.receipt(message.slot, chain)),)
 
     def frame(self, receiver: int | None, packet: bytes, now: float) -> Sequence[bytes]:

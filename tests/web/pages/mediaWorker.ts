@@ -5,7 +5,7 @@
  * `{ publish }` tells of streams of ours; `{ silent }` lets nothing out; `{ refuse }` opens nothing of those SSRCs; "keys" says that keys have changed.
  */
 import type { Bytes } from "../../../client/web/src/crypto/bytes";
-import { SnugCryptoError } from "../../../client/web/src/crypto/errors";
+import { SnugError } from "../../../client/web/src/crypto/errors";
 import { EpochKeys, FutureEpochError, MediaKeys, openFrame, sealFrame } from "../../../client/web/src/crypto/media/keys";
 import { type Transformer, Transforms } from "../../../client/web/src/worker/transforms";
 
@@ -36,7 +36,7 @@ const transforms = new Transforms({
       return silent || keys.epoch === null ? Promise.resolve(null) : sealFrame(keys, kind, stream, frame, at);
     },
     open: async (_ssrc, kind, data, at) => {
-      if (keys.epoch === null) throw new SnugCryptoError("no keys");
+      if (keys.epoch === null) throw new SnugError("no keys");
       if (unknown) throw new FutureEpochError("nobody has announced it");
       return await openFrame(keys, kind, data, at);
     },

@@ -6,7 +6,7 @@
 // would go over the wire. One process holds any number of sessions.
 import "./quick_subtle";
 import { type Bytes, type Rng, utf8 } from "../../../client/web/src/crypto/bytes";
-import { SnugCryptoError, ValidationError } from "../../../client/web/src/crypto/errors";
+import { SnugError, ValidationError } from "../../../client/web/src/crypto/errors";
 import { H } from "../../../client/web/src/crypto/kdf";
 import { FutureEpochError } from "../../../client/web/src/crypto/media/keys";
 import { MemberRecoveryData, type MemberRecord } from "../../../client/web/src/crypto/entry/memberRecovery";
@@ -247,7 +247,7 @@ function refusal(error: unknown): Json {
     return { ok: false, kind: "FutureEpochError", error: error.constructor.name, text: error.message };
   if (error instanceof ValidationError)
     return { ok: false, kind: "ValidationError", rule: error.rule, text: error.text };
-  if (error instanceof SnugCryptoError) return { ok: false, kind: error.name, text: error.message };
+  if (error instanceof SnugError) return { ok: false, kind: error.name, text: error.message };
   return {
     ok: false,
     kind: "bug",

@@ -12,7 +12,7 @@ from snugroom.client.tools.lab.member import Member
 from snugroom.client.tools.lab.scenes.book import counts, gained, goes_on, nobody_is_heard, scene
 from snugroom.client.tools.lab.stage import Stage
 from snugroom.client.tools.lab.verdict import Outcome, detected, impossible
-from snugroom.crypto.errors import SnugCryptoError
+from snugroom.crypto.errors import SnugError
 from snugroom.crypto.proof.evidence import decode_evidence, verify_evidence
 
 _THEME = "ending"
@@ -35,7 +35,7 @@ def wanting(kept: bytes, names: tuple[str, ...]) -> list[str]:
     try:
         read = decode_evidence(kept)
         found = verify_evidence(read)
-    except SnugCryptoError as error:
+    except SnugError as error:
         return [f"the evidence does not hold: {error}"]
     if len(found.members) < len(names):
         wanting.append("the evidence does not show when each member was heard last")
@@ -54,7 +54,7 @@ def wanting(kept: bytes, names: tuple[str, ...]) -> list[str]:
     altered = msgspec.structs.replace(first, beats=[other, *first.beats[1:]])
     try:
         verify_evidence(msgspec.structs.replace(read, exhibits=[altered]))
-    except SnugCryptoError:
+    except SnugError:
         return wanting
     return [*wanting, "altered evidence holds as well"]
 

@@ -15,7 +15,7 @@ from snugroom.client.tools.lab.scenes.book import counts, gained, goes_on, scene
 from snugroom.client.tools.lab.stage import Stage, room_of
 from snugroom.client.tools.lab.verdict import Outcome, detected, impossible
 from snugroom.crypto import mls
-from snugroom.crypto.errors import SnugCryptoError
+from snugroom.crypto.errors import SnugError
 from snugroom.crypto.proof.evidence import decode_evidence, merge, verify_evidence
 
 _THEME = "slots"
@@ -176,7 +176,7 @@ async def forged_receipts(stage: Stage) -> Outcome:
         member.do(ev.SaveEvidence("evidence.json"))
         try:
             verify_evidence(decode_evidence(member.saved[-1]))
-        except SnugCryptoError:
+        except SnugError:
             kept += 1
     return Outcome(
         kept > 0,

@@ -1,7 +1,7 @@
 /** The meetings that this device keeps, and the way back to one of them. */
 import { batch, type Signal, signal } from "@preact/signals";
 import { Invite } from "../crypto/entry/invite";
-import { SnugCryptoError } from "../crypto/errors";
+import { SnugError } from "../crypto/errors";
 import { type KeptMeeting, type KeptMeetings, keptId } from "../kept";
 import type { ToWorker } from "../worker/messages";
 import { type Sentence, sentence } from "../words/sentence";
@@ -149,7 +149,7 @@ function isOf({ id, founded }: KeptMeeting, link: string): boolean {
   try {
     return id === keptId(Invite.parse(link).secret, founded);
   } catch (error) {
-    if (error instanceof SnugCryptoError) return false;
+    if (error instanceof SnugError) return false;
     throw error;
   }
 }

@@ -26,7 +26,7 @@ interface Message {
   readonly permission?: { readonly kind?: string; readonly keys?: readonly { readonly week: number; readonly key: string }[] } | null;
 }
 
-/** Return the tokens for a voucher's text. SnugCryptoError, with a sentence, if there are none. */
+/** Return the tokens for a voucher's text. SnugError, with a sentence, if there are none. */
 export async function exchange(origin: string, text: string): Promise<readonly Token[]> {
   const voucher = Voucher.parse(text);
   let asked: Exchange | null = null;

@@ -1,7 +1,7 @@
 /** What a server wants of whoever opens a room there, and what this person has: password, tokens, a voucher. */
 import { computed, type ReadonlySignal, signal } from "@preact/signals";
 import type { Token } from "../crypto/entry/permission";
-import { SnugCryptoError } from "../crypto/errors";
+import { SnugError } from "../crypto/errors";
 import { type Sentence, sentence } from "../words/sentence";
 import type { PermissionForm as PermissionFormModel, PermissionWanted } from "./model";
 import { Purse } from "./purse";
@@ -73,7 +73,7 @@ export class PermissionForm implements PermissionFormModel {
       this.#purse.add(origin, await loaded.exchange(origin, this.voucher.value), Date.now() / 1000);
       this.voucher.value = "";
     } catch (error) {
-      this.trouble.value = error instanceof SnugCryptoError ? error.sentence : sentence("voucher.unanswered");
+      this.trouble.value = error instanceof SnugError ? error.sentence : sentence("voucher.unanswered");
     }
     this.exchanging.value = false;
     this.#count();

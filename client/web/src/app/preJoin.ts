@@ -1,6 +1,6 @@
 /** The way into a meeting: the link that the person follows, and the form before the room. */
 import { batch, computed, signal } from "@preact/signals";
-import { SnugCryptoError } from "../crypto/errors";
+import { SnugError } from "../crypto/errors";
 import { Invite } from "../crypto/entry/invite";
 import { checkName } from "../crypto/agreed/names";
 import type { KeptMeeting } from "../kept";
@@ -58,7 +58,7 @@ export class PreJoin {
     try {
       invite = Invite.parse(link);
     } catch (error) {
-      if (!(error instanceof SnugCryptoError)) throw error;
+      if (!(error instanceof SnugError)) throw error;
       this.linkTrouble.value = error.sentence;
       return false;
     }
@@ -130,7 +130,7 @@ function nameTrouble(name: string): Sentence | null {
     checkName(normal(name));
     return null;
   } catch (error) {
-    if (error instanceof SnugCryptoError) return error.sentence;
+    if (error instanceof SnugError) return error.sentence;
     throw error;
   }
 }

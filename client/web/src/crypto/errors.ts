@@ -15,8 +15,8 @@ export const inEnglish = ({ key, args }: Sentence): string =>
   (texts[key] ?? key).replace(/\{(\w+)\}/g, (_, arg: string) => String(args?.[arg]));
 
 /** Base class of all errors raised by `crypto`. `message` is English; `sentence` can be translated. */
-export class SnugCryptoError extends Error {
-  override readonly name: string = "SnugCryptoError";
+export class SnugError extends Error {
+  override readonly name: string = "SnugError";
   /** The text for people. */
   readonly sentence: Sentence;
 
@@ -31,22 +31,22 @@ export class SnugCryptoError extends Error {
  *
  * The sender or an intermediary is at fault; drop the input.
  */
-export class MalformedError extends SnugCryptoError {
+export class MalformedError extends SnugError {
   override readonly name = "MalformedError";
 }
 
 /** The input is well formed, but its version, suite or type is unsupported. */
-export class UnsupportedError extends SnugCryptoError {
+export class UnsupportedError extends SnugError {
   override readonly name = "UnsupportedError";
 }
 
 /** A signature, MAC or AEAD tag did not verify. No part of the input may be used. */
-export class AuthenticationError extends SnugCryptoError {
+export class AuthenticationError extends SnugError {
   override readonly name = "AuthenticationError";
 }
 
 /** The input has been seen before, or is too old to rule that out. */
-export class ReplayError extends SnugCryptoError {
+export class ReplayError extends SnugError {
   override readonly name = "ReplayError";
 }
 
@@ -55,7 +55,7 @@ export class ReplayError extends SnugCryptoError {
  *
  * The author of the input is at fault, and is known if its signature has verified.
  */
-export class ValidationError extends SnugCryptoError {
+export class ValidationError extends SnugError {
   override readonly name = "ValidationError";
   readonly text: string;
 
@@ -67,11 +67,11 @@ export class ValidationError extends SnugCryptoError {
 }
 
 /** The caller requested an operation that its own state does not allow: a bug in the caller. */
-export class StateError extends SnugCryptoError {
+export class StateError extends SnugError {
   override readonly name = "StateError";
 }
 
 /** The required key is absent: it is from another epoch, deleted, or was never received. */
-export class MissingKeyError extends SnugCryptoError {
+export class MissingKeyError extends SnugError {
   override readonly name = "MissingKeyError";
 }

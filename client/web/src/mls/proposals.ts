@@ -14,7 +14,7 @@ import { addLeafNode, type RatchetTree, removeLeafNode, updateLeafNode } from "t
 import type { Sender } from "ts-mls/sender.js";
 import { nodeToLeafIndex, toLeafIndex } from "ts-mls/treemath.js";
 import { type Bytes, hex, type Rng, same } from "../crypto/bytes";
-import { MalformedError, SnugCryptoError, StateError, ValidationError } from "../crypto/errors";
+import { MalformedError, SnugError, StateError, ValidationError } from "../crypto/errors";
 import { CommitError } from "./errors";
 import { MLS10 } from "./read";
 import type { EpochState } from "./state";
@@ -34,7 +34,7 @@ export async function attributedTo<T>(sender: number | null, work: () => Promise
   } catch (error) {
     if (error instanceof CommitError || error instanceof StateError) throw error;
     if (error instanceof ValidationError) throw new CommitError(error.rule, error.text, sender);
-    if (error instanceof SnugCryptoError) throw new CommitError("MLS-12.2-1", error.message, sender);
+    if (error instanceof SnugError) throw new CommitError("MLS-12.2-1", error.message, sender);
     throw error;
   }
 }

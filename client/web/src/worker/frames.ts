@@ -8,7 +8,7 @@
  * `now` is in Unix seconds.
  */
 import type { Bytes } from "../crypto/bytes";
-import { MissingKeyError, ReplayError, SnugCryptoError } from "../crypto/errors";
+import { MissingKeyError, ReplayError, SnugError } from "../crypto/errors";
 import { FutureEpochError, FutureFrames, type OpenedFrame } from "../crypto/media/keys";
 import { UnverifiedFrameError } from "../crypto/media/signatures";
 import { isKeyFrame, type Kind } from "../crypto/media/clearHeader";
@@ -21,7 +21,7 @@ export interface FrameCrypto {
   /**
    * Return the frame, authenticated as sealed by the leaf that announced `ssrc` (SNUG-20).
    *
-   * FutureEpochError (also its subclass UnverifiedFrameError): hold the frame and try again. Any other SnugCryptoError:
+   * FutureEpochError (also its subclass UnverifiedFrameError): hold the frame and try again. Any other SnugError:
    * the frame is refused for good.
    */
   open(ssrc: number, kind: Kind, data: Bytes, now: number): Promise<OpenedFrame>;
@@ -107,7 +107,7 @@ export class Outgoing {
     try {
       data = await this.#crypto.seal(this.kind, this.stream, whole, now);
     } catch (error) {
-      if (error instanceof SnugCryptoError) return null;
+      if (error instanceof SnugError) return null;
       throw error;
     }
     if (data !== null && this.#needKey) {
@@ -204,7 +204,7 @@ export class Incoming<T> {
     return this.#future.length + this.#unverified.length;
   }
 
-  /** Take a frame as it arrived, with its RTP timestamp. Rejects only with errors other than SnugCryptoError. */
+  /** Take a frame as it arrived, with its RTP timestamp. Rejects only with errors other than SnugError. */
   frame(data: Bytes, item: T, now: number, timestamp = 0): Promise<void> {
     return this.#after(async () => {
       await this.#try({ order: ++this.#order, since: now, timestamp, data, item }, now);
@@ -245,7 +245,7 @@ export class Incoming<T> {
     try {
       opened = await this.#crypto.open(this.ssrc, this.kind, held.data, now);
     } catch (error) {
-      if (!(error instanceof SnugCryptoError)) throw error;
+      if (!(error instanceof SnugError)) throw error;
       if (error instanceof FutureEpochError) {
         const waiting = error instanceof UnverifiedFrameError ? this.#unverified : this.#future;
         waiting.hold(held, held.since, held.data.length);

@@ -4,7 +4,7 @@
  * It decides nothing. It passes inputs to `Session.handle` and performs the effects in order; the transforms ask the
  * session about every frame. An unexpected error ends everything: from then on nothing is sent and nothing is decoded.
  */
-import { SnugCryptoError } from "../crypto/errors";
+import { SnugError } from "../crypto/errors";
 import { Identity, Mode } from "../crypto/agreed/roomState";
 import { hex, same } from "../crypto/bytes";
 import type { MemberRecoveryData } from "../crypto/entry/memberRecovery";
@@ -76,7 +76,7 @@ export class Shell {
           this.#session?.frames?.seal(kind, stream, frame, now) ?? Promise.resolve(null),
         open: async (ssrc, kind, data, now) => {
           const frames = this.#session?.frames ?? null; // those of another membership after a rejoin
-          if (frames === null) throw new SnugCryptoError("not in a meeting");
+          if (frames === null) throw new SnugError("not in a meeting");
           return await frames.open(ssrc, kind, data, now);
         },
       },
@@ -165,7 +165,7 @@ export class Shell {
     try {
       session = await this.#made(wish, now);
     } catch (error) {
-      if (!(error instanceof CommandError || error instanceof SnugCryptoError)) throw error;
+      if (!(error instanceof CommandError || error instanceof SnugError)) throw error;
       this.#wished = false; // another wish may succeed
       return this.#around.post({ type: "refused", ask: 0, why: error.sentence });
     }
@@ -245,7 +245,7 @@ export class Shell {
     try {
       await this.#feed(command);
     } catch (error) {
-      if (!(error instanceof CommandError || error instanceof SnugCryptoError)) throw error;
+      if (!(error instanceof CommandError || error instanceof SnugError)) throw error;
       return this.#around.post({ type: "refused", ask, why: error.sentence });
     }
     this.#around.post({ type: "done", ask });

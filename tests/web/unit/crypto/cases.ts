@@ -2,7 +2,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { type Bytes, hex, type Rng, unhex } from "../../../../client/web/src/crypto/bytes";
-import { SnugCryptoError } from "../../../../client/web/src/crypto/errors";
+import { SnugError } from "../../../../client/web/src/crypto/errors";
 import { given, seeded } from "./given";
 
 type Plain = string | number | boolean | null | readonly Plain[] | { readonly [key: string]: Plain };
@@ -57,7 +57,7 @@ export function compareWithPython(name: string, operations: Readonly<Record<stri
         try {
           outcome = plain(await run(...args.map(lively)));
         } catch (error) {
-          if (!(error instanceof SnugCryptoError)) throw error;
+          if (!(error instanceof SnugError)) throw error;
           outcome = { error: error.name, text: error.message };
         }
         assert.deepEqual(outcome, came, `${operation} ${i}: ${JSON.stringify(args).slice(0, 300)}`);

@@ -3,7 +3,7 @@ import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { type Bytes, concat, int, unhex, utf8 } from "../../../../client/web/src/crypto/bytes";
-import { SnugCryptoError } from "../../../../client/web/src/crypto/errors";
+import { SnugError } from "../../../../client/web/src/crypto/errors";
 import { H } from "../../../../client/web/src/crypto/kdf";
 
 /** A file of tests/web/shared, as Python has written it. */
@@ -12,7 +12,7 @@ export const given = <T>(name: string): T =>
 
 /** The kind of a crypto error, as Python names it; anything else is a fault of the test or the code. */
 export function kindOf(error: unknown): string {
-  if (!(error instanceof SnugCryptoError)) throw error;
+  if (!(error instanceof SnugError)) throw error;
   return error.constructor.name;
 }
 

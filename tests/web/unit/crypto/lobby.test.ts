@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { type Bytes, concat, type Rng, utf8 } from "../../../../client/web/src/crypto/bytes";
-import { SnugCryptoError, StateError } from "../../../../client/web/src/crypto/errors";
+import { SnugError, StateError } from "../../../../client/web/src/crypto/errors";
 import { padded, Reader } from "../../../../client/web/src/crypto/fields";
 import { Exporter } from "../../../../client/web/src/crypto/hpke";
 import { IdentityKey } from "../../../../client/web/src/crypto/proof/identity";
@@ -140,7 +140,7 @@ compareWithPython("lobby", {
       try {
         return take(step);
       } catch (error) {
-        if (!(error instanceof SnugCryptoError)) throw error;
+        if (!(error instanceof SnugError)) throw error;
         return { error: error.name, text: error.message };
       }
     });

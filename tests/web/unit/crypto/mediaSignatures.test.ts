@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { type Bytes, concat, hex, unhex, utf8 } from "../../../../client/web/src/crypto/bytes";
-import { AuthenticationError, MalformedError, ReplayError, SnugCryptoError } from "../../../../client/web/src/crypto/errors";
+import { AuthenticationError, MalformedError, ReplayError, SnugError } from "../../../../client/web/src/crypto/errors";
 import { H, SigningKey } from "../../../../client/web/src/crypto/kdf";
 import { labeled } from "../../../../client/web/src/crypto/labels";
 import { certified, FrameList, interval, MEDIA_KEY_LABEL, nameOf, Run, scope, Signer } from "../../../../client/web/src/crypto/media/signatures";
@@ -122,7 +122,7 @@ test("any cut or changed list is refused, and changes nothing", async () => {
   assert.ok(data);
   for (let size = 0; size < data.length; size++)
     await refused(() => FrameList.decode(data.slice(0, size)), MalformedError);
-  for (let at = 0; at < data.length; at++) await refused(() => bo.hear(flipped(data, at)), SnugCryptoError);
+  for (let at = 0; at < data.length; at++) await refused(() => bo.hear(flipped(data, at)), SnugError);
   await bo.hear(data);
   bo.checker.doubt = "unverified";
   for (const frame of frames) bo.play(frame);

@@ -4,44 +4,30 @@
  * The encoding is canonical: equal ledgers have equal bytes, and any other encoding is malformed.
  */
 
-import { type Bytes, concat, hex, same, unhex } from "../bytes";
-import { MalformedError } from "../errors";
-import { flag, prefixed, Reader, several, uint } from "../fields";
+import { decode, encode } from "../../wire/layout";
+import { LEDGER, type Ledger as Fields, REJOIN_SLOTS, type Rejoined } from "../../wire/layouts";
+import { type Bytes, hex } from "../bytes";
 import { H } from "../kdf";
 
-/** Number of slots during which a ticket is fresh, and over which rejoins of one leaf are counted. */
-export const REJOIN_SLOTS = 64;
-export const REJOINS_MAX = 16;
-export const LEDGER_KEYS_MAX = 4096;
+export { LEDGER_KEYS_MAX, REJOIN_SLOTS, REJOINS_MAX, type Rejoined } from "../../wire/layouts";
 
-/** Record of one rejoin. */
-export interface Rejoined {
-  readonly slot: number;
-  /** 32 bytes. */
-  readonly signatureKey: Bytes;
-  /** 16 bytes. */
-  readonly nonce: Bytes;
-  /** true: the member could not read a commit; does not count against the limit. */
-  readonly stuck: boolean;
-}
+/**
+ * Invites of admitted members and revoked ones, all signature keys ever seen (in hex), [leaf, invite] by leaf, recent
+ * rejoins, the slots of the last host return (SNUG-9, 0: never) and of the last commit by a host, and whether somebody
+ * who is no host any more holds the current host seed: it proves nothing until the keys change.
+ */
+export type LedgerFields = Partial<Fields>;
 
-/** Fields of a `Ledger`. */
-export interface LedgerFields {
-  /** Invites of admitted members. */
-  readonly used?: ReadonlySet<number>;
-  readonly revoked?: ReadonlySet<number>;
-  /** All signature keys ever seen, in hex. */
-  readonly keys?: ReadonlySet<string>;
-  /** [leaf, invite], sorted by leaf. */
-  readonly invites?: readonly (readonly [number, number])[];
-  readonly rejoins?: readonly Rejoined[];
-  /** Slot of the last host return (SNUG-9), 0: never. */
-  readonly returned?: number;
-  /** Slot of the last commit by a host. */
-  readonly hosted?: number;
-  /** Somebody who is no host any more holds the current host seed: it proves nothing until the keys change. */
-  readonly rotationDue?: boolean;
-}
+const EMPTY: Fields = {
+  used: new Set(),
+  revoked: new Set(),
+  keys: new Set(),
+  invites: [],
+  rejoins: [],
+  returned: 0,
+  hosted: 0,
+  rotationDue: false,
+};
 
 /** Changes of a commit that the ledger records. */
 export interface Changes {
@@ -56,30 +42,16 @@ export interface Changes {
   readonly byHost?: boolean;
 }
 
+export interface Ledger extends Fields {}
+
 /**
  * History of a meeting that later validation depends on: newcomers need it to reach the same verdicts.
  *
  * Used and revoked invites, all signature keys ever seen, the invite of each leaf, recent rejoins.
  */
-export class Ledger implements LedgerFields {
-  readonly used: ReadonlySet<number>;
-  readonly revoked: ReadonlySet<number>;
-  readonly keys: ReadonlySet<string>;
-  readonly invites: readonly (readonly [number, number])[];
-  readonly rejoins: readonly Rejoined[];
-  readonly returned: number;
-  readonly hosted: number;
-  readonly rotationDue: boolean;
-
+export class Ledger {
   constructor(fields: LedgerFields = {}) {
-    this.used = fields.used ?? new Set();
-    this.revoked = fields.revoked ?? new Set();
-    this.keys = fields.keys ?? new Set();
-    this.invites = fields.invites ?? [];
-    this.rejoins = fields.rejoins ?? [];
-    this.returned = fields.returned ?? 0;
-    this.hosted = fields.hosted ?? 0;
-    this.rotationDue = fields.rotationDue ?? false;
+    Object.assign(this, EMPTY, fields);
   }
 
   /** Return a copy with these changes. */
@@ -88,50 +60,12 @@ export class Ledger implements LedgerFields {
   }
 
   encode(): Bytes {
-    return concat(
-      uint(1, 1),
-      prefixed(u16s(this.used), 2),
-      prefixed(u16s(this.revoked), 2),
-      uint(this.keys.size, 2),
-      ...[...this.keys].sort().map(unhex), // hex strings sort like their bytes
-      uint(this.invites.length, 2),
-      ...this.invites.flatMap(([leaf, invite]) => [uint(leaf, 4), uint(invite, 2)]),
-      uint(this.rejoins.length, 1),
-      ...this.rejoins.flatMap((r) => [uint(r.slot, 8), r.signatureKey, r.nonce, flag(r.stuck)]),
-      uint(this.returned, 8),
-      uint(this.hosted, 8),
-      flag(this.rotationDue),
-    );
+    return encode(LEDGER, this);
   }
 
   /** Decode a ledger. MalformedError for anything but the canonical encoding within the limits. */
   static decode(data: Bytes): Ledger {
-    const r = new Reader(data);
-    if (r.uint(1) !== 1) throw new MalformedError("ledger: the format must be 1");
-    const [used, revoked] = [readU16s(r.prefixed(2)), readU16s(r.prefixed(2))];
-    const keys = new Set(several(r.uint(2), () => hex(r.take(32))));
-    const invites = several(r.uint(2), (): [number, number] => [r.uint(4), r.uint(2)]);
-    const rejoins = several(r.uint(1), () => ({
-      slot: r.uint(8),
-      signatureKey: r.take(32),
-      nonce: r.take(16),
-      stuck: r.uint(1) !== 0,
-    }));
-    const [returned, hosted, due] = [r.uint(8), r.uint(8), r.uint(1)];
-    r.end();
-    if (due > 1) throw new MalformedError("ledger: a flag must be 0 or 1");
-    if (
-      Math.max(used.size, revoked.size, keys.size, invites.length) > LEDGER_KEYS_MAX ||
-      rejoins.length > REJOIN_SLOTS
-    )
-      throw new MalformedError("ledger: more than a meeting can hold");
-    const leaves = invites.map(([leaf]) => leaf);
-    const slots = rejoins.map(({ slot }) => slot);
-    const rotationDue = due === 1;
-    const ledger = new Ledger({ used, revoked, keys, invites, rejoins, returned, hosted, rotationDue });
-    if (!ascending(leaves) || !ascending(slots) || !same(ledger.encode(), data))
-      throw new MalformedError("ledger: not in canonical order");
-    return ledger;
+    return new Ledger(decode(LEDGER, data));
   }
 
   /** H(ledger), 32 bytes. */
@@ -176,16 +110,4 @@ export class Ledger implements LedgerFields {
       rotationDue: (this.rotationDue || (hostLost ?? false)) && !rotated,
     });
   }
-}
-
-/** Return whether each number is larger than the previous one. */
-const ascending = (numbers: readonly number[]): boolean => numbers.every((n, i) => i === 0 || n > (numbers[i - 1] ?? n));
-
-const u16s = (numbers: ReadonlySet<number>): Bytes =>
-  concat(...[...numbers].sort((one, other) => one - other).map((number) => uint(number, 2)));
-
-function readU16s(data: Bytes): Set<number> {
-  if (data.length % 2) throw new MalformedError("ledger: a number is cut off");
-  const reader = new Reader(data);
-  return new Set(several(data.length / 2, () => reader.uint(2)));
 }

@@ -11,7 +11,7 @@ import { sentence } from "../../words/sentence";
 import { CommitView, type ExtensionView, type LeafView, MLS10, type ProposalView, reading } from "./commitView";
 import { NO_HEARTBEAT } from "./heartbeat";
 import { among, type Bytes, hex, same, utf8 } from "../bytes";
-import { MalformedError, SnugCryptoError, ValidationError } from "../errors";
+import { MalformedError, SnugError, ValidationError } from "../errors";
 import { verify } from "../kdf";
 import { canonicalOrigin } from "../entry/invite";
 import { checkName, checkText, loadLookAlikes, skeletons } from "./names";
@@ -153,7 +153,9 @@ export async function ticketIsSigned(
   now: LeafView,
   initKey: Bytes,
 ): Promise<boolean> {
-  const message = ticket.message(initKey, now.encryptionKey, now.rejoinKey);
+  const keys = [initKey, now.encryptionKey, now.rejoinKey] as const;
+  if (keys.some((key) => key.length !== roomState.REJOIN_KEY_SIZE)) return false; // nobody signs for a leaf without keys
+  const message = ticket.message(...keys);
   for (const signature of ticket.signatures) if (await isSigned(old.rejoinKey, message, signature)) return true;
   return false;
 }
@@ -162,7 +164,7 @@ async function isSigned(publicHalf: Bytes, message: Bytes, signature: Bytes): Pr
   try {
     await verify(publicHalf, message, signature);
   } catch (error) {
-    if (error instanceof SnugCryptoError) return false;
+    if (error instanceof SnugError) return false;
     throw error;
   }
   return true;
@@ -196,7 +198,7 @@ async function snug9(v: CommitView): Promise<void> {
   try {
     await verify(policy.returnPublic, message, returned.signature);
   } catch (error) {
-    if (error instanceof SnugCryptoError) throw broken(9, "return_signature");
+    if (error instanceof SnugError) throw broken(9, "return_signature");
     throw error;
   }
   if (!v.byHost && facts.slot - facts.ledger.hosted <= RETURN_QUIET) throw broken(9, "return_by");
@@ -353,7 +355,7 @@ function snug15(v: CommitView): void {
 }
 
 /** Convert an error of `mls` about a commit to a verdict under this rule number. */
-export const snug16 = (error: SnugCryptoError): ValidationError =>
+export const snug16 = (error: SnugError): ValidationError =>
   new ValidationError("SNUG-16", error.message);
 
 /**

@@ -12,6 +12,8 @@
  * The part after '#' never reaches a server.
  */
 
+import { encode } from "../../wire/layout";
+import { CHAIN_LINK, LOBBY_DOOR, OPENING, RECEIPT, REKEY, ROOM_DOOR, ROOM_KEYS } from "../../wire/layouts";
 import { sentence } from "../../words/sentence";
 import type { PolicyServer } from "../agreed/roomState";
 import { type Bytes, concat, hex, type Rng, same, systemRng, utf8 } from "../bytes";
@@ -25,7 +27,6 @@ export { SigningKey, verify };
 const SECRET_SIZE = 16;
 const TOKEN_SIZE = 16;
 export const NUMBER_SIZE = 16;
-const NONCE_SIZE = 32;
 const ORIGIN_MAX = 255;
 /** Maximum number of further servers in a link. */
 export const SERVERS_MAX = 8;
@@ -369,33 +370,26 @@ export function linkPsk(secret: Bytes): Bytes {
   return KDF(exactly(secret, SECRET_SIZE, "a link's secret"), "snug 1 psk");
 }
 
-// -- bytes signed and hashed for the server (wire/messages.py has the same) -----------------
+// -- bytes signed and hashed for the server -----------------------------------------------------
 
 /** Return `H("snug 1 room" | door_pk | room_admin_pk)[:16]`. */
-export function roomNumber(doorPublic: Bytes, roomAdminPublic: Bytes): Bytes {
-  exactly(doorPublic, 32, "a door's public key");
-  exactly(roomAdminPublic, 32, "a room admin's public key");
-  return H(utf8("snug 1 room"), doorPublic, roomAdminPublic).slice(0, NUMBER_SIZE);
-}
+export const roomNumber = (doorKey: Bytes, roomAdminKey: Bytes): Bytes =>
+  H(encode(ROOM_KEYS, { doorKey, roomAdminKey })).slice(0, NUMBER_SIZE);
 
 /**
  * Return the message to sign for access to a door. For a lobby, `number` is the public half of the lobby key
  * (32 bytes) and the lobby key signs; for a room, it is the room number (16 bytes) and the door key signs.
  */
 export function doorMessage(origin: string, number: Bytes, serverNonce: Bytes, clientNonce: Bytes): Bytes {
-  if (number.length !== NUMBER_SIZE && number.length !== 32)
-    throw new MalformedError(`a door's number has 16 bytes (a room) or 32 (a lobby), not ${number.length}`);
-  exactly(serverNonce, NONCE_SIZE, "the server's nonce");
-  exactly(clientNonce, NONCE_SIZE, "the client's nonce");
-  return concat(utf8("snug 1 door"), originField(origin), number, serverNonce, clientNonce);
+  originField(origin);
+  return number.length === 32
+    ? encode(LOBBY_DOOR, { origin, lobbyKey: number, serverNonce, clientNonce })
+    : encode(ROOM_DOOR, { origin, number, serverNonce, clientNonce });
 }
 
 /** Return the message that the room admin key signs to open a slot's gate alone (G1, G3). */
-export function openMessage(number: Bytes, slot: number, gate: Bytes, chain: Bytes): Bytes {
-  exactly(gate, HASH_SIZE, "a gate");
-  exactly(chain, HASH_SIZE, "a chain value");
-  return concat(utf8("snug 1 open"), numbered(number, slot), gate, chain);
-}
+export const openMessage = (number: Bytes, slot: number, gate: Bytes, chain: Bytes): Bytes =>
+  encode(OPENING, { number, slot, gate, chain });
 
 /** Throw AuthenticationError unless the room admin opened that slot's gate alone. */
 export async function verifyOpening(
@@ -413,15 +407,11 @@ export async function verifyOpening(
  * Return the message that the room admin key signs to hand the room to its successor (G8). `number` is the
  * room's number with the successor's public half.
  */
-export function rekeyMessage(number: Bytes, serverNonce: Bytes): Bytes {
-  exactly(number, NUMBER_SIZE, "a room's number");
-  return concat(utf8("snug 1 rekey"), number, exactly(serverNonce, NONCE_SIZE, "the server's nonce"));
-}
+export const rekeyMessage = (number: Bytes, serverNonce: Bytes): Bytes => encode(REKEY, { number, serverNonce });
 
 /** Return the message that the server signs for each slot. Conflicting histories yield two signatures. */
-export function receiptMessage(number: Bytes, slot: number, chain: Bytes): Bytes {
-  return concat(utf8("snug 1 receipt"), numbered(number, slot), exactly(chain, HASH_SIZE, "a chain value"));
-}
+export const receiptMessage = (number: Bytes, slot: number, chain: Bytes): Bytes =>
+  encode(RECEIPT, { number, slot, chain });
 
 /** Throw AuthenticationError unless the server signed that chain value for that slot. */
 export async function verifyReceipt(
@@ -439,13 +429,9 @@ export async function verifyReceipt(
   }
 }
 
-const numbered = (number: Bytes, slot: number): Bytes =>
-  concat(exactly(number, NUMBER_SIZE, "a room's number"), uint(slot, 8));
-
 /** Return `chain_n = H(chain_{n-1} | n (8 bytes) | H(blob_n))`. */
-export function chainNext(chain: Bytes, slot: number, blob: Uint8Array): Bytes {
-  return H(exactly(chain, HASH_SIZE, "a chain value"), uint(slot, 8), H(blob));
-}
+export const chainNext = (chain: Bytes, slot: number, blob: Uint8Array): Bytes =>
+  H(encode(CHAIN_LINK, { chain, slot, blob: H(blob) }));
 
 /** Return H(pass), 32 bytes. The server stores it and can then verify a presented pass. */
 export const gate = (roomPass: Bytes): Bytes => H(exactly(roomPass, HASH_SIZE, "a pass"));

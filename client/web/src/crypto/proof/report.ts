@@ -18,7 +18,7 @@
 
 import { decode, type Reader } from "../../mls/reader";
 import { type Bytes, hex, same } from "../bytes";
-import { AuthenticationError, MalformedError, SnugCryptoError } from "../errors";
+import { AuthenticationError, MalformedError, SnugError } from "../errors";
 import { verifyWithLabel } from "../labels";
 import { NO_INVITE, verifyAdmission } from "./admission";
 import * as canonicalJson from "./canonicalJson";
@@ -94,7 +94,7 @@ export async function verifyMessage(message: ReportedMessage, hostPublic: Bytes)
   try {
     await verifyWithLabel(signatureKey, LABEL, message.tbs, message.signature);
   } catch (error) {
-    if (!(error instanceof SnugCryptoError)) throw error;
+    if (!(error instanceof SnugError)) throw error;
     throw new AuthenticationError("the message is not signed by that key, or was changed since");
   }
   if (!same(content.groupId, context.groupId) || content.epoch !== context.epoch)

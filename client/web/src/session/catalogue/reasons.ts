@@ -1,10 +1,10 @@
 /** The sentences of errors (`client/session/catalogue/reasons.py`). */
-import { inEnglish, SnugCryptoError, ValidationError } from "../../crypto/errors";
+import { inEnglish, SnugError, ValidationError } from "../../crypto/errors";
 import { CommandError, type Sentence, sentence } from "../../words/sentence";
 
 /** Return the sentence of one of our errors, without the number of a rule; throw any other error again. */
 export function because(error: unknown): Sentence {
-  if (error instanceof CommandError || error instanceof SnugCryptoError) return error.sentence;
+  if (error instanceof CommandError || error instanceof SnugError) return error.sentence;
   throw error;
 }
 

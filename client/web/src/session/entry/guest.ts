@@ -1,7 +1,7 @@
 /** A newcomer in the lobby, with its knock (protocol section 4). */
 import { led, strange } from "../addresses";
 import { type Bytes, among, type Rng, same, systemRng } from "../../crypto/bytes";
-import { SnugCryptoError, ValidationError } from "../../crypto/errors";
+import { SnugError, ValidationError } from "../../crypto/errors";
 import type { IdentityKey } from "../../crypto/proof/identity";
 import { dayOf, type Invite } from "../../crypto/entry/invite";
 import type { AlreadyMember, Answer, ReplyBody } from "../../crypto/entry/answers";
@@ -237,7 +237,7 @@ export class GuestLobby {
       if (error instanceof ValidationError && error.rule !== "CARD-DAY" && newest === undefined)
         await this.#refuse(day, card, now);
       // Anybody with the link can post a card, but only a host can sign it.
-      if (error instanceof SnugCryptoError) return;
+      if (error instanceof SnugError) return;
       throw error;
     }
     this.connections.awaitAnswer(now); // a server can repeat an old card; a reply to our knock is new
@@ -275,7 +275,7 @@ export class GuestLobby {
     try {
       opened = await sent.pending.open(reply);
     } catch (error) {
-      if (error instanceof SnugCryptoError) return; // not from the host who opened our knock
+      if (error instanceof SnugError) return; // not from the host who opened our knock
       throw error;
     }
     sent.to = handle;
@@ -321,7 +321,7 @@ export class GuestLobby {
     try {
       await act();
     } catch (error) {
-      if (!(error instanceof SnugCryptoError)) throw error;
+      if (!(error instanceof SnugError)) throw error;
       this.refusal = sentence("refusal.unusable", { why: reasons.inFull(error) });
     }
   }

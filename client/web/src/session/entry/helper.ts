@@ -4,7 +4,7 @@
  * Protocol section 6, SNUG-8 and 9. `recovery` has the other side.
  */
 import { type Bytes, hex, type Rng, same, systemRng } from "../../crypto/bytes";
-import { SnugCryptoError } from "../../crypto/errors";
+import { SnugError } from "../../crypto/errors";
 import * as invite from "../../crypto/entry/invite";
 import { H, verify } from "../../crypto/kdf";
 import type { Answer } from "../../crypto/entry/answers";
@@ -132,7 +132,7 @@ export class RejoinHelper {
     try {
       said = await recovery.open(this.#key, posted);
     } catch (error) {
-      if (error instanceof SnugCryptoError) return null; // the sender has the link, and was never admitted
+      if (error instanceof SnugError) return null; // the sender has the link, and was never admitted
       throw error;
     }
     if (said.type === "HelperQuery") {
@@ -173,7 +173,7 @@ export class RejoinHelper {
         if (ticket?.by !== m.ownLeaf) return null;
       }
     } catch (error) {
-      if (error instanceof SnugCryptoError) return null; // from a member, former or current, without the return key
+      if (error instanceof SnugError) return null; // from a member, former or current, without the return key
       throw error;
     }
     if (said.type === "RejoinRequest" && !this.#mayAsk(keyPackage, room, now)) return null;
@@ -275,7 +275,7 @@ export class RejoinHelper {
       back = await recovery.makeRecoveryReply(asked.asked, answer, this.#rng);
     } catch (error) {
       // An invalid reply key: the asker cannot be answered.
-      if (error instanceof SnugCryptoError) return;
+      if (error instanceof SnugError) return;
       throw error;
     }
     await place.post(asked.day, await recovery.seal(this.#key, back, this.#rng), asked.handle);

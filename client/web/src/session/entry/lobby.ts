@@ -1,6 +1,6 @@
 /** A host in its lobby (near midnight, in those of two UTC days), with its cards and knocks (protocol section 4). */
 import { among, type Bytes, hex, type Rng, same, systemRng, unhex, utf8 } from "../../crypto/bytes";
-import { SnugCryptoError, ValidationError } from "../../crypto/errors";
+import { SnugError, ValidationError } from "../../crypto/errors";
 import type { HostKeys } from "../../crypto/entry/invite";
 import { uint } from "../../crypto/fields";
 import { H } from "../../crypto/kdf";
@@ -485,7 +485,7 @@ export class HostLobby {
     try {
       reply = await hosts.reply(asked.knock, answer, this.#rng);
     } catch (error) {
-      if (!(error instanceof SnugCryptoError)) throw error;
+      if (!(error instanceof SnugError)) throw error;
       reply = await hosts.reply(asked.knock, { type: "Refusal", reason: IS_FULL }, this.#rng);
     }
     await this.pieces.reply(asked.mark, asked, this.#replied.add(asked.mark, reply, this.#now, pieces), this.#now);

@@ -1,6 +1,6 @@
 /** The connections to the lobbies of one or two UTC days: sign in, seal and post (protocol section 4). */
 import { type Bytes, hex, type Rng } from "../../crypto/bytes";
-import { SnugCryptoError } from "../../crypto/errors";
+import { SnugError } from "../../crypto/errors";
 import { dayOf, doorMessage, lobbyEnvelopeKey, lobbyKey } from "../../crypto/entry/invite";
 import type { SigningKey } from "../../crypto/kdf";
 import * as lobby from "../../crypto/entry/lobby";
@@ -254,7 +254,7 @@ export class LobbyConnections {
         try {
           return { message: await lobby.read(held.envelopeKey, message.blob), handle: message.handle };
         } catch (error) {
-          if (error instanceof SnugCryptoError) return false; // not from a holder of the link
+          if (error instanceof SnugError) return false; // not from a holder of the link
           throw error;
         }
       default:
@@ -303,7 +303,7 @@ export class LobbyConnections {
       const message = { type: "post", to: to.length > 0 ? to : null, blob } as const;
       this.#effects.push({ type: "Transmit", endpoint: endpointOf(day), message });
     } catch (error) {
-      if (!(error instanceof SnugCryptoError)) throw error; // larger than a lobby allows
+      if (!(error instanceof SnugError)) throw error; // larger than a lobby allows
     }
   }
 

@@ -1,6 +1,6 @@
 /** Knocks that a host has opened, and the cards that open them. */
 import type { Bytes } from "../../crypto/bytes";
-import { SnugCryptoError } from "../../crypto/errors";
+import { SnugError } from "../../crypto/errors";
 import * as hosts from "../../crypto/entry/hostsLobby";
 import * as lobby from "../../crypto/entry/lobby";
 import { Identity } from "../../crypto/agreed/roomState";
@@ -40,7 +40,7 @@ export async function openWithCards(
       const identity = Identity.decode(keyPackage.leafNode.credential.identity);
       return { knock: opened, keyPackage, identity };
     } catch (error) {
-      if (!(error instanceof SnugCryptoError)) throw error;
+      if (!(error instanceof SnugError)) throw error;
       // Otherwise it is for another host's card, or without that invite.
     }
   }

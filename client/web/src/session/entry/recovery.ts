@@ -7,7 +7,7 @@
  */
 import { led } from "../addresses";
 import { type Bytes, among, hex, type Rng, same, systemRng } from "../../crypto/bytes";
-import { SnugCryptoError } from "../../crypto/errors";
+import { SnugError } from "../../crypto/errors";
 import * as invite from "../../crypto/entry/invite";
 import type { Answer } from "../../crypto/entry/answers";
 import type * as lobby from "../../crypto/entry/lobby";
@@ -211,7 +211,7 @@ export class RejoinLobby extends GuestLobby {
       const answer = await said.open(ours.asked, ours.privateKey);
       await this.#fromMembers.take(answer, ours.bundle, (whole, tree) => this.#letIn(whole, tree, ours));
     } catch (error) {
-      if (!(error instanceof SnugCryptoError)) throw error;
+      if (!(error instanceof SnugError)) throw error;
       // From a former member: another may still answer.
     }
   }
@@ -276,7 +276,7 @@ export class RejoinLobby extends GuestLobby {
       if (!same(ticket.groupId, groupId) || ticket.slot !== slot || !same(ticket.chain, chain)) return;
       for (const { leaf, key } of members) if (same(key, made.leafNode.signatureKey)) this.#level.set(leaf, now);
     } catch (error) {
-      if (!(error instanceof SnugCryptoError)) throw error;
+      if (!(error instanceof SnugError)) throw error;
     }
   }
 
@@ -293,7 +293,7 @@ export class RejoinLobby extends GuestLobby {
       if (!same(policyOf(group).hostPublic, old.policy.hostPublic)) return false;
       after = Ledger.decode(answer.ledger);
     } catch (error) {
-      if (error instanceof SnugCryptoError) return false;
+      if (error instanceof SnugError) return false;
       throw error;
     }
     const here = group.members().map(({ leafNode }) => leafNode.signatureKey);
@@ -316,7 +316,7 @@ async function pieceOfMember(assemblies: Assemblies, piece: lobby.Piece): Promis
   try {
     await assemblies.piece(piece);
   } catch (error) {
-    if (!(error instanceof SnugCryptoError)) throw error;
+    if (!(error instanceof SnugError)) throw error;
   }
 }
 
@@ -422,7 +422,7 @@ export class HostReturnLobby {
     try {
       said = await recovery.open(this.#key, inside);
     } catch (error) {
-      if (error instanceof SnugCryptoError) return;
+      if (error instanceof SnugError) return;
       throw error;
     }
     if (said.type === "HelperOffer" && same(said.nonce, this.#nonce) && this.#sent === null) {
@@ -473,7 +473,7 @@ export class HostReturnLobby {
       const answer = await back.open(asked, privateKey);
       await this.#assemblies.take(answer, bundle, (whole, tree) => this.#letIn(whole, tree, bundle));
     } catch (error) {
-      if (!(error instanceof SnugCryptoError)) throw error;
+      if (!(error instanceof SnugError)) throw error;
       // From a former member: another may still answer.
     }
   }

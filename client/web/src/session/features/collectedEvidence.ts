@@ -1,6 +1,6 @@
 /** All members' exhibits of a server that the meeting has left, in a file for hosts (protocol section 13). */
 import { type Bytes, hex, same } from "../../crypto/bytes";
-import { SnugCryptoError } from "../../crypto/errors";
+import { SnugError } from "../../crypto/errors";
 import { H } from "../../crypto/kdf";
 import * as evidence from "../../crypto/proof/evidence";
 import type { ApplicationMessage } from "../../mls";
@@ -131,7 +131,7 @@ export class CollectedEvidence extends Feature {
     try {
       await evidence.verifySigned(exhibit);
     } catch (error) {
-      if (!(error instanceof SnugCryptoError)) throw error;
+      if (!(error instanceof SnugError)) throw error;
       return; // of another server, another room, or signed by nobody
     }
     this.#others.set(hex(key), exhibit);

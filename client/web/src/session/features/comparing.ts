@@ -7,7 +7,7 @@
  * of the server), a message waits for its run.
  */
 import { type Bytes, compare, hex, same } from "../../crypto/bytes";
-import { SnugCryptoError } from "../../crypto/errors";
+import { SnugError } from "../../crypto/errors";
 import { H } from "../../crypto/kdf";
 import { type CodeContext, codeEmoji, CodeRun, indices, SHARE_SIZE, SID_SIZE } from "../../crypto/proof/verification";
 import type { ApplicationMessage } from "../../mls";
@@ -405,7 +405,7 @@ export class Comparing extends Feature {
       run = new CodeRun(ground, keys, m.ownLeaf, this.room.rng(SHARE_SIZE));
     } catch (error) {
       // A key of another size: no code is possible with that leaf.
-      if (error instanceof SnugCryptoError) return;
+      if (error instanceof SnugError) return;
       throw error;
     }
     const names = new Map(m.members().map(({ leaf, name }) => [leaf, name]));

@@ -5,7 +5,7 @@
  * alone for missing pieces. Nothing here opens or runs a file.
  */
 import { type Bytes, concat, hex, same, utf8 } from "../../crypto/bytes";
-import { MalformedError, SnugCryptoError } from "../../crypto/errors";
+import { MalformedError, SnugError } from "../../crypto/errors";
 import { Reader, uint } from "../../crypto/fields";
 import { H } from "../../crypto/kdf";
 import * as envelope from "../../crypto/agreed/envelope";
@@ -197,7 +197,7 @@ export class Files extends Feature {
       try {
         payload = await envelope.open(coming.offer.key, "piece", this.room.number, blob);
       } catch (error) {
-        if (error instanceof SnugCryptoError) continue;
+        if (error instanceof SnugError) continue;
         throw error;
       }
       this.#piece(coming, payload, now);

@@ -6,7 +6,7 @@
  */
 import { type Bytes, among, hex, same } from "../../crypto/bytes";
 import type { HostKeys } from "../../crypto/entry/invite";
-import { SnugCryptoError } from "../../crypto/errors";
+import { SnugError } from "../../crypto/errors";
 import { verify } from "../../crypto/kdf";
 import type { ApplicationMessage } from "../../mls";
 import { grantedMessage, openGrant, sealGrant } from "../kernel/announcements";
@@ -73,7 +73,7 @@ export class HostKeyTransfer extends Feature {
       try {
         grant = await sealGrant(keys, leaf, key, box, groupId, room.rng);
       } catch (error) {
-        if (error instanceof SnugCryptoError) continue; // a box that is no key: its owner cannot be sent the keys
+        if (error instanceof SnugError) continue; // a box that is no key: its owner cannot be sent the keys
         throw error;
       }
       await room.relay(grant);
@@ -141,7 +141,7 @@ export class HostKeyTransfer extends Feature {
     try {
       await verify(m.policy.returnPublic, grantedMessage(m.group.groupId, key), granted.signature);
     } catch (error) {
-      if (error instanceof SnugCryptoError) return; // it has other keys, and cannot host
+      if (error instanceof SnugError) return; // it has other keys, and cannot host
       throw error;
     }
     this.confirmed.add(hex(key));

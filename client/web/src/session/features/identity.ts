@@ -5,7 +5,7 @@
  * Members can see that some member vouches to another; the server sees a blob of the smallest size.
  */
 import { type Bytes, hex, same } from "../../crypto/bytes";
-import { SnugCryptoError } from "../../crypto/errors";
+import { SnugError } from "../../crypto/errors";
 import { fingerprint, type OpenedVouch, openVouch, type VouchContext } from "../../crypto/proof/identity";
 import * as envelope from "../../crypto/agreed/envelope";
 import { BUCKETS } from "../../wire/limits";
@@ -172,7 +172,7 @@ export class Vouching extends Feature {
         vouch = await book.own.vouch(ends, room.box, room.rng);
       } catch (error) {
         // A box that is no key: no identity can be proven to its owner.
-        if (error instanceof SnugCryptoError) continue;
+        if (error instanceof SnugError) continue;
         throw error;
       }
       room.broadcast(await envelope.seal(m.heartbeatKey, "vouch", room.number, m.epochSlot, vouch, BUCKETS, room.rng));
@@ -204,7 +204,7 @@ export class Vouching extends Feature {
     try {
       vouch = await envelope.open(m.heartbeatKey, "vouch", room.number, blob);
     } catch (error) {
-      if (error instanceof SnugCryptoError) return false;
+      if (error instanceof SnugError) return false;
       throw error;
     }
     let opened: OpenedVouch;
@@ -212,7 +212,7 @@ export class Vouching extends Feature {
       opened = await openVouch(vouch, room.box, m.signatureKey(m.ownLeaf) ?? NONE, m.group.groupId);
     } catch (error) {
       // For another member, or garbage: it costs one check.
-      if (error instanceof SnugCryptoError) return true;
+      if (error instanceof SnugError) return true;
       throw error;
     }
     if (!(await this.#consider(opened))) {
@@ -250,7 +250,7 @@ export class Vouching extends Feature {
     try {
       identity = await opened.check(ends, this.room.box);
     } catch (error) {
-      if (error instanceof SnugCryptoError) return false;
+      if (error instanceof SnugError) return false;
       throw error;
     }
     this.recordIdentity(key, identity);

@@ -1,6 +1,6 @@
 /** The file in which kept messages are reported, as `Reporting` keeps them: `later.ts` has it. */
 import { type Bytes, hex } from "../../crypto/bytes";
-import { SnugCryptoError } from "../../crypto/errors";
+import { SnugError } from "../../crypto/errors";
 import * as report from "../../crypto/proof/report";
 import { CommandError, sentence } from "../../words/sentence";
 import * as reasons from "../catalogue/reasons";
@@ -50,7 +50,7 @@ export async function makeReport(
   try {
     await report.verifyReport(made, hostPublic);
   } catch (error) {
-    if (!(error instanceof SnugCryptoError)) throw error;
+    if (!(error instanceof SnugError)) throw error;
     throw new CommandError(sentence("cannot.report_proves_nothing", { why: reasons.inFull(error) }));
   }
   return report.encode(made);

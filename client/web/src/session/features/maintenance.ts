@@ -1,5 +1,5 @@
 /** Healing commits, and commits of leavers' removals of themselves: work that any member can do. */
-import { SnugCryptoError } from "../../crypto/errors";
+import { SnugError } from "../../crypto/errors";
 import type { ApplicationMessage, ReceivedProposal } from "../../mls";
 import { Feature } from "../kernel/feature";
 import type { AnyContent } from "../catalogue/content";
@@ -63,7 +63,7 @@ export class Maintenance extends Feature {
     try {
       stored = await this.room.membership.leaveProposals.store(what.proposal);
     } catch (error) {
-      if (error instanceof SnugCryptoError) return true;
+      if (error instanceof SnugError) return true;
       throw error;
     }
     if (stored.sender === received.sender && stored.proposal.type === "Remove") {

@@ -6,7 +6,7 @@
  * does nothing.
  */
 import { type Bytes, hex, same } from "../../crypto/bytes";
-import { SnugCryptoError } from "../../crypto/errors";
+import { SnugError } from "../../crypto/errors";
 import { NO_INVITE, signAdmission, verifyAdmission } from "../../crypto/proof/admission";
 import type { ApplicationMessage } from "../../mls";
 import { CommandError, sentence } from "../../words/sentence";
@@ -98,7 +98,7 @@ export class Reporting extends Feature {
     try {
       await verifyAdmission(m.policy.hostPublic, m.group.groupId, key, invite, admission);
     } catch (error) {
-      if (error instanceof SnugCryptoError) return false;
+      if (error instanceof SnugError) return false;
       throw error;
     }
     return true;

@@ -8,7 +8,7 @@
  * sealed before their epoch has a signing key are kept until it has one.
  */
 import type { Bytes } from "../../crypto/bytes";
-import { MissingKeyError, ReplayError, SnugCryptoError } from "../../crypto/errors";
+import { MissingKeyError, ReplayError, SnugError } from "../../crypto/errors";
 import { SigningKey } from "../../crypto/kdf";
 import { ADD_SWITCH, baseStream, EPOCH_BITS } from "../../crypto/media/keys";
 import { certified, EXCUSED, FrameList, type FrameName, interval, MEDIA_KEY_LABEL, Signer, scope, UnverifiedFrameError } from "../../crypto/media/signatures";
@@ -300,7 +300,7 @@ export class Signing extends Feature {
       }
       payload = await envelope.open(epoch.key, "signatures", this.room.membership.room, blob);
     } catch (error) {
-      if (error instanceof SnugCryptoError) return false; // another feature's, or garbage
+      if (error instanceof SnugError) return false; // another feature's, or garbage
       throw error;
     }
     if (now < epoch.overAt) await this.#hear(epoch, payload, now);
@@ -317,7 +317,7 @@ export class Signing extends Feature {
       await this.#checker(heard.leaf).receive(epoch.number, epoch.scope, heard, leafKey, now);
     } catch (error) {
       if (error instanceof ReplayError) return; // lists are broadcast again after a lost connection
-      if (!(error instanceof SnugCryptoError)) throw error;
+      if (!(error instanceof SnugError)) throw error;
       this.refused++;
       return;
     }

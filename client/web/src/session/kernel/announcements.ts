@@ -1,6 +1,6 @@
 /** The members' signed announcements, and the sealed grant of the host keys. */
 import { type Bytes, type Rng, concat, utf8 } from "../../crypto/bytes";
-import { SnugCryptoError } from "../../crypto/errors";
+import { SnugError } from "../../crypto/errors";
 import { flag, prefixed, Reader, uint } from "../../crypto/fields";
 import * as hpke from "../../crypto/hpke";
 import { HostKeys } from "../../crypto/entry/invite";
@@ -50,7 +50,7 @@ export class Announcements {
     try {
       await verifyWithLabel(signatureKey, LABEL, announcementText(groupId, what), what.signature);
     } catch (error) {
-      if (error instanceof SnugCryptoError) return false;
+      if (error instanceof SnugError) return false;
       throw error;
     }
     this.#newest.set(leaf, what);
@@ -120,7 +120,7 @@ export async function openGrant(
     reader.end();
     return keys;
   } catch (error) {
-    if (error instanceof SnugCryptoError) return null;
+    if (error instanceof SnugError) return null;
     throw error;
   }
 }

@@ -1,6 +1,6 @@
 /** Newcomers whom one commit adds together: how many, and when. */
 import { ADDS_MAX } from "../../crypto/agreed/policy";
-import { SnugCryptoError } from "../../crypto/errors";
+import { SnugError } from "../../crypto/errors";
 import type { AddIntent, Intent } from "./intents";
 
 /** Minimum seconds between two commits of newcomers, unless other intents or a full batch wait. */
@@ -85,16 +85,16 @@ export function firstNewcomers(intents: readonly Intent[], most: number): readon
 export async function firstRefused(
   rules: Rules,
   batch: readonly AddIntent[],
-): Promise<readonly [AddIntent, SnugCryptoError] | null> {
+): Promise<readonly [AddIntent, SnugError] | null> {
   let [allowed, refused] = [0, batch.length + 1];
-  let why: SnugCryptoError | null = null;
+  let why: SnugError | null = null;
   while (refused - allowed > 1) {
     const middle = Math.min((allowed + refused) >> 1, batch.length);
     try {
       await rules.check(batch.slice(0, middle));
       allowed = middle;
     } catch (error) {
-      if (!(error instanceof SnugCryptoError)) throw error;
+      if (!(error instanceof SnugError)) throw error;
       [refused, why] = [middle, error];
     }
   }

@@ -62,7 +62,7 @@ export async function foundMeeting(facts: MeetingFacts): Promise<Arrival> {
   return { membership, doorKey, roomAdminPublic: roomAdmin.public };
 }
 
-/** Enter with the answer from a lobby; SnugCryptoError if the answer cannot be used. */
+/** Enter with the answer from a lobby; SnugError if the answer cannot be used. */
 export async function enterMeeting(entry: Entry, secret: Bytes, { now, rng }: Common): Promise<Arrival> {
   const { answer, group, rejoinKey } = entry;
   const { roomAdminPublic, number } = answer;

@@ -138,7 +138,7 @@ export class Feature {
   /**
    * Check a received SFrame frame of that leaf's key id before it is opened.
    *
-   * Throw a SnugCryptoError to refuse it, FutureEpochError to have it held and tried again.
+   * Throw a SnugError to refuse it, FutureEpochError to have it held and tried again.
    */
   checkFrame(_ssrc: number, _leaf: number, _stream: number, _frame: FrameName, _now: number): void {}
 

@@ -55,7 +55,7 @@ export class Frames {
    * Check SNUG-20, then open a frame by SFrame.
    *
    * FutureEpochError if keys, the announcement or data that a feature waits for may still arrive; other subclasses of
-   * SnugCryptoError are final.
+   * SnugError are final.
    */
   async open(ssrc: number, kind: Kind, data: Bytes, now: number): Promise<OpenedFrame> {
     const { announcements, membership: m } = this.#room;

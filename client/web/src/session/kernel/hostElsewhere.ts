@@ -1,6 +1,6 @@
 /** A host's card in the lobby, while we hear nobody in our room. */
 import type * as lobby from "../../crypto/entry/lobby";
-import { SnugCryptoError } from "../../crypto/errors";
+import { SnugError } from "../../crypto/errors";
 import type { RoomSession } from "./room";
 
 /**
@@ -13,7 +13,7 @@ export async function cardPosted(day: number, card: lobby.Card, room: RoomSessio
     try {
       await card.verify(key, room.origin, day, now);
     } catch (error) {
-      if (error instanceof SnugCryptoError) continue;
+      if (error instanceof SnugError) continue;
       throw error;
     }
     room.sync.elsewhere = true;

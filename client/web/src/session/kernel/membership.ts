@@ -7,7 +7,7 @@
  */
 import { type Bytes, type Rng, among, concat, hex, same, systemRng } from "../../crypto/bytes";
 import { exactly } from "../../crypto/fields";
-import { MalformedError, MissingKeyError, SnugCryptoError, StateError, ValidationError } from "../../crypto/errors";
+import { MalformedError, MissingKeyError, SnugError, StateError, ValidationError } from "../../crypto/errors";
 import type { SigningKey } from "../../crypto/kdf";
 import { EpochKeys, MediaKeys } from "../../crypto/media/keys";
 import type { CommitView } from "../../crypto/agreed/commitView";
@@ -319,7 +319,7 @@ export class Membership {
     try {
       ({ author, messages } = await this.#openSlot(blob));
     } catch (error) {
-      if (!(error instanceof SnugCryptoError)) throw error;
+      if (!(error instanceof SnugError)) throw error;
       return nothing(null, "SNUG-2", sentence("room.void_unreadable"));
     }
     const priorState = this.priorState();
@@ -341,7 +341,7 @@ export class Membership {
         const verdict = policy.snug16(error);
         return nothing(author, verdict.rule, ruled(verdict));
       }
-      if (!(error instanceof SnugCryptoError)) throw error;
+      if (!(error instanceof SnugError)) throw error;
       return nothing(author, "SNUG-16", sentence("room.void_of_no_member", { why: error.sentence }));
     }
     if (received.type !== "CandidateCommit") return nothing(author, "SNUG-2", sentence("room.void_no_commit"));
@@ -350,7 +350,7 @@ export class Membership {
     return void_ ?? { type: "Valid", candidate: received, view, removesUs: received.removesUs };
   }
 
-  /** Return the leaf that signed a blob for the next slot, and its messages; SnugCryptoError if no member did. */
+  /** Return the leaf that signed a blob for the next slot, and its messages; SnugError if no member did. */
   async #openSlot(blob: Bytes): Promise<{ readonly author: number; readonly messages: readonly Bytes[] }> {
     const key = this.#envelopeKey(envelope.epochSlot(blob));
     const payload = SlotPayload.decode(await envelope.open(key, "commit", this.room, blob));
@@ -408,7 +408,7 @@ export class Membership {
     return this.#cover("relay", envelope.pack([await this.group.protect(content)]));
   }
 
-  /** Open a relay blob; SnugCryptoError or a subclass if it holds no message for us (SNUG-17). */
+  /** Open a relay blob; SnugError or a subclass if it holds no message for us (SNUG-17). */
   async openRelay(blob: Bytes): Promise<mls.ApplicationMessage> {
     const payload = await envelope.open(this.#envelopeKey(envelope.epochSlot(blob)), "relay", this.room, blob);
     const [message, ...more] = envelope.unpack(payload);

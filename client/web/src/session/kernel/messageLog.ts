@@ -4,7 +4,7 @@
  * Protocol sections 5 to 7. Features handle the contents, `Announcer` the announcements, and this module chat.
  */
 import { type Bytes, hex } from "../../crypto/bytes";
-import { MissingKeyError, SnugCryptoError } from "../../crypto/errors";
+import { MissingKeyError, SnugError } from "../../crypto/errors";
 import { H } from "../../crypto/kdf";
 import { epochSlot } from "../../crypto/agreed/envelope";
 import type { ApplicationMessage } from "../../mls";
@@ -224,7 +224,7 @@ export class MessageLog {
         return;
       }
       // Any holder of the pass can post garbage: it costs one failed check, and no report.
-      if (error instanceof SnugCryptoError) return;
+      if (error instanceof SnugError) return;
       throw error;
     }
     this.#seen.add(digest);

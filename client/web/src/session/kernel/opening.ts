@@ -8,7 +8,7 @@
 import * as envelope from "../../crypto/agreed/envelope";
 import type { Bytes } from "../../crypto/bytes";
 import * as invite from "../../crypto/entry/invite";
-import { SnugCryptoError } from "../../crypto/errors";
+import { SnugError } from "../../crypto/errors";
 import type { SigningKey } from "../../crypto/kdf";
 import type { Committed } from "../../wire/messages";
 import type { Entry } from "./journal";
@@ -91,7 +91,7 @@ async function isBy(
     const [, signed] = room.here.signedByServer(slot, chain);
     await invite.verifyOpening(admin, room.here.numberUnder(admin), slot, gate, signed, opening);
   } catch (error) {
-    if (!(error instanceof SnugCryptoError)) throw error;
+    if (!(error instanceof SnugError)) throw error;
     return false;
   }
   return true;

@@ -5,7 +5,7 @@
  */
 import type { CommitView } from "../../crypto/agreed/commitView";
 import { type Bytes, same } from "../../crypto/bytes";
-import { SnugCryptoError } from "../../crypto/errors";
+import { SnugError } from "../../crypto/errors";
 import * as invite from "../../crypto/entry/invite";
 import type { Committed } from "../../wire/messages";
 import { type Arg, sentence } from "../../words/sentence";
@@ -177,7 +177,7 @@ export class ReceivedCommits {
       try {
         await invite.verifyReceipt(room.serverKey, number, slot, signed, signature);
       } catch (error) {
-        if (!(error instanceof SnugCryptoError)) throw error;
+        if (!(error instanceof SnugError)) throw error;
         continue; // signed under another of the room's numbers, or wrong
       }
       for (const feature of this.#features) await feature.receipt(number, slot, signed, signature, now);

@@ -7,7 +7,7 @@
  */
 import { checkAll } from "../addresses";
 import { type Bytes, type Rng, systemRng } from "../../crypto/bytes";
-import { SnugCryptoError } from "../../crypto/errors";
+import { SnugError } from "../../crypto/errors";
 import { canonicalOrigin, HostKeys, HostSeed, Invite } from "../../crypto/entry/invite";
 import type { MemberRecoveryData } from "../../crypto/entry/memberRecovery";
 import type { HostRecoveryData } from "../../crypto/entry/recovery";
@@ -396,7 +396,7 @@ export class Session {
     try {
       arrival = await enterMeeting(entry, this.#invites.own.secret, { now, rng: this.#rng });
     } catch (error) {
-      if (!(error instanceof SnugCryptoError)) throw error;
+      if (!(error instanceof SnugError)) throw error;
       if (!(guest instanceof GuestLobby) || isRejoin(guest)) {
         guest.entry = null; // the answer may be from a former member: another may still come
         return;

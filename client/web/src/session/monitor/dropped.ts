@@ -6,7 +6,7 @@
  * it proves that the server was alive, and served others, after the members' last beats.
  */
 import { type Bytes, hex, same } from "../../crypto/bytes";
-import { SnugCryptoError } from "../../crypto/errors";
+import { SnugError } from "../../crypto/errors";
 import * as evidence from "../../crypto/proof/evidence";
 import * as invite from "../../crypto/entry/invite";
 import { SigningKey } from "../../crypto/kdf";
@@ -327,7 +327,7 @@ export class Dropped extends Feature {
     try {
       await invite.verifyReceipt(run.serverKey, numberOf(run), 0, run.chain, opened.signature);
     } catch (error) {
-      if (!(error instanceof SnugCryptoError)) throw error;
+      if (!(error instanceof SnugError)) throw error;
       const text = "The server opened a new room, and did not sign it.";
       await this.#probeOver(drop, now, text, { answered: true, refused: true });
       return;

@@ -1,7 +1,7 @@
 /** Heartbeats: send and receive beats; encoding, keys and timing. `monitor` draws the conclusions. */
 import { type Counters, Heartbeat, NO_HEARTBEAT, type PendingAct } from "../../crypto/agreed/heartbeat";
 import { type Bytes, hex, same } from "../../crypto/bytes";
-import { AuthenticationError, MalformedError, SnugCryptoError, ValidationError } from "../../crypto/errors";
+import { AuthenticationError, MalformedError, SnugError, ValidationError } from "../../crypto/errors";
 import { H } from "../../crypto/kdf";
 import { snug19 } from "../../crypto/agreed/policy";
 import * as envelope from "../../crypto/agreed/envelope";
@@ -252,7 +252,7 @@ export class Heartbeats {
       if (known !== undefined && same(known[1], digest)) return null;
       await beat.verify(this.#room.number, key);
     } catch (error) {
-      if (error instanceof SnugCryptoError) return null;
+      if (error instanceof SnugError) return null;
       throw error;
     }
     this.record.add(payload, key);

@@ -6,7 +6,7 @@
  */
 import { Act, Heartbeat } from "../../crypto/agreed/heartbeat";
 import { type Bytes, same } from "../../crypto/bytes";
-import { SnugCryptoError } from "../../crypto/errors";
+import { SnugError } from "../../crypto/errors";
 import * as sentences from "../catalogue/sentences";
 import type { Room } from "../kernel/ports";
 import type { Change } from "../kernel/verdict";
@@ -70,7 +70,7 @@ export class Replacements {
       if (beat.pending.some(({ act }) => act === Act.REJOIN)) return; // its own, which the server keeps from it
       await beat.verify(this.#room.number, replaced.key);
     } catch (error) {
-      if (error instanceof SnugCryptoError) return;
+      if (error instanceof SnugError) return;
       throw error;
     }
     this.#replaced.delete(beat.leaf);

@@ -1,0 +1,176 @@
+"""Writes the page's tables of binary layouts, `client/web/src/wire/layouts.ts`, from the declarations."""
+
+from __future__ import annotations
+
+import json
+import re
+from enum import IntEnum
+from pathlib import Path
+from typing import Any, Final
+
+from snugroom.crypto.agreed import heartbeat, ledger, room_state
+from snugroom.wire import layout, signed
+from snugroom.wire.layout import kinds
+from snugroom.wire.layout.shape import (
+    EnumShape,
+    ItemsShape,
+    OptionShape,
+    RecordShape,
+    RestShape,
+    Shape,
+    fixed_size,
+)
+
+#: The layouts that the page encodes or decodes; a layout comes after those that it contains.
+LAYOUTS: Final[tuple[type[Any], ...]] = (
+    heartbeat.Got,
+    heartbeat.PendingAct,
+    heartbeat.Heartbeat,
+    ledger.Rejoined,
+    ledger.Ledger,
+    room_state.PolicyServer,
+    room_state.Policy,
+    room_state.Identity,
+    room_state.RejoinMessage,
+    room_state.RejoinTicket,
+    room_state.HostReturn,
+    room_state.HostReturnMessage,
+    room_state.CommitContext,
+    signed.RoomDoor,
+    signed.LobbyDoor,
+    signed.Opening,
+    signed.Rekey,
+    signed.Receipt,
+    signed.RoomKeys,
+    signed.ChainLink,
+)
+_HEAD: Final = """\
+// Written by `python -m snugroom.client.tools.typescript`, from crypto/ and wire/: change it there.
+
+import type { Bytes } from "../crypto/bytes";
+import type { Layout } from "./layout";
+"""
+
+
+def files(folder: Path) -> dict[Path, str]:
+    """Return the content of the generated file in the page's folder of the wire."""
+    parts = [_numbers(), *map(_enum, _enums())]
+    parts += [_interface(each) + _table(each) for each in LAYOUTS]
+    return {folder / "layouts.ts": _HEAD + "\n".join(parts)}
+
+
+def _numbers() -> str:
+    modules = (heartbeat, ledger, room_state)
+    numbers = {
+        name: value
+        for module in modules
+        for name, value in vars(module).items()
+        if name.isupper() and not name.startswith("_") and isinstance(value, int)
+    }
+    return "".join(f"export const {name} = {value};\n" for name, value in numbers.items())
+
+
+def _camel(name: str) -> str:
+    return re.sub(r"_(\w)", lambda found: found[1].upper(), name)
+
+
+def _constant(kind: type[Any]) -> str:
+    return re.sub(r"(?<=[a-z])(?=[A-Z])", "_", kind.__name__).upper()
+
+
+def _enums() -> list[type[IntEnum]]:
+    found: dict[type[IntEnum], None] = {}
+    for kind in LAYOUTS:
+        for field in layout.shape(kind).fields:
+            if isinstance(field.shape, EnumShape):
+                found.setdefault(field.shape.type)
+    return list(found)
+
+
+def _enum(kind: type[IntEnum]) -> str:
+    doc = (kind.__doc__ or "").strip().splitlines()[0]
+    rows = "".join(f"  {each.name}: {each.value},\n" for each in kind)
+    name = kind.__name__
+    return (
+        f"/** {doc} */\nexport const {name} = {{\n{rows}}} as const;\n"
+        f"export type {name} = (typeof {name})[keyof typeof {name}];\n"
+    )
+
+
+def _interface(kind: type[Any]) -> str:
+    doc = (kind.__doc__ or "").strip().splitlines()[0]
+    lines = []
+    for field in layout.shape(kind).fields:
+        size = fixed_size(field.shape) if isinstance(field.shape, kinds.Fixed) else None
+        if size is not None:
+            lines.append(f"  /** {size} bytes. */")
+        lines.append(f"  readonly {_camel(field.name)}: {_type(field.shape)};")
+    return f"/** {doc} */\nexport interface {kind.__name__} {{\n" + "\n".join(lines) + "\n}\n"
+
+
+def _type(shape: Shape) -> str:
+    match shape:
+        case kinds.Uint() | kinds.Bits():
+            return "number"
+        case kinds.Fixed() | kinds.Bytes() | RestShape(text=False):
+            return "Bytes"
+        case kinds.Text() | RestShape():
+            return "string"
+        case kinds.Flag():
+            return "boolean"
+        case EnumShape(kind):
+            return kind.__name__
+        case OptionShape(item):
+            return f"{_type(item)} | null"
+        case ItemsShape(frozen=True):
+            return f"ReadonlySet<{'number' if isinstance(shape.item, kinds.Uint) else 'string'}>"
+        case ItemsShape(item=item):
+            inner = _type(item)
+            return f"readonly ({inner})[]" if " " in inner else f"readonly {inner}[]"
+        case RecordShape(type=None):
+            return f"readonly [{', '.join(_type(each.shape) for each in shape.fields)}]"
+        case RecordShape():
+            assert shape.type is not None
+            return shape.type.__name__
+
+
+def _row(shape: Shape) -> str:
+    """Return the row for a shape that `wire/layout.ts` describes."""
+    match shape:
+        case kinds.Uint(size, most):
+            return str(size) if most == kinds.UINT_MAX else f'["u", {size}, {most}]'
+        case kinds.Fixed(size):
+            return str(-size)
+        case kinds.Flag():
+            return "0"
+        case kinds.Bytes(prefix, most) | kinds.Text(prefix, most):
+            letter = "b" if isinstance(shape, kinds.Bytes) else "t"
+            return f'["{letter}", {prefix}, {256**prefix - 1 if most is None else most}]'
+        case kinds.Bits(mask):
+            return f'["m", {mask}]'
+        case EnumShape(kind):
+            return f'["e", {json.dumps([each.value for each in kind])}]'
+        case RestShape(text=text):
+            return f'["r", {json.dumps(text)}]'
+        case OptionShape(item):
+            return f'["o", {_row(item)}]'
+        case ItemsShape(kind, item, frozen):
+            order = 1 if kind.rising is True else 2 if kind.rising else 3 if kind.unique else 0
+            numbers = f"{kind.count}, {kind.least}, {kind.most}"
+            return f'["l", {numbers}, {_row(item)}, {order}, {json.dumps(frozen)}]'
+        case RecordShape(type=None, fields=fields):
+            return f'["p", [{", ".join(_row(each.shape) for each in fields)}]]'
+        case RecordShape():
+            assert shape.type is not None
+            return _constant(shape.type)
+
+
+def _table(kind: type[Any]) -> str:
+    shape = layout.shape(kind)
+    fields = "".join(f"    [{json.dumps(_camel(each.name))}, {_row(each.shape)}],\n" for each in shape.fields)
+    start = json.dumps(shape.start.decode("ascii"))
+    name = json.dumps(shape.name)
+    return (
+        f"export const {_constant(kind)}: Layout<{kind.__name__}> = {{\n"
+        f"  name: {name},\n  start: {start},\n  fields: [\n{fields}  ],\n}};\n"
+    )

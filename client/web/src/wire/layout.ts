@@ -1,0 +1,261 @@
+/**
+ * Encodes and decodes the binary layouts that `layouts.ts` lists (docs/reference/protocol.md, notation).
+ *
+ * As `wire/layout/reference.py`: each value has exactly one encoding, and decoding refuses everything else.
+ */
+
+import { type Bytes, compare, concat, hex, int, unhex, utf8 } from "../crypto/bytes";
+import { MalformedError } from "../crypto/errors";
+
+/** The shape of a value. Sizes are in bytes. */
+export type Shape =
+  /** Above 0: an unsigned integer of this size. Below: that many bytes. 0: a flag. */
+  | number
+  /** An unsigned integer: size, largest value. */
+  | readonly ["u", number, number]
+  /** Bytes ("b") or text ("t") after the length: size of the length, largest length. */
+  | readonly ["b" | "t", number, number]
+  /** One of these numbers, in one byte. */
+  | readonly ["e", readonly number[]]
+  /** One byte with bits of this mask. */
+  | readonly ["m", number]
+  /** Items: size of the count, least, most, item, ORDER, and whether they are a set: of numbers, or of hex. */
+  | readonly ["l", number, number, number, Shape, number, boolean]
+  /** A value, or null. */
+  | readonly ["o", Shape]
+  /** All bytes that remain, as bytes or as text. */
+  | readonly ["r", boolean]
+  /** A tuple. */
+  | readonly ["p", readonly Shape[]]
+  /** Another layout. */
+  | Layout<unknown>;
+
+/** How items follow each other: as they like, rising, with rising first fields, or each once. */
+const [RISING, RISING_FIRST, ONCE] = [1, 2, 3];
+
+/** A layout: its name in errors, its constant first bytes (one character each), and its fields in order. */
+export interface Layout<T> {
+  readonly name: string;
+  readonly start: string;
+  readonly fields: readonly (readonly [string, Shape])[];
+  /** Of no value: what `decode` returns. */
+  readonly value?: T;
+}
+
+// a byte order mark is ordinary text: the decoder must not drop it
+const utf8Decoder = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
+
+/** Encode. MalformedError for a value that has no encoding. */
+export const encode = <T>(layout: Layout<T>, value: T): Bytes => new Writer(layout.name).done(layout, value);
+
+/** Decode all of `data`. MalformedError for anything but the one encoding of a value. */
+export const decode = <T>(layout: Layout<T>, data: Uint8Array): T => new Reader(layout.name, data).done(layout) as T;
+
+/** Where we are, for errors. */
+class Path {
+  readonly #steps: string[];
+
+  constructor(name: string) {
+    this.#steps = [name];
+  }
+
+  protected inside<T>(step: string, work: () => T): T {
+    this.#steps.push(step);
+    const done = work();
+    this.#steps.pop();
+    return done;
+  }
+
+  protected refuse(text: string): never {
+    const path = this.#steps.join("").replace(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`);
+    throw new MalformedError(path + text);
+  }
+
+  /** Judge how encoded items follow each other: integers are big-endian, so bytes rise as they do. */
+  protected check(order: number, item: Shape, parts: readonly Uint8Array[]): void {
+    const keys = order === RISING_FIRST ? parts.map((part) => part.subarray(0, firstSize(item))) : parts;
+    if ((order === RISING || order === RISING_FIRST) && keys.some((key, i) => i > 0 && compare(keys[i - 1]!, key) >= 0))
+      this.refuse(" is not in order");
+    if (order === ONCE && new Set(keys.map(hex)).size !== keys.length) this.refuse(" has an entry twice");
+  }
+
+  protected count(least: number, most: number, count: number): number {
+    if (count < least || count > most) this.refuse(` has ${least} to ${most} entries, not ${count}`);
+    return count;
+  }
+
+  protected atMost(value: number, most: number): number {
+    if (value > most) this.refuse(` is above ${most}`);
+    return value;
+  }
+
+  protected limited(size: number, most: number): number {
+    if (size > most) this.refuse(` has ${size} bytes, and at most ${most} are allowed`);
+    return size;
+  }
+
+  protected bits(value: number, mask: number): number {
+    if (value & ~mask) this.refuse(` has bits that are not defined: 0x${(value & ~mask).toString(16)}`);
+    return value;
+  }
+
+  protected known(value: number, values: readonly number[]): number {
+    if (!values.includes(value)) this.refuse(` has the unknown value ${value}`);
+    return value;
+  }
+}
+
+const isLayout = (shape: Shape): shape is Layout<unknown> => typeof shape === "object" && "fields" in shape;
+
+function firstSize(item: Shape): number {
+  const first = isLayout(item) ? item.fields[0]![1] : (item as readonly ["p", readonly Shape[]])[1][0]!;
+  return Math.abs(typeof first === "number" ? first : (first as readonly ["u", number, number])[1]);
+}
+
+class Writer extends Path {
+  done(layout: Layout<unknown>, value: unknown): Bytes {
+    return this.#put(layout, value);
+  }
+
+  #uint(value: number, size: number, most = Number.MAX_SAFE_INTEGER): Bytes {
+    if (!Number.isInteger(value) || value < 0 || value >= 256 ** size)
+      this.refuse(`: ${value} is not an unsigned integer of ${size} bytes`);
+    return int(this.atMost(value, most), size);
+  }
+
+  #put(shape: Shape, value: any): Bytes {
+    if (typeof shape === "number") {
+      if (shape > 0) return this.#uint(value, shape);
+      if (shape === 0) return int(Number(value), 1);
+      if (value.length !== -shape) this.refuse(` has ${-shape} bytes, not ${value.length}`);
+      return value;
+    }
+    if (isLayout(shape)) {
+      const parts = shape.fields.map(([name, field]) => this.inside(`.${name}`, () => this.#put(field, value[name])));
+      return concat(utf8(shape.start), ...parts);
+    }
+    switch (shape[0]) {
+      case "u":
+        return this.#uint(value, shape[1], shape[2]);
+      case "b":
+      case "t": {
+        const data = shape[0] === "b" ? value : utf8(value);
+        return concat(this.#uint(this.limited(data.length, shape[2]), shape[1]), data);
+      }
+      case "e":
+        return int(this.known(value, shape[1]), 1);
+      case "m":
+        return int(this.bits(value, shape[1]), 1);
+      case "r":
+        return shape[1] ? utf8(value) : value;
+      case "o":
+        return value === null ? int(0, 1) : concat(int(1, 1), this.#put(shape[1], value));
+      case "p":
+        return concat(...shape[1].map((item, i) => this.#put(item, value[i])));
+      case "l": {
+        const [, size, least, most, item, order, set] = shape;
+        const from = (each: unknown) => (typeof each === "string" ? unhex(each) : each);
+        const parts = [...value].map((each, i) =>
+          this.inside(`[${i}]`, () => this.#put(item, set ? from(each) : each)),
+        );
+        if (set) parts.sort(compare);
+        this.check(order, item, parts);
+        return concat(this.#uint(this.count(least, most, parts.length), size), ...parts);
+      }
+    }
+  }
+}
+
+class Reader extends Path {
+  readonly #data: Uint8Array;
+  #at = 0;
+
+  constructor(name: string, data: Uint8Array) {
+    super(name);
+    this.#data = data;
+  }
+
+  done(layout: Layout<unknown>): unknown {
+    const value = this.#get(layout);
+    const left = this.#data.length - this.#at;
+    if (left) this.refuse(`: ${left} bytes too many`);
+    return value;
+  }
+
+  #take(size: number): Bytes {
+    const left = this.#data.length - this.#at;
+    if (left < size) this.refuse(` is cut short: ${size} bytes expected, ${left} are left`);
+    this.#at += size;
+    return this.#data.slice(this.#at - size, this.#at) as Bytes;
+  }
+
+  #uint(size: number, most = Number.MAX_SAFE_INTEGER): number {
+    const left = this.#data.length - this.#at;
+    if (left < size) this.refuse(` is cut short: ${size} bytes expected, ${left} are left`);
+    let value = 0;
+    for (const end = this.#at + size; this.#at < end; this.#at++) value = value * 256 + this.#data[this.#at]!;
+    return this.atMost(value, most);
+  }
+
+  #flag(): boolean {
+    const value = this.#uint(1);
+    if (value > 1) this.refuse(` is a flag, 0 or 1, not ${value}`);
+    return value === 1;
+  }
+
+  #text(data: Uint8Array): string {
+    try {
+      return utf8Decoder.decode(data);
+    } catch {
+      return this.refuse(" is not UTF-8");
+    }
+  }
+
+  #record(layout: Layout<unknown>): unknown {
+    const start = this.#take(layout.start.length);
+    const wanted = utf8(layout.start);
+    if (compare(start, wanted)) this.refuse(` begins with ${hex(start)}, not ${hex(wanted)}`);
+    const value: Record<string, unknown> = {};
+    for (const [name, shape] of layout.fields) value[name] = this.inside(`.${name}`, () => this.#get(shape));
+    return value;
+  }
+
+  #get(shape: Shape): unknown {
+    if (typeof shape === "number")
+      return shape > 0 ? this.#uint(shape) : shape === 0 ? this.#flag() : this.#take(-shape);
+    if (isLayout(shape)) return this.#record(shape);
+    switch (shape[0]) {
+      case "u":
+        return this.#uint(shape[1], shape[2]);
+      case "b":
+        return this.#take(this.limited(this.#uint(shape[1]), shape[2]));
+      case "t":
+        return this.#text(this.#take(this.limited(this.#uint(shape[1]), shape[2])));
+      case "e":
+        return this.known(this.#uint(1), shape[1]);
+      case "m":
+        return this.bits(this.#uint(1), shape[1]);
+      case "r": {
+        const rest = this.#take(this.#data.length - this.#at);
+        return shape[1] ? this.#text(rest) : rest;
+      }
+      case "o":
+        return this.#flag() ? this.#get(shape[1]) : null;
+      case "p":
+        return shape[1].map((item) => this.#get(item));
+      case "l": {
+        const [, size, least, most, item, order, set] = shape;
+        const count = this.count(least, most, this.#uint(size));
+        const parts: Uint8Array[] = [];
+        const values = Array.from({ length: count }, (_, i) => {
+          const start = this.#at;
+          const value = this.inside(`[${i}]`, () => this.#get(item));
+          parts.push(this.#data.subarray(start, this.#at));
+          return value;
+        });
+        this.check(order, item, parts);
+        return set ? new Set(values.map((each) => (typeof each === "number" ? each : hex(each as Bytes)))) : values;
+      }
+    }
+  }
+}

@@ -1,0 +1,14 @@
+"""Error classes about bytes that came from elsewhere, for server and participants."""
+
+from __future__ import annotations
+
+
+class SnugError(Exception):
+    """Base class of all errors that `wire` and `crypto` raise."""
+
+
+class MalformedError(SnugError):
+    """The bytes do not have the expected form: too short, too long, wrong tag, or not canonical.
+
+    The sender or an intermediary is at fault; drop the input.
+    """
