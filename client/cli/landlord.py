@@ -27,7 +27,8 @@ from snugroom.client.cli.output import Output
 from snugroom.client.session import events as ev
 from snugroom.client.session.addresses import check_all
 from snugroom.client.session.catalogue.sentence import Language, Sentence, in_language, sentence
-from snugroom.crypto.entry.invite import SERVERS_MAX, canonical_origin
+from snugroom.crypto.agreed.room_state import SERVERS_MAX
+from snugroom.crypto.entry.invite import canonical_origin
 from snugroom.crypto.errors import MalformedError
 from snugroom.installed import environment
 

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from snugroom.crypto.agreed import heartbeat, ledger, room_state
+from snugroom.crypto.entry import link
 from snugroom.wire import layout, signed
 from snugroom.wire.layout import kinds
 from snugroom.wire.layout.shape import (
@@ -36,6 +37,9 @@ LAYOUTS: Final[tuple[type[Any], ...]] = (
     room_state.HostReturn,
     room_state.HostReturnMessage,
     room_state.CommitContext,
+    link.Relays,
+    link.LinkBody,
+    link.LinkText,
     signed.RoomDoor,
     signed.LobbyDoor,
     signed.Opening,
@@ -60,7 +64,7 @@ def files(folder: Path) -> dict[Path, str]:
 
 
 def _numbers() -> str:
-    modules = (heartbeat, ledger, room_state)
+    modules = (heartbeat, ledger, room_state, link)
     numbers = {
         name: value
         for module in modules

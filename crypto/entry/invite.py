@@ -1,20 +1,11 @@
-"""The invite link, and the keys derived from it and from the host seed.
+"""An invite, and the keys derived from it and from the host seed.
 
-docs/reference/protocol.md, sections 1 to 3.
-
-A link is a capability: its holder can find the lobby and knock, and nothing else. Its format is below. The
-list of further servers (a count, then each origin after a length of one byte) is present only if it is not
-empty::
-
-    https://HOST[:PORT]/#1<base64url( secret 16 | host_public 32 | index 2 | token 16 [ | servers ] )>
-
-The part after '#' never reaches a server.
+docs/reference/protocol.md, sections 1 to 3. An invite is a capability: its holder can find the lobby and
+knock, and nothing else. `link` has its text.
 """
 
 from __future__ import annotations
 
-import base64
-import binascii
 import ipaddress
 import os
 import re
@@ -22,8 +13,10 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Final
 
-from snugroom.crypto.agreed.room_state import PolicyServer
-from snugroom.crypto.errors import AuthenticationError, MalformedError, UnsupportedError
+from snugroom.crypto.agreed.room_state import SERVERS_MAX, PolicyServer
+from snugroom.crypto.entry import link
+from snugroom.crypto.entry.link import LinkBody
+from snugroom.crypto.errors import AuthenticationError, MalformedError
 from snugroom.crypto.fields import Reader, exactly, prefixed, uint
 from snugroom.crypto.kdf import KDF, Rng, SigningKey, verify
 from snugroom.wire import signed
@@ -55,16 +48,10 @@ NUMBER_SIZE: Final = 16
 NONCE_SIZE: Final = 32
 HASH_SIZE: Final = 32
 ORIGIN_MAX: Final = 255
-#: Maximum number of further servers in a link.
-SERVERS_MAX: Final = 8
-#: Maximum length of a link; longer text is rejected.
-LINK_MAX: Final = 4096
 #: ID of the link's PSK in MLS (an external psk_id).
 LINK_PSK_ID: Final = b"snug 1 link"
 #: Maximum number of generations of host keys whose links work: the first, and the latest.
 GENERATIONS_MAX: Final = 16
-_FIXED: Final = SECRET_SIZE + 32 + 2 + TOKEN_SIZE
-_VERSION: Final = "1"
 _DEFAULT_PORTS: Final = {"http": 80, "https": 443}
 _ORIGIN: Final = re.compile(
     r"(?P<scheme>https?)://(?P<host>\[[0-9a-f:.]+\]|[a-z0-9._-]+)(?::(?P<port>[0-9]{1,5}))?/?\Z"
@@ -231,7 +218,7 @@ class HostKeys:
         return cls(tuple(HostSeed(reader.take(32)) for _ in range(reader.uint(1))))
 
 
-# -- the link ---------------------------------------------------------------------------------
+# -- the invite ---------------------------------------------------------------------------------
 
 
 @dataclass(frozen=True, slots=True)
@@ -261,74 +248,17 @@ class Invite:
             origin_field(server)
 
     def link(self) -> str:
-        """Return the link: about 116 characters for a short host name and no further servers."""
-        raw = self.secret + self.host_public + uint(self.index, 2) + self.token
-        if self.servers:
-            raw += uint(len(self.servers), 1)
-            raw += b"".join(prefixed(server.encode("ascii"), 1) for server in self.servers)
-        return f"{self.origin}/#{_VERSION}{_base64url(raw)}"
+        """Return the link."""
+        body = LinkBody(0, self.secret, self.host_public, self.index, self.token, self.servers)
+        return link.write(self.origin, body)
 
     @classmethod
-    def parse(cls, link: str) -> Invite:
-        """Decode a link; surrounding whitespace is ignored.
-
-        The error messages address the user who pasted the link. MalformedError if it is not a Snug link, or
-        if a part is missing or changed; UnsupportedError if it has another version.
-        """
-        link = link.strip()
-        address, hash_sign, code = link.partition("#")
-        if not hash_sign or len(link) > LINK_MAX or not address.endswith("/"):
-            raise MalformedError("this is not a Snug link: it should look like https://meet.example/#1...")
-        origin = canonical_origin(address)
-        if not code:
-            raise MalformedError("the link is cut off behind the '#': please copy all of it")
-        if code[0] != _VERSION:
-            raise UnsupportedError(
-                f"the link is of version {code[0]!r}, and this program knows version {_VERSION}: "
-                "please update it, or ask for a new link"
-            )
-        raw = _from_base64url(code[1:])
-        if len(raw) < _FIXED:
-            raise MalformedError(f"the link is cut off: {_FIXED - len(raw)} bytes are missing at its end")
-        reader = Reader(raw)
-        secret, host_public = reader.take(SECRET_SIZE), reader.take(32)
-        index, token = reader.uint(2), reader.take(TOKEN_SIZE)
-        return cls(origin, secret, host_public, index, token, _read_servers(reader) if raw[_FIXED:] else ())
-
-
-def _read_servers(reader: Reader) -> tuple[str, ...]:
-    try:
-        count = reader.uint(1)
-        servers = tuple(reader.prefixed(1).decode("ascii") for _ in range(count))
-        reader.end()
-    except (MalformedError, UnicodeDecodeError):
-        raise MalformedError(
-            "the link's list of servers is cut off or changed: please copy all of it"
-        ) from None
-    if not servers:
-        raise MalformedError("the link has an empty list of servers, which nobody writes: it was changed")
-    return servers
-
-
-def _base64url(raw: bytes) -> str:
-    return base64.urlsafe_b64encode(raw).rstrip(b"=").decode("ascii")
-
-
-def _from_base64url(text: str) -> bytes:
-    stray = re.search(r"[^A-Za-z0-9_-]", text)
-    if stray:
-        raise MalformedError(
-            f"the link has {stray.group()!r} in it, which no Snug link has: please copy it again"
-        )
-    try:
-        raw = base64.urlsafe_b64decode(text + "=" * (-len(text) % 4))
-    except (binascii.Error, ValueError):
-        raise MalformedError("the link is cut off: please copy all of it") from None
-    if _base64url(raw) != text:  # non-zero spare bits: a second text for the same bytes
-        if len(raw) < _FIXED:
-            raise MalformedError("the link is cut off: please copy all of it")
-        raise MalformedError("the link's last character is wrong: please copy it again")
-    return raw
+    def parse(cls, text: str) -> Invite:
+        """Decode a link; surrounding whitespace is ignored. Raises like `link.read`."""
+        text = text.strip()
+        origin = canonical_origin(link.address_of(text))
+        body = link.read(origin, text)
+        return cls(origin, body.secret, body.host_public, body.index, body.token, body.servers)
 
 
 # -- from the link's secret -------------------------------------------------------------------

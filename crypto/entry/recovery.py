@@ -20,9 +20,9 @@ from typing import Final
 
 from snugroom.crypto import hpke, kdf
 from snugroom.crypto.agreed.names import check_name
-from snugroom.crypto.agreed.room_state import HostReturn, host_return_message
+from snugroom.crypto.agreed.room_state import SERVERS_MAX, HostReturn, host_return_message
 from snugroom.crypto.entry import answers, lobby
-from snugroom.crypto.entry.invite import SERVERS_MAX, HostKeys, HostSeed, canonical_origin
+from snugroom.crypto.entry.invite import HostKeys, HostSeed, canonical_origin
 from snugroom.crypto.errors import MalformedError, UnsupportedError
 from snugroom.crypto.fields import Reader, exactly, padded, prefixed, uint, unpadded
 from snugroom.crypto.kdf import KDF, H, Rng, SigningKey

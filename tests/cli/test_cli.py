@@ -214,7 +214,7 @@ def test_human_text_is_plain_when_piped() -> None:
         server() as (_, url),
         running("host", "--server", url, "--admit", "all", "--name", "[bold]Ada[/]", *NO_MEDIA) as ada,
     ):
-        line = ada.wait_line(lambda line: "/#1" in line)
+        line = ada.wait_line(lambda line: "/#2" in line)
         assert "\x1b" not in line
         with running("join", "-", "--name", "Bo", *NO_MEDIA) as bo:
             bo.send(line.split()[-1])  # so that it stands in no list of processes
@@ -270,7 +270,7 @@ def test_powers_and_invites_from_the_command_line() -> None:
     ("arguments", "says"),
     [
         (("join", "https://example.org/"), "not a Snug link"),
-        (("join", "http://127.0.0.1:1/#1AAAA"), "cut off"),
+        (("join", "http://127.0.0.1:1/#2AAAA"), "cut off"),
         (("join", "http://127.0.0.1:1/#9AAAA"), "version"),
         (("host", "--server", "not a url"), "not a url"),
         (("host", "--server", "http://127.0.0.1:1", "--name", "x" * 65), "64 bytes"),

@@ -103,7 +103,7 @@ def test_every_failure_has_its_own_true_sentence() -> None:
                 told = snug.lines
                 assert told[-1] == f"It ended before the server at {url} had let you in ({why}).", told
                 # nothing of a room that was never opened
-                assert not any("You are in" in line or "#1" in line or "code" in line for line in told), told
+                assert not any("You are in" in line or "#2" in line or "code" in line for line in told), told
                 assert not snug.errors, snug.errors
         finally:
             for snug in started.values():

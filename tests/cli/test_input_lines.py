@@ -95,16 +95,16 @@ def cpu(pid: int) -> float:
 def test_a_link_in_the_arguments_is_warned_of(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    assert link_of("https://meet.example/#1abc") == "https://meet.example/#1abc"
+    assert link_of("https://meet.example/#2abc") == "https://meet.example/#2abc"
     assert "Every user of this machine can read a link in a command's arguments. Give - instead" in (
         capsys.readouterr().err
     )
-    link_of("https://meet.example/#1abc", "de")
+    link_of("https://meet.example/#2abc", "de")
     assert "Jeder Benutzer dieses Rechners" in capsys.readouterr().err
     read, write = os.pipe()
-    os.write(write, b"https://meet.example/#1def\nthe rest\n")
+    os.write(write, b"https://meet.example/#2def\nthe rest\n")
     os.close(write)
     with os.fdopen(read) as piped:
         monkeypatch.setattr(sys, "stdin", piped)
-        assert link_of("-") == "https://meet.example/#1def"
+        assert link_of("-") == "https://meet.example/#2def"
     assert capsys.readouterr().err == ""

@@ -221,7 +221,7 @@ def test_a_meeting_goes_on_at_its_hosts_own_server() -> None:
 def test_the_host_is_told_if_its_server_ends() -> None:
     with running(*HOST, "--landlord", *QUIET) as ada:
         own = listening(ada)
-        assert ada.wait("invite")["link"].startswith(f"{own['origin']}/#1")
+        assert ada.wait("invite")["link"].startswith(f"{own['origin']}/#2")
         os.kill(own["pid"], signal.SIGKILL)
         told = ada.wait("landlord", lambda e: e["state"] == "ended")
         assert "has ended (exit status -9)" in told["text"]
@@ -237,7 +237,7 @@ def test_members_know_it_by_another_origin() -> None:
     with running(*HOST, "--landlord", where, "--landlord-origin", ONION, *QUIET) as ada:
         own = listening(ada)
         assert own["origin"] == ONION
-        assert ada.wait("invite")["link"].startswith(f"{ONION}/#1"), "the host is in the room"
+        assert ada.wait("invite")["link"].startswith(f"{ONION}/#2"), "the host is in the room"
         carried = Processes(own["pid"])
         ada.send({"end": True})
         assert ada.status() == 0

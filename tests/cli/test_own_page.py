@@ -20,7 +20,7 @@ from snugroom.client.cli import own_page
 from snugroom.client.cli.own_page import OwnPage, kept_name, new_name
 from snugroom.server import page
 
-LINK: Final = "https://meet.example/#1abc"
+LINK: Final = "https://meet.example/#2abc"
 #: What a browser sends with the page's own requests, with a request of another site, and with a click there.
 OWN: Final = {"Sec-Fetch-Site": "same-origin", "Sec-Fetch-Mode": "cors", "Sec-Fetch-Dest": "empty"}
 OTHER: Final = {"Sec-Fetch-Site": "cross-site", "Sec-Fetch-Mode": "no-cors", "Sec-Fetch-Dest": "image"}

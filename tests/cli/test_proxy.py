@@ -154,7 +154,7 @@ def test_the_libraries_of_a_proxy_are_imported_only_for_one() -> None:
     "command",
     [
         ("host", "--server", ORIGIN),
-        ("join", "http://127.0.0.1/#1AAAA"),
+        ("join", "http://127.0.0.1/#2AAAA"),
         ("tokens",),
     ],
     ids=["host", "join", "tokens"],

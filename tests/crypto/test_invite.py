@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from snugroom.crypto.entry import invite
+from snugroom.crypto.entry import invite, link
 from snugroom.crypto.entry.invite import HostKeys, HostSeed, Invite, SigningKey, canonical_origin
 from snugroom.crypto.errors import AuthenticationError, MalformedError, UnsupportedError
 from snugroom.crypto.fields import Reader
@@ -174,11 +174,13 @@ def test_a_seed_has_32_bytes_and_an_index_16_bits() -> None:
 
 def test_the_link_s_layout() -> None:
     link = SEED.invite(ORIGIN, SECRET, 0x0102).link()
-    head, code = link.split("#1")
+    head, code = link.split("#2")
     assert head == "https://meet.example/"
-    raw = base64.urlsafe_b64decode(code)
-    assert raw == SECRET + SEED.host_public + b"\x01\x02" + SEED.invite_token(0x0102)
-    assert len(link) == 111
+    raw = base64.urlsafe_b64decode(code + "==")
+    body = b"\0" + SECRET + SEED.host_public + b"\x01\x02" + SEED.invite_token(0x0102) + b"\0\0"
+    check = hashlib.sha256(b"snug 1 link check" + b"\0\x14https://meet.example" + body).digest()[:4]
+    assert raw == body + check
+    assert len(link) == 121
 
 
 @given(invites)
@@ -212,11 +214,13 @@ def test_a_changed_or_cut_link_is_another_or_none(one: Invite, data: st.DataObje
     assert other != one, "two texts of one invite"
 
 
-def _coded(raw: bytes) -> str:
-    return f"{ORIGIN}/#1" + base64.urlsafe_b64encode(raw).rstrip(b"=").decode()
+def _coded(raw: bytes, origin: str = ORIGIN) -> str:
+    whole = raw + link._checksum(origin, raw)
+    return f"{origin}/#2" + base64.urlsafe_b64encode(whole).rstrip(b"=").decode()
 
 
-RAW = SECRET + SEED.host_public + b"\0\1" + SEED.invite_token(1)
+FIXED = b"\0" + SECRET + SEED.host_public + b"\0\1" + SEED.invite_token(1)
+GOOD = _coded(FIXED + b"\0\0")
 
 
 @pytest.mark.parametrize(
@@ -224,27 +228,32 @@ RAW = SECRET + SEED.host_public + b"\0\1" + SEED.invite_token(1)
     [
         ("hello", "not a Snug link"),
         ("https://meet.example", "not a Snug link"),
-        ("https://meet.example#1abc", "not a Snug link"),
-        ("https://meet.example/room#1abc", "not a Snug link"),
-        (f"{ORIGIN}/#1" + "A" * 5000, "not a Snug link"),
-        ("https://meet example/#1abc", "no server address"),
+        ("https://meet.example#2abc", "not a Snug link"),
+        ("https://meet.example/room#2abc", "not a Snug link"),
+        (f"{ORIGIN}/#2" + "A" * 5000, "not a Snug link"),
+        ("https://meet example/#2abc", "no server address"),
         (f"{ORIGIN}/#", "cut off"),
-        (f"{ORIGIN}/#1", "66 bytes are missing"),
-        (_coded(RAW)[:-1], "cut off"),
-        (_coded(RAW)[:-4], "3 bytes are missing"),
-        (_coded(RAW)[:60] + "%" + _coded(RAW)[60:], "'%'"),
-        (_coded(RAW) + "=", "'='"),
-        (_coded(RAW) + "B", "cut off"),
-        (_coded(RAW + b"\0")[:-1] + "B", "last character"),
-        (_coded(RAW + b"\0"), "empty list of servers"),
-        (_coded(RAW + b"\1"), "list of servers"),
-        (_coded(RAW + b"\1\x09http://a"), "list of servers"),
-        (_coded(RAW + b"\1\x08http://a!"), "list of servers"),
-        (_coded(RAW + b"\1\x08http://\xe4"), "list of servers"),
-        (_coded(RAW + b"\1\x08HTTP://a"), "not in canonical form"),
-        (_coded(RAW + b"\1\x14" + ORIGIN.encode()), "each once"),
-        (_coded(RAW + b"\2\x08http://a\x08http://a"), "each once"),
-        (_coded(RAW + b"\x09" + b"".join(b"\x08http://" + bytes((97 + i,)) for i in range(9))), "at most 8"),
+        (f"{ORIGIN}/#2", "missing or changed"),
+        (f"{ORIGIN}/#2AAAA", "missing or changed"),
+        (GOOD[:-1], "missing or changed"),
+        (GOOD[:-4], "missing or changed"),
+        (GOOD[:60] + "%" + GOOD[60:], "'%'"),
+        (GOOD + "=", "'='"),
+        (GOOD + "B", "missing or changed"),
+        (GOOD[:-1] + ("A" if GOOD[-1] != "A" else "Q"), "missing or changed"),
+        (GOOD.replace("meet", "meat"), "missing or changed"),
+        (_coded(FIXED + b"\0"), "missing or changed"),
+        (_coded(FIXED + b"\0\0\0"), "missing or changed"),
+        (_coded(FIXED + b"\1\x09http://a\0"), "missing or changed"),
+        (_coded(FIXED + b"\1\x08http://a!\0"), "missing or changed"),
+        (_coded(FIXED + b"\1\x08http://\xe4\0"), "missing or changed"),
+        (_coded(FIXED + b"\1\x08HTTP://a\0"), "not in canonical form"),
+        (_coded(FIXED + b"\1\x14" + ORIGIN.encode() + b"\0"), "each once"),
+        (_coded(FIXED + b"\2\x08http://a\x08http://a\0"), "each once"),
+        (
+            _coded(FIXED + b"\x09" + b"".join(b"\x08http://" + bytes((97 + i,)) for i in range(9)) + b"\0"),
+            "missing or changed",
+        ),
     ],
 )
 def test_the_error_says_what_is_wrong_with_a_link(link: str, words: str) -> None:
@@ -252,9 +261,21 @@ def test_the_error_says_what_is_wrong_with_a_link(link: str, words: str) -> None
         Invite.parse(link)
 
 
-def test_another_version_is_told_apart() -> None:
-    with pytest.raises(UnsupportedError, match="version '2'"):
-        Invite.parse(_coded(RAW).replace("#1", "#2"))
+def test_a_link_that_needs_more_than_this_program_has_is_told_apart() -> None:
+    with pytest.raises(UnsupportedError, match="version '1'"):
+        Invite.parse(GOOD.replace("#2", "#1"))
+    relays = b"\1" + b"\1\x09https://b" + b"\1" + bytes(32)
+    for raw in (b"\1" + FIXED[1:] + b"\0\0", b"\x80" + FIXED[1:] + b"more", FIXED + b"\0" + relays):
+        with pytest.raises(UnsupportedError, match="newer program"):
+            Invite.parse(_coded(raw))
+
+
+def test_one_wrong_character_anywhere_is_found() -> None:
+    start = GOOD.index("#2") + 2
+    for at in range(start, len(GOOD)):
+        other = "A" if GOOD[at] != "A" else "B"
+        with pytest.raises(MalformedError, match="missing or changed"):
+            Invite.parse(GOOD[:at] + other + GOOD[at + 1 :])
 
 
 def test_invites_are_checked_when_made() -> None:

@@ -141,7 +141,7 @@ async def test_a_person_is_told_in_plain_lines_when_piped_and_a_visitor_is_not_r
                 told += line.decode()
         return found
 
-    link = await until(r"Come in yourself, with a browser: (http://127\.0\.0\.1:\d+/#1\S+)\n")
+    link = await until(r"Come in yourself, with a browser: (http://127\.0\.0\.1:\d+/#2\S+)\n")
     guest = await start("join", link[1], "--name", "Zoe Visitor", "--json", stdin=asyncio.subprocess.PIPE)
     assert guest.stdin is not None
     await until("The meeting goes on")

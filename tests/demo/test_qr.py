@@ -10,7 +10,7 @@ from rich.console import Console
 from snugroom.client.cli import qr
 from snugroom.server.qr import lines
 
-LINK = "http://127.0.0.1:8080/#1" + "x" * 84
+LINK = "http://127.0.0.1:8080/#2" + "x" * 84
 
 
 def test_the_modules_are_those_of_the_code() -> None:

@@ -245,7 +245,7 @@ def events() -> list[tuple[str, dict[str, Any]]]:
     """One of each event, as `--json` prints it."""
     member = ev.Member(0, "Ada", True)
     samples: list[ev.Event] = [
-        ev.InviteMade("https://meet.example/#1", 0),
+        ev.InviteMade("https://meet.example/#2", 0),
         ev.Invites(()),
         ev.PolicyChanged(0, "title", "A sentence."),
         ev.Knocked(1, "Bo", "", 0),

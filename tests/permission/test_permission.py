@@ -224,7 +224,7 @@ def test_the_text_of_a_voucher() -> None:
     assert paper.week == 3000
     assert paper.key_hash == permission.key_hash(3000, policy.WeekKey(bytes(32), 3000).public)
     for wrong in (
-        "https://meet.example/#1abc",
+        "https://meet.example/#2abc",
         text[:-1],
         text + "A",
         text.replace("-", "+"),

@@ -17,10 +17,10 @@ PRINT = "0123456789" * 4
 SPOKEN = "01234 56789 01234 56789 01234 56789 01234 56789"
 EVENTS: list[tuple[ev.Event, dict[str, Any]]] = [
     (
-        ev.InviteMade("https://meet.example/#1abc", 0),
+        ev.InviteMade("https://meet.example/#2abc", 0),
         {
             "event": "invite",
-            "link": "https://meet.example/#1abc",
+            "link": "https://meet.example/#2abc",
             "index": 0,
             "label": "",
             "once": False,

@@ -94,9 +94,9 @@ def _unsafe(text: str) -> set[str]:
     ("event", "lines"),
     [
         (
-            ev.InviteMade("https://meet.example/#1abc", 0),
+            ev.InviteMade("https://meet.example/#2abc", 0),
             [
-                "Invite: https://meet.example/#1abc",
+                "Invite: https://meet.example/#2abc",
                 "Anybody who has this link can knock; nobody comes in without a host.",
             ],
         ),
@@ -264,7 +264,7 @@ def test_you_come_in_once() -> None:
 
 
 def test_a_link_is_not_broken_into_lines() -> None:
-    link = "https://meet.example/#1" + "x" * 300
+    link = "https://meet.example/#2" + "x" * 300
     assert link in human(ev.InviteMade(link, 0), width=40)
 
 

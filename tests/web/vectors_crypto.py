@@ -13,6 +13,7 @@ from nacl.bindings import crypto_core_ed25519_add, crypto_scalarmult_ed25519_bas
 from snugroom.crypto import fields, hpke, kdf
 from snugroom.crypto.entry import invite
 from snugroom.crypto.entry.invite import HostSeed, Invite
+from snugroom.crypto.entry.link import _base64url, _checksum
 from snugroom.crypto.kdf import Rng, SigningKey
 from snugroom.wire import signed
 from tests.crypto.rfc9180 import VECTORS
@@ -307,9 +308,9 @@ def _parsed_variants(cases: Cases, links: list[str]) -> None:
             f" \t\u3000{link}\n\x1c",
             f"\ufeff{link}",
             link.upper().replace("HTTP", "http"),
-            link.replace("#1", "#2"),
-            link.replace("#1", "#\U0001f98a"),
-            link.replace("#1", "#"),
+            link.replace("#2", "#1"),
+            link.replace("#2", "#\U0001f98a"),
+            link.replace("#2", "#"),
             f"{address}#",
             address,
             address.rstrip("/") + "#" + code,
@@ -354,16 +355,21 @@ def _links(cases: Cases, secret: bytes, host: bytes) -> None:
     ):
         cases.do("link", *(wrong if i == at else each for i, each in enumerate(good)))
     _parsed_variants(cases, links)
-    for tail in (
+    fixed = secret + host + b"\0\7" + token
+    for raw in (
+        b"\0" + fixed + b"\0\0",
+        b"\1" + fixed + b"\0\0",  # an unknown flag
+        b"\0" + fixed + b"\0\1" + b"\1\7https:/" + b"\1" + host,  # relays
+        b"\0" + fixed + b"\0",
+        b"\0" + fixed + b"\1\0\0",
+        b"\0" + fixed + b"\2\x10https://a.exampl\0",
+        b"\0" + fixed + b"\1\x01\xff\0",
         b"\0",
-        b"\1",
-        b"\1\0",
-        b"\2\x10https://a.exampl",
-        b"\1\x10https://a.exampl\0",
-        b"\1\x01\xff",
+        b"",
     ):
-        raw = secret + host + b"\0\7" + token + tail
-        cases.do("parse", f"{ORIGIN}/#1{invite._base64url(raw)}")
+        whole = raw + _checksum(ORIGIN, raw)
+        cases.do("parse", f"{ORIGIN}/#2{_base64url(whole)}")
+        cases.do("parse", f"{OTHER}/#2{_base64url(whole)}")
 
 
 def _room_messages(cases: Cases, host: bytes) -> None:

@@ -6,7 +6,7 @@ from typing import Annotated, Final, Literal
 
 import msgspec
 
-from snugroom.crypto.entry.invite import SERVERS_MAX
+from snugroom.crypto.agreed.room_state import SERVERS_MAX
 from snugroom.crypto.errors import MalformedError
 from snugroom.crypto.kdf import H
 from snugroom.crypto.proof.evidence import Seconds

@@ -13,8 +13,8 @@ from snugroom.client.session.kernel.intents import PolicyIntent, RemoveIntent
 from snugroom.client.session.kernel.ports import Room
 from snugroom.client.session.kernel.verdict import Change
 from snugroom.client.session.monitor.monitor import Monitor
-from snugroom.crypto.agreed.room_state import Policy
-from snugroom.crypto.entry.invite import SERVERS_MAX, canonical_origin
+from snugroom.crypto.agreed.room_state import SERVERS_MAX, Policy
+from snugroom.crypto.entry.invite import canonical_origin
 from snugroom.crypto.errors import StateError
 
 

@@ -73,9 +73,9 @@ export function room(people: readonly Person[], values: Values = {}, call: Param
     code: { epoch: 7, digits: DIGITS, short: null, answers: null, comparison: null, running: false },
     encryption: { sealed: 1204, opened: 3410, silent: null },
     invites: [
-      { link: "https://meet.example/#1/8Qx0hQ2Yc0Jb4lJmQvTt3w7oH0mXyq2s9Zr1u5bNfKg", index: 0, label: "", once: false },
-      { link: "https://meet.example/#1/Zb4lJmQvTt3w7oH0mXyq2s9Zr1u5bNfKg8Qx0hQ2Yc0", index: 1, label: "Bo", once: true },
-      { link: "https://meet.example/#1/9Zr1u5bNfKg8Qx0hQ2Yc0Jb4lJmQvTt3w7oH0mXyq2s", index: 2, label: "Dana", once: true },
+      { link: "https://meet.example/#2/8Qx0hQ2Yc0Jb4lJmQvTt3w7oH0mXyq2s9Zr1u5bNfKg", index: 0, label: "", once: false },
+      { link: "https://meet.example/#2/Zb4lJmQvTt3w7oH0mXyq2s9Zr1u5bNfKg8Qx0hQ2Yc0", index: 1, label: "Bo", once: true },
+      { link: "https://meet.example/#2/9Zr1u5bNfKg8Qx0hQ2Yc0Jb4lJmQvTt3w7oH0mXyq2s", index: 2, label: "Dana", once: true },
     ],
     inviteRows: [
       { index: 0, label: "", once: false, usedBy: ["Cem"], revoked: false },

@@ -24,6 +24,10 @@ export const REPORTS = 1;
 export const MIRROR = 2;
 export const SIXTEEN = 4;
 export const ANY_HOST = 4294967295;
+export const LINK_MAX = 4096;
+export const RELAYS_MAX = 4;
+export const CHECKSUM_SIZE = 4;
+export const LINK_FLAGS = 0;
 
 /** A host's act that takes a slot, or a member's request to be let in again. */
 export const Act = {
@@ -163,10 +167,10 @@ export const LEDGER: Layout<Ledger> = {
   name: "ledger",
   start: "\u0001",
   fields: [
-    ["used", ["l", 2, 0, 4096, 2, 1, true]],
-    ["revoked", ["l", 2, 0, 4096, 2, 1, true]],
-    ["keys", ["l", 2, 0, 4096, -32, 1, true]],
-    ["invites", ["l", 2, 0, 4096, ["p", [4, 2]], 2, false]],
+    ["used", ["l", 2, 0, 65535, 2, 1, true]],
+    ["revoked", ["l", 2, 0, 65535, 2, 1, true]],
+    ["keys", ["l", 2, 0, 65535, -32, 1, true]],
+    ["invites", ["l", 2, 0, 65535, ["p", [4, 2]], 2, false]],
     ["rejoins", ["l", 1, 0, 64, REJOINED, 2, false]],
     ["returned", 8],
     ["hosted", 8],
@@ -354,7 +358,62 @@ export const COMMIT_CONTEXT: Layout<CommitContext> = {
   ],
 };
 
-/** What a client signs to enter a room. */
+/** The relays of a meeting, and the relay identity of each server: of the first one, then of `servers`. */
+export interface Relays {
+  readonly origins: readonly string[];
+  readonly identities: readonly Bytes[];
+}
+export const RELAYS: Layout<Relays> = {
+  name: "relays",
+  start: "",
+  fields: [
+    ["origins", ["l", 1, 1, 4, ["t", 1, 255], 0, false]],
+    ["identities", ["l", 1, 1, 9, -32, 0, false]],
+  ],
+};
+
+/** The fields of a link behind its server's address. */
+export interface LinkBody {
+  readonly flags: number;
+  /** 16 bytes. */
+  readonly secret: Bytes;
+  /** 32 bytes. */
+  readonly hostPublic: Bytes;
+  readonly index: number;
+  /** 16 bytes. */
+  readonly token: Bytes;
+  readonly servers: readonly string[];
+  readonly relays: Relays | null;
+}
+export const LINK_BODY: Layout<LinkBody> = {
+  name: "link body",
+  start: "",
+  fields: [
+    ["flags", 1],
+    ["secret", -16],
+    ["hostPublic", -32],
+    ["index", 2],
+    ["token", -16],
+    ["servers", ["l", 1, 0, 8, ["t", 1, 255], 0, false]],
+    ["relays", ["o", RELAYS]],
+  ],
+};
+
+/** A link's checksum is the first 4 bytes of the hash of this. */
+export interface LinkText {
+  readonly origin: string;
+  readonly body: Bytes;
+}
+export const LINK_TEXT: Layout<LinkText> = {
+  name: "link checksum",
+  start: "snug 1 link check",
+  fields: [
+    ["origin", ["t", 2, 65535]],
+    ["body", ["r", false]],
+  ],
+};
+
+/** A client signs this to enter a room. */
 export interface RoomDoor {
   readonly origin: string;
   /** 16 bytes. */
@@ -375,7 +434,7 @@ export const ROOM_DOOR: Layout<RoomDoor> = {
   ],
 };
 
-/** What a client signs to enter a lobby. */
+/** A client signs this to enter a lobby. */
 export interface LobbyDoor {
   readonly origin: string;
   /** 32 bytes. */
@@ -396,7 +455,7 @@ export const LOBBY_DOOR: Layout<LobbyDoor> = {
   ],
 };
 
-/** What the room admin signs to open a slot's gate alone (G1, G3). */
+/** The room admin signs this to open a slot's gate alone (G1, G3). */
 export interface Opening {
   /** 16 bytes. */
   readonly number: Bytes;
@@ -417,7 +476,7 @@ export const OPENING: Layout<Opening> = {
   ],
 };
 
-/** What the room admin signs to hand the room to its successor (G8). */
+/** The room admin signs this to hand the room to its successor (G8). */
 export interface Rekey {
   /** 16 bytes. */
   readonly number: Bytes;
@@ -433,7 +492,7 @@ export const REKEY: Layout<Rekey> = {
   ],
 };
 
-/** What the server signs when a slot is taken and when a room is opened. */
+/** The server signs this when a slot is taken and when a room is opened. */
 export interface Receipt {
   /** 16 bytes. */
   readonly number: Bytes;
@@ -451,7 +510,7 @@ export const RECEIPT: Layout<Receipt> = {
   ],
 };
 
-/** What a room's number commits to: the public halves of the keys that enter and open it. */
+/** The public halves of the keys that enter and open a room: its number commits to them. */
 export interface RoomKeys {
   /** 32 bytes. */
   readonly doorKey: Bytes;
@@ -467,7 +526,7 @@ export const ROOM_KEYS: Layout<RoomKeys> = {
   ],
 };
 
-/** What a chain value is the hash of. */
+/** A chain value is the hash of this. */
 export interface ChainLink {
   /** 32 bytes. */
   readonly chain: Bytes;

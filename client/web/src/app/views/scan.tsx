@@ -22,7 +22,7 @@ export function Scan({ onFound, onClose }: ScanProps) {
       if (over || picture === null) return;
       const codes = picture.readyState >= 2 ? await reader.read(picture).catch(() => []) : [];
       if (over) return;
-      const link = codes.find((code) => /^https?:\/\/[^#]+#1/.test(code));
+      const link = codes.find((code) => /^https?:\/\/[^#]+#2/.test(code));
       if (link !== undefined) return onFound(link);
       if (codes.length > 0) state.value = "scan.other";
       timer = window.setTimeout(() => void look(reader), EVERY);

@@ -88,7 +88,7 @@ export function Start({ model }: { readonly model: Model }) {
                 autocomplete="off"
                 autocapitalize="off"
                 spellcheck={false}
-                placeholder="https://meet.example/#1..."
+                placeholder="https://meet.example/#2..."
                 value={link.value}
                 aria-invalid={trouble !== null}
                 aria-describedby={trouble === null ? undefined : `${id}-wrong`}

@@ -1,25 +1,28 @@
 /**
- * The invite link, and the keys derived from it and from the host seed.
+ * An invite, and the keys derived from it and from the host seed.
  *
- * docs/reference/protocol.md, sections 1 to 3.
- *
- * A link is a capability: its holder can find the lobby and knock, and nothing else. Its format is below. The
- * list of further servers (a count, then each origin after a length of one byte) is present only if it is not
- * empty:
- *
- *     https://HOST[:PORT]/#1<base64url( secret 16 | host_public 32 | index 2 | token 16 [ | servers ] )>
- *
- * The part after '#' never reaches a server.
+ * docs/reference/protocol.md, sections 1 to 3. An invite is a capability: its holder can find the lobby and knock, and
+ * nothing else. `link.ts` has its text.
  */
 
 import { encode } from "../../wire/layout";
-import { CHAIN_LINK, LOBBY_DOOR, OPENING, RECEIPT, REKEY, ROOM_DOOR, ROOM_KEYS } from "../../wire/layouts";
+import {
+  CHAIN_LINK,
+  LOBBY_DOOR,
+  OPENING,
+  RECEIPT,
+  REKEY,
+  ROOM_DOOR,
+  ROOM_KEYS,
+  SERVERS_MAX,
+} from "../../wire/layouts";
 import { sentence } from "../../words/sentence";
 import type { PolicyServer } from "../agreed/roomState";
 import { type Bytes, concat, hex, type Rng, same, systemRng, utf8 } from "../bytes";
-import { AuthenticationError, MalformedError, UnsupportedError } from "../errors";
+import { AuthenticationError, MalformedError } from "../errors";
 import { exactly, prefixed, Reader, uint } from "../fields";
 import { H, HASH_SIZE, KDF, SigningKey, verify } from "../kdf";
+import { addressOf, readLink, writeLink } from "./link";
 import { excerpt, trimmed } from "../text";
 
 export { SigningKey, verify };
@@ -28,16 +31,10 @@ const SECRET_SIZE = 16;
 const TOKEN_SIZE = 16;
 export const NUMBER_SIZE = 16;
 const ORIGIN_MAX = 255;
-/** Maximum number of further servers in a link. */
-export const SERVERS_MAX = 8;
-/** Maximum length of a link; longer text is rejected. */
-export const LINK_MAX = 4096;
 /** ID of the link's PSK in MLS (an external psk_id). */
 export const LINK_PSK_ID = utf8("snug 1 link");
 /** Maximum number of generations of host keys whose links work: the first, and the latest. */
 export const GENERATIONS_MAX = 16;
-const FIXED = SECRET_SIZE + 32 + 2 + TOKEN_SIZE;
-const VERSION = "1";
 const ORIGIN = /^(https?):\/\/(\[[0-9a-f:.]+\]|[a-z0-9._-]+)(?::([0-9]{1,5}))?\/?$/;
 const LABEL = /^(?!-)[a-z0-9_-]{1,63}(?<!-)$/;
 
@@ -278,71 +275,19 @@ export class Invite {
     for (const server of servers) originField(server);
   }
 
-  /** Return the link: about 116 characters for a short host name and no further servers. */
+  /** Return the link. */
   link(): string {
-    const raw = [this.secret, this.hostPublic, uint(this.index, 2), this.token];
-    if (this.servers.length > 0)
-      raw.push(uint(this.servers.length, 1), ...this.servers.map((server) => prefixed(utf8(server), 1)));
-    return `${this.origin}/#${VERSION}${base64url(concat(...raw))}`;
+    const { secret, hostPublic, index, token, servers } = this;
+    return writeLink(this.origin, { flags: 0, secret, hostPublic, index, token, servers, relays: null });
   }
 
-  /**
-   * Decode a link; surrounding whitespace is ignored.
-   *
-   * The error messages address the user who pasted the link. MalformedError if it is not a Snug link, or if a
-   * part is missing or changed; UnsupportedError if it has another version.
-   */
+  /** Decode a link; surrounding whitespace is ignored. Throws like `readLink`. */
   static parse(given: string): Invite {
-    const link = trimmed(given);
-    const [address = "", ...behind] = link.split("#");
-    if (behind.length === 0 || link.length > LINK_MAX || !address.endsWith("/"))
-      throw new MalformedError(sentence("link.none"));
-    const origin = canonicalOrigin(address);
-    const [version, ...code] = behind.join("#");
-    if (version === undefined) throw new MalformedError(sentence("link.empty"));
-    if (version !== VERSION) throw new UnsupportedError(sentence("link.version", { version: excerpt(version, 1), known: VERSION }));
-    const raw = fromBase64url(code.join(""));
-    if (raw.length < FIXED) throw new MalformedError(sentence("link.missing", { bytes: FIXED - raw.length }));
-    const reader = new Reader(raw);
-    const [secret, hostPublic] = [reader.take(SECRET_SIZE), reader.take(32)];
-    const [index, token] = [reader.uint(2), reader.take(TOKEN_SIZE)];
-    const servers = raw.length > FIXED ? readServers(reader) : [];
+    const text = trimmed(given);
+    const origin = canonicalOrigin(addressOf(text));
+    const { secret, hostPublic, index, token, servers } = readLink(origin, text);
     return new Invite(origin, secret, hostPublic, index, token, servers);
   }
-}
-
-function readServers(reader: Reader): string[] {
-  const servers: string[] = [];
-  try {
-    const count = reader.uint(1);
-    for (let i = 0; i < count; i++) {
-      const server = reader.prefixed(1);
-      if (server.some((byte) => byte > 0x7f)) throw new MalformedError("not ASCII");
-      servers.push(String.fromCharCode(...server));
-    }
-    reader.end();
-  } catch {
-    throw new MalformedError(sentence("link.servers"));
-  }
-  if (servers.length === 0) throw new MalformedError(sentence("link.no_servers"));
-  return servers;
-}
-
-const base64url = (raw: Uint8Array): string =>
-  btoa(String.fromCharCode(...raw))
-    .replace(/\+/g, "-")
-    .replace(/\//g, "_")
-    .replace(/=+$/, "");
-
-function fromBase64url(text: string): Bytes {
-  const stray = /[^A-Za-z0-9_-]/u.exec(text)?.[0];
-  if (stray !== undefined) throw new MalformedError(sentence("link.stray", { stray: excerpt(stray, 1) }));
-  if (text.length % 4 === 1) throw new MalformedError(sentence("link.cut"));
-  const plain = atob(text.replace(/-/g, "+").replace(/_/g, "/"));
-  const raw = Uint8Array.from(plain, (c) => c.charCodeAt(0));
-  // non-zero spare bits: a second text for the same bytes
-  if (base64url(raw) !== text) throw new MalformedError(sentence(raw.length < FIXED ? "link.cut" : "link.last"));
-  return raw;
 }
 
 // -- from the link's secret --------------------------------------------------------------------
