@@ -5,7 +5,7 @@ Each message says what happened and why. The class alone is enough to decide wha
 
 from __future__ import annotations
 
-from snugroom.wire.errors import MalformedError, SnugError
+from snugroom.wire.errors import MalformedError, SnugError, UnsupportedError
 
 __all__ = [
     "AuthenticationError",
@@ -17,10 +17,6 @@ __all__ = [
     "UnsupportedError",
     "ValidationError",
 ]
-
-
-class UnsupportedError(SnugError):
-    """The input is well formed, but its version, suite or type is unsupported."""
 
 
 class AuthenticationError(SnugError):

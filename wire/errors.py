@@ -12,3 +12,7 @@ class MalformedError(SnugError):
 
     The sender or an intermediary is at fault; drop the input.
     """
+
+
+class UnsupportedError(SnugError):
+    """The input is well formed, but its version, suite or type is unsupported."""

@@ -11,7 +11,7 @@ from typing import Annotated
 
 from snugroom.wire import limits
 from snugroom.wire.errors import MalformedError
-from snugroom.wire.layout import U8, Bytes16, Bytes32, Layout, Text
+from snugroom.wire.layout import U4, U8, Bytes16, Bytes32, Layout, Rest, Text
 
 Origin = Annotated[str, Text(2)]
 
@@ -43,6 +43,32 @@ class Opens(Layout, name="right to open", start=b"snug 1 opens"):
     origin: Origin
     number: Bytes16
     server_nonce: Bytes32
+
+
+@dataclass(frozen=True)
+class PasswordSalt(Layout, name="password's salt", start=b"snug 1 password"):
+    """The salt of scrypt for a password."""
+
+    origin: Origin
+    salt: Annotated[bytes, Rest()]
+
+
+@dataclass(frozen=True)
+class TokenKey(Layout, name="token key", start=b"snug 1 token key"):
+    """The hash of this names a week's token key."""
+
+    week: U4
+    public: Bytes32
+
+
+@dataclass(frozen=True)
+class Voucher(Layout, name="voucher"):
+    """A voucher from an operator: it is exchanged for tokens once, in its week."""
+
+    week: U4
+    id: Bytes16  # random
+    mac: Bytes16
+    key_hash: Bytes32  # of the week's token key
 
 
 @dataclass(frozen=True)
@@ -111,13 +137,12 @@ def door(origin: str, number: bytes, server_nonce: bytes, client_nonce: bytes) -
 
 def password_salt(origin: str, salt: bytes) -> bytes:
     """Return the salt of scrypt: a proof for another origin is of no use here."""
-    name = origin.encode()
-    return b"snug 1 password" + len(name).to_bytes(2, "big") + name + salt
+    return PasswordSalt(origin, salt).encode()
 
 
 def token_key(week: int, key: bytes) -> bytes:
     """Return the hash of a week's token key, 32 bytes. Vouchers and members name the key by it."""
-    return sha256(b"snug 1 token key" + week.to_bytes(4, "big") + key).digest()
+    return sha256(TokenKey(week, key).encode()).digest()
 
 
 def week_of(unix_seconds: float) -> int:

@@ -8,8 +8,9 @@ from enum import IntEnum
 from pathlib import Path
 from typing import Any, Final
 
-from snugroom.crypto.agreed import heartbeat, ledger, room_state
-from snugroom.crypto.entry import link
+from snugroom.crypto.agreed import envelope, heartbeat, ledger, room_state, slot_author
+from snugroom.crypto.entry import answers, invite, link, lobby, pieces, recovery
+from snugroom.crypto.proof import evidence, identity, report
 from snugroom.wire import layout, signed
 from snugroom.wire.layout import kinds
 from snugroom.wire.layout.shape import (
@@ -40,19 +41,61 @@ LAYOUTS: Final[tuple[type[Any], ...]] = (
     link.Relays,
     link.LinkBody,
     link.LinkText,
+    envelope.Messages,
+    slot_author.SlotAuthor,
+    slot_author.SlotText,
+    invite.HostSeed,
+    invite.HostKeys,
+    answers.Answer,
+    answers.Refusal,
+    answers.Received,
+    answers.AlreadyMember,
+    lobby.CardRequest,
+    lobby.Card,
+    lobby.CardMessage,
+    lobby.Knock,
+    lobby.Reply,
+    lobby.RecoveryMessage,
+    lobby.ClockReport,
+    lobby.Piece,
+    lobby.KnockContents,
+    lobby.KnockInside,
+    pieces.TreeAndLedger,
+    pieces.PieceList,
+    recovery.HelperQuery,
+    recovery.HelperOffer,
+    recovery.HostReturnRequest,
+    recovery.RejoinRequest,
+    recovery.RecoveryReply,
+    recovery.HostRecoveryData,
+    identity.ShownIdentity,
+    identity.VouchContext,
+    identity.OpenedVouch,
+    report.Admission,
+    evidence.Probed,
     signed.RoomDoor,
     signed.LobbyDoor,
+    signed.Opens,
+    signed.PasswordSalt,
+    signed.TokenKey,
+    signed.Voucher,
     signed.Opening,
     signed.Rekey,
     signed.Receipt,
     signed.RoomKeys,
     signed.ChainLink,
 )
+#: The sets of layouts with a number in front, by their name in the page.
+ONE_OF: Final[dict[str, layout.OneOf[Any]]] = {
+    "ReplyBody": answers.BODY,
+    "LobbyMessage": lobby.MESSAGE,
+    "InsideMessage": recovery.MESSAGE,
+}
 _HEAD: Final = """\
 // Written by `python -m snugroom.client.tools.typescript`, from crypto/ and wire/: change it there.
 
 import type { Bytes } from "../crypto/bytes";
-import type { Layout } from "./layout";
+import type { Layout, OneOf } from "./layout";
 """
 
 
@@ -60,6 +103,7 @@ def files(folder: Path) -> dict[Path, str]:
     """Return the content of the generated file in the page's folder of the wire."""
     parts = [_numbers(), *map(_enum, _enums())]
     parts += [_interface(each) + _table(each) for each in LAYOUTS]
+    parts += [_one_of(name, each) for name, each in ONE_OF.items()]
     return {folder / "layouts.ts": _HEAD + "\n".join(parts)}
 
 
@@ -78,8 +122,8 @@ def _camel(name: str) -> str:
     return re.sub(r"_(\w)", lambda found: found[1].upper(), name)
 
 
-def _constant(kind: type[Any]) -> str:
-    return re.sub(r"(?<=[a-z])(?=[A-Z])", "_", kind.__name__).upper()
+def _constant(name: str) -> str:
+    return re.sub(r"(?<=[a-z])(?=[A-Z])", "_", name).upper()
 
 
 def _enums() -> list[type[IntEnum]]:
@@ -103,13 +147,24 @@ def _enum(kind: type[IntEnum]) -> str:
 
 def _interface(kind: type[Any]) -> str:
     doc = (kind.__doc__ or "").strip().splitlines()[0]
-    lines = []
+    told_apart = any(kind in each.kinds.values() for each in ONE_OF.values())
+    lines = [f'  readonly type: "{kind.__name__}";'] if told_apart else []
     for field in layout.shape(kind).fields:
         size = fixed_size(field.shape) if isinstance(field.shape, kinds.Fixed) else None
         if size is not None:
             lines.append(f"  /** {size} bytes. */")
         lines.append(f"  readonly {_camel(field.name)}: {_type(field.shape)};")
     return f"/** {doc} */\nexport interface {kind.__name__} {{\n" + "\n".join(lines) + "\n}\n"
+
+
+def _one_of(name: str, one_of: layout.OneOf[Any]) -> str:
+    names = {number: kind.__name__ for number, kind in one_of.kinds.items()}
+    rows = "".join(f"    {each}: [{number}, {_constant(each)}],\n" for number, each in names.items())
+    return (
+        f"export type {name} = {' | '.join(names.values())};\n"
+        f"export const {_constant(name)}: OneOf<{name}> = {{\n"
+        f"  name: {json.dumps(one_of.name)},\n  kinds: {{\n{rows}  }},\n}};\n"
+    )
 
 
 def _type(shape: Shape) -> str:
@@ -166,7 +221,7 @@ def _row(shape: Shape) -> str:
             return f'["p", [{", ".join(_row(each.shape) for each in fields)}]]'
         case RecordShape():
             assert shape.type is not None
-            return _constant(shape.type)
+            return _constant(shape.type.__name__)
 
 
 def _table(kind: type[Any]) -> str:
@@ -175,6 +230,6 @@ def _table(kind: type[Any]) -> str:
     start = json.dumps(shape.start.decode("ascii"))
     name = json.dumps(shape.name)
     return (
-        f"export const {_constant(kind)}: Layout<{kind.__name__}> = {{\n"
+        f"export const {_constant(kind.__name__)}: Layout<{kind.__name__}> = {{\n"
         f"  name: {name},\n  start: {start},\n  fields: [\n{fields}  ],\n}};\n"
     )

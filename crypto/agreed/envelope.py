@@ -17,12 +17,14 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
-from typing import Final, Literal
+from dataclasses import dataclass
+from typing import Annotated, Final, Literal
 
 from snugroom.crypto import kdf
 from snugroom.crypto.errors import MalformedError
-from snugroom.crypto.fields import Reader, exactly, padded, prefixed, uint, unpadded
+from snugroom.crypto.fields import Reader, exactly, padded, uint, unpadded
 from snugroom.crypto.kdf import SEAL_OVERHEAD, Rng
+from snugroom.wire.layout import Bytes, Items, Layout
 
 Kind = Literal["commit", "relay", "beat", "signatures", "vouch", "piece"]
 
@@ -30,6 +32,18 @@ _SLOT: Final = 8
 GATE: Final = 32
 #: Bytes of a blob besides payload and padding: slot, seal, length of the payload. A commit's has a gate more.
 OVERHEAD: Final = _SLOT + SEAL_OVERHEAD + 4
+
+
+@dataclass(frozen=True, slots=True)
+class Messages(Layout, name="messages"):
+    """The MLSMessages in one payload: by-reference proposals first, the commit last."""
+
+    messages: Annotated[tuple[Annotated[bytes, Bytes(4)], ...], Items(1, most=255)]
+
+    def check(self) -> None:
+        """Raise MalformedError if there is none."""
+        if not self.messages:
+            raise MalformedError("a blob must have at least one message")
 
 
 def _head_size(kind: Kind) -> int:
@@ -85,14 +99,9 @@ def pack(messages: Sequence[bytes]) -> bytes:
     A commit travels with the proposals that it refers to, so its validation does not depend on other
     messages.
     """
-    return uint(len(messages), 1) + b"".join(prefixed(m, 4) for m in messages)
+    return Messages(tuple(messages)).encode()
 
 
 def unpack(payload: bytes) -> list[bytes]:
     """Return the messages passed to `pack`. MalformedError on other input, and on an empty list."""
-    reader = Reader(payload)
-    messages = [reader.prefixed(4) for _ in range(reader.uint(1))]
-    reader.end()
-    if not messages:
-        raise MalformedError("a blob must have at least one message")
-    return messages
+    return list(Messages.decode(payload).messages)

@@ -11,12 +11,33 @@ from dataclasses import dataclass
 from typing import Final
 
 from snugroom.crypto.agreed.heartbeat import Sign
-from snugroom.crypto.fields import Reader, exactly, uint
-from snugroom.crypto.kdf import H
+from snugroom.crypto.kdf import SIGNATURE_SIZE, H
 from snugroom.crypto.mls.labels import verify_with_label
+from snugroom.wire.layout import U4, U8, Bytes16, Bytes32, Layout, Signature
 
 LABEL: Final = "snug 1 gate"
-_SIGNATURE: Final = 64
+
+
+@dataclass(frozen=True, slots=True)
+class SlotAuthor(Layout, name="slot's author"):
+    """The end of a payload."""
+
+    leaf: U4
+    signature: Signature
+
+
+@dataclass(frozen=True, slots=True)
+class SlotText(Layout, name="slot's text"):
+    """The byte string that the author signs."""
+
+    number: Bytes16
+    slot: U8
+    chain: Bytes32  # before that slot
+    packed: Bytes32  # H of the messages
+    gate: Bytes32
+
+
+_AUTHOR_SIZE: Final = 4 + SIGNATURE_SIZE
 
 
 @dataclass(frozen=True)
@@ -29,9 +50,7 @@ class Place:
 
     def text(self, packed: bytes, gate: bytes) -> bytes:
         """Return the text that the author of `packed` (`envelope.pack`) signs."""
-        number = exactly(self.number, 16, "a room's number")
-        chain = exactly(self.chain, 32, "a chain value")
-        return number + uint(self.slot, 8) + chain + H(packed) + exactly(gate, 32, "a gate")
+        return SlotText(self.number, self.slot, self.chain, H(packed), gate).encode()
 
 
 @dataclass(frozen=True)
@@ -49,16 +68,14 @@ class SlotPayload:
 
     def encode(self) -> bytes:
         """Return the payload."""
-        return self.packed + uint(self.leaf, 4) + exactly(self.signature, _SIGNATURE, "a signature")
+        return self.packed + SlotAuthor(self.leaf, self.signature).encode()
 
     @classmethod
     def decode(cls, payload: bytes) -> SlotPayload:
         """Read a payload. MalformedError if it is too short."""
-        reader = Reader(payload)
-        packed = reader.take(max(0, len(payload) - 4 - _SIGNATURE))
-        leaf, signature = reader.uint(4), reader.take(_SIGNATURE)
-        reader.end()
-        return cls(packed, leaf, signature)
+        at = max(0, len(payload) - _AUTHOR_SIZE)
+        author = SlotAuthor.decode(payload[at:])
+        return cls(payload[:at], author.leaf, author.signature)
 
     def verify(self, place: Place, gate: bytes, key: bytes) -> None:
         """AuthenticationError unless the holder of `key` put these messages and this gate at that place."""

@@ -11,15 +11,16 @@ import os
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass, field
-from typing import Final
+from typing import Annotated, Final
 
 from snugroom.crypto.agreed.room_state import SERVERS_MAX, PolicyServer
 from snugroom.crypto.entry import link
 from snugroom.crypto.entry.link import LinkBody
 from snugroom.crypto.errors import AuthenticationError, MalformedError
-from snugroom.crypto.fields import Reader, exactly, prefixed, uint
+from snugroom.crypto.fields import exactly, prefixed, uint
 from snugroom.crypto.kdf import KDF, Rng, SigningKey, verify
 from snugroom.wire import signed
+from snugroom.wire.layout import Bytes32, Items, Layout
 from snugroom.wire.signed import chain_next, gate, room_number
 
 __all__ = [
@@ -108,23 +109,28 @@ def _compressed(address: bytes) -> str:
     return f"{before[1:]}::{after[:-1]}"
 
 
-def origin_field(origin: str) -> bytes:
-    """Encode len16(origin) | origin. MalformedError if not canonical: two clients must sign equal bytes."""
+def checked_origin(origin: str) -> str:
+    """Return the origin. MalformedError if it is not canonical: two clients must sign equal bytes."""
     if canonical_origin(origin) != origin:
         raise MalformedError(
             f"{origin[:100]!r} is not in canonical form, which is {canonical_origin(origin)!r}"
         )
-    return prefixed(origin.encode("ascii"), 2)
+    return origin
+
+
+def origin_field(origin: str) -> bytes:
+    """Encode len16(origin) | origin. MalformedError if it is not canonical."""
+    return prefixed(checked_origin(origin).encode("ascii"), 2)
 
 
 # -- keys of a host ---------------------------------------------------------------------------
 
 
 @dataclass(frozen=True, slots=True)
-class HostSeed:
+class HostSeed(Layout, name="host seed"):
     """The seed of one generation of host keys: 32 random bytes known only to the hosts of its time."""
 
-    seed: bytes = field(repr=False)
+    seed: Bytes32 = field(repr=False)
     #: The public half of `return_key`, 32 bytes.
     return_public: bytes = field(init=False, repr=False, compare=False)
 
@@ -176,14 +182,16 @@ class HostSeed:
 
 
 @dataclass(frozen=True, slots=True)
-class HostKeys:
+class HostKeys(Layout, name="host keys"):
     """The host seeds that a host holds, the newest generation last (docs/reference/protocol.md, section 1).
 
     Links name the key of their generation, so earlier seeds serve newcomers with earlier links, and nothing
     else. MalformedError unless there are 1 to `GENERATIONS_MAX` different seeds.
     """
 
-    seeds: tuple[HostSeed, ...] = field(repr=False)
+    seeds: Annotated[tuple[HostSeed, ...], Items(1, most=GENERATIONS_MAX, least=1, unique=True)] = field(
+        repr=False
+    )
 
     def __post_init__(self) -> None:
         if not 0 < len(self.seeds) <= GENERATIONS_MAX or len(set(self.seeds)) != len(self.seeds):
@@ -207,15 +215,6 @@ class HostKeys:
         """Return the room admin key of this MLS group with that public half; None if no seed makes it."""
         keys = (seed.room_admin_key(group_id, origin) for seed in reversed(self.seeds))
         return next((key for key in keys if key.public == public), None)
-
-    def encode(self) -> bytes:
-        """Encode: a count of 1 byte, then the seeds, the newest last."""
-        return uint(len(self.seeds), 1) + b"".join(seed.seed for seed in self.seeds)
-
-    @classmethod
-    def read(cls, reader: Reader) -> HostKeys:
-        """Read the result of `encode`. MalformedError on other input."""
-        return cls(tuple(HostSeed(reader.take(32)) for _ in range(reader.uint(1))))
 
 
 # -- the invite ---------------------------------------------------------------------------------
@@ -241,11 +240,11 @@ class Invite:
         exactly(self.host_public, 32, "a host's public key")
         exactly(self.token, TOKEN_SIZE, "an invite's token")
         uint(self.index, 2)
-        origin_field(self.origin)
+        checked_origin(self.origin)
         if len(self.servers) > SERVERS_MAX or len({self.origin, *self.servers}) != 1 + len(self.servers):
             raise MalformedError(f"a link names at most {SERVERS_MAX} further servers, each once")
         for server in self.servers:
-            origin_field(server)
+            checked_origin(server)
 
     def link(self) -> str:
         """Return the link."""
@@ -298,8 +297,7 @@ def door_message(origin: str, number: bytes, server_nonce: bytes, client_nonce: 
     key (32 bytes) and the lobby key signs; for a room, it is the room number (16 bytes) and the door key
     signs. MalformedError if the origin is not canonical.
     """
-    origin_field(origin)
-    return signed.door(origin, number, server_nonce, client_nonce)
+    return signed.door(checked_origin(origin), number, server_nonce, client_nonce)
 
 
 def verify_opening(

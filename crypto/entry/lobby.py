@@ -16,21 +16,31 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field, replace
-from typing import Final
+from typing import Annotated, Final
 
 from snugroom.crypto import hpke, kdf
 from snugroom.crypto.agreed.names import check_name, check_text
 from snugroom.crypto.entry.answers import ReplyBody, encode_answer, read_answer
-from snugroom.crypto.entry.invite import GENERATIONS_MAX, HostKeys, Invite, origin_field
-from snugroom.crypto.errors import (
-    AuthenticationError,
-    MalformedError,
-    StateError,
-    UnsupportedError,
-    ValidationError,
-)
-from snugroom.crypto.fields import Reader, exactly, padded, prefixed, uint, unpadded
+from snugroom.crypto.entry.invite import GENERATIONS_MAX, HostKeys, Invite, checked_origin
+from snugroom.crypto.errors import AuthenticationError, MalformedError, StateError, ValidationError
+from snugroom.crypto.fields import exactly, padded, unpadded
 from snugroom.crypto.proof.identity import KNOCK_PROOF_SIZE, IdentityKey, verify_knock_proof
+from snugroom.wire.layout import (
+    U2,
+    U4,
+    U8,
+    Bytes,
+    Bytes8,
+    Bytes16,
+    Bytes32,
+    Fixed,
+    Items,
+    Layout,
+    OneOf,
+    Rest,
+    Signature,
+    Text,
+)
 
 #: Allowed blob sizes (bytes); the largest is the maximum of a lobby.
 BUCKETS: Final = (512, 1024, 2048, 4096, 8192, 16384, 32768, 65536, 131072)
@@ -45,7 +55,6 @@ KEY_PACKAGE_MAX: Final = 8192
 
 SUITE: Final = hpke.Suite.X25519_SHA256_AES128GCM
 _AAD: Final = b"snug 1 posted"
-_CARD_REQUEST, _CARD, _KNOCK, _REPLY, _RECOVERY, _CLOCK_REPORT, _PIECE = 1, 2, 3, 4, 5, 6, 7
 #: Placeholder for an absent identity; no identity key starts with these bytes.
 _NO_IDENTITY: Final = bytes(KNOCK_PROOF_SIZE)
 _REPLY_ID: Final = 8
@@ -61,28 +70,23 @@ _REPLY_OVERHEAD: Final = _ENVELOPE_OVERHEAD + _REPLY_ID + kdf.SEAL_OVERHEAD
 
 
 @dataclass(frozen=True, slots=True)
-class CardRequest:
+class CardRequest(Layout, name="card request"):
     """A newcomer's request for a card. Hosts answer with a card."""
 
 
 @dataclass(frozen=True, slots=True)
-class Card:
+class Card(Layout, name="card"):
     """A host's key for knocks. Decoding does not verify it: call `verify` before use.
 
     `expiry` is in Unix seconds, `day` is the UTC day of the card's lobby. Each generation of host keys has
     signed it, because a newcomer knows only the key of its link's generation.
     """
 
-    eph_public: bytes
-    nonce: bytes
-    expiry: int
-    day: int
-    signatures: tuple[bytes, ...]  # 1 to 16, of 64 bytes each
-
-    def encode(self) -> bytes:
-        """Encode the card: 61 bytes, and 64 for each signature."""
-        fixed = self.eph_public + self.nonce + uint(self.expiry, 8) + uint(self.day, 4)
-        return fixed + uint(len(self.signatures), 1) + b"".join(self.signatures)
+    eph_public: Bytes32
+    nonce: Bytes16
+    expiry: U8
+    day: U4
+    signatures: Annotated[tuple[Signature, ...], Items(1, most=GENERATIONS_MAX, least=1)]
 
     @property
     def hash(self) -> bytes:
@@ -95,7 +99,8 @@ class Card:
         AuthenticationError if the link's host did not sign it; ValidationError ("CARD-DAY", "CARD-EXPIRED",
         "CARD-LIFETIME") if it is of another day, has expired, or claims a longer lifetime than cards have.
         """
-        if not any(_signed_by(host_public, self, origin, signature) for signature in self.signatures):
+        message = _card_message(self, origin)
+        if not any(_is_signed(host_public, message, signature) for signature in self.signatures):
             raise AuthenticationError("the card is not signed by the host key in the link")
         if self.day != day:
             raise ValidationError("CARD-DAY", f"the host's card is of day {self.day}, and this is day {day}")
@@ -105,67 +110,74 @@ class Card:
             raise ValidationError("CARD-LIFETIME", "the host's card claims to live longer than cards may")
 
 
-def _signed_by(host_public: bytes, card: Card, origin: str, signature: bytes) -> bool:
+def _is_signed(host_public: bytes, message: bytes, signature: bytes) -> bool:
     try:
-        kdf.verify(host_public, _card_message(card, origin), signature)
+        kdf.verify(host_public, message, signature)
     except AuthenticationError:
         return False
     return True
 
 
+@dataclass(frozen=True, slots=True)
+class CardMessage(Layout, name="card message", start=b"snug 1 card"):
+    """The byte string that the host keys sign."""
+
+    origin: Annotated[str, Text(2)]
+    day: U4
+    eph_public: Bytes32
+    nonce: Bytes16
+    expiry: U8
+
+
 def _card_message(card: Card, origin: str) -> bytes:
-    return b"".join(
-        (
-            b"snug 1 card",
-            origin_field(origin),
-            uint(card.day, 4),
-            card.eph_public,
-            card.nonce,
-            uint(card.expiry, 8),
-        )
-    )
+    place = checked_origin(origin)
+    return CardMessage(place, card.day, card.eph_public, card.nonce, card.expiry).encode()
 
 
 @dataclass(frozen=True, slots=True)
-class Knock:
+class Knock(Layout, name="knock"):
     """A knock, sealed to a card: only hosts can read it."""
 
-    enc: bytes
-    ciphertext: bytes
+    enc: Bytes32
+    ciphertext: Annotated[bytes, Rest()]
 
 
 @dataclass(frozen=True, slots=True)
-class Reply:
+class Reply(Layout, name="sealed reply"):
     """A sealed answer or refusal; the newcomer recognises it by `id`, which means nothing to others."""
 
-    id: bytes
-    sealed: bytes
+    id: Bytes8
+    sealed: Annotated[bytes, Rest()]
 
 
 @dataclass(frozen=True, slots=True)
-class RecoveryMessage:
+class RecoveryMessage(Layout, name="recovery message"):
     """A message between members and a returning host (`crypto.entry.recovery`), sealed a second time."""
 
-    sealed: bytes
+    sealed: Annotated[bytes, Rest()]
 
 
 @dataclass(frozen=True, slots=True)
-class ClockReport:
+class ClockReport(Layout, name="clock report"):
     """A newcomer has refused a card for its time: `card` is its hash, `at` the newcomer's clock in Unix
     seconds."""
 
-    card: bytes
-    at: int
+    card: Bytes32
+    at: U8
 
 
 @dataclass(frozen=True, slots=True)
-class Piece:
+class Piece(Layout, name="piece"):
     """A part of a room's tree and ledger, sealed under a key in the answer that lists its hash (`pieces`)."""
 
-    sealed: bytes
+    sealed: Annotated[bytes, Rest()]
 
 
 LobbyMessage = CardRequest | Card | Knock | Reply | RecoveryMessage | ClockReport | Piece
+MESSAGE: Final = OneOf[LobbyMessage](
+    "lobby message",
+    {1: CardRequest, 2: Card, 3: Knock, 4: Reply, 5: RecoveryMessage, 6: ClockReport, 7: Piece},
+)
 
 
 def post(envelope_key: bytes, message: LobbyMessage, *, rng: kdf.Rng = os.urandom) -> bytes:
@@ -173,8 +185,7 @@ def post(envelope_key: bytes, message: LobbyMessage, *, rng: kdf.Rng = os.urando
 
     MalformedError if the message is too large for a lobby.
     """
-    kind, body = _encode(message)
-    inner = uint(kind, 1) + body
+    inner = MESSAGE.encode(message)
     return kdf.seal(
         envelope_key,
         padded(inner, _bucket(len(inner) + kdf.SEAL_OVERHEAD + 4) - kdf.SEAL_OVERHEAD),
@@ -191,51 +202,7 @@ def read(envelope_key: bytes, blob: bytes) -> LobbyMessage:
     """
     if len(blob) not in BUCKETS:
         raise MalformedError(f"a lobby's blob doesn't have {len(blob)} bytes")
-    reader = Reader(unpadded(kdf.unseal(envelope_key, blob, _AAD)))
-    kind = reader.uint(1)
-    message: LobbyMessage
-    if kind == _CARD_REQUEST:
-        message = CardRequest()
-    elif kind == _CARD:
-        message = _read_card(reader)
-    elif kind == _KNOCK:
-        message = Knock(reader.take(hpke.KEY_SIZE), reader.rest())
-    elif kind == _REPLY:
-        message = Reply(reader.take(_REPLY_ID), reader.rest())
-    elif kind == _RECOVERY:
-        message = RecoveryMessage(reader.rest())
-    elif kind == _CLOCK_REPORT:
-        message = ClockReport(reader.take(32), reader.uint(8))
-    elif kind == _PIECE:
-        message = Piece(reader.rest())
-    else:
-        raise UnsupportedError(f"a lobby message of the unknown kind {kind}")
-    reader.end()
-    return message
-
-
-def _read_card(reader: Reader) -> Card:
-    fixed = reader.take(32), reader.take(16), reader.uint(8), reader.uint(4)
-    count = reader.uint(1)
-    if not 0 < count <= GENERATIONS_MAX:
-        raise MalformedError(f"a card has 1 to {GENERATIONS_MAX} signatures, not {count}")
-    return Card(*fixed, tuple(reader.take(64) for _ in range(count)))
-
-
-def _encode(message: LobbyMessage) -> tuple[int, bytes]:
-    if isinstance(message, CardRequest):
-        return _CARD_REQUEST, b""
-    if isinstance(message, Card):
-        return _CARD, message.encode()
-    if isinstance(message, Knock):
-        return _KNOCK, message.enc + message.ciphertext
-    if isinstance(message, RecoveryMessage):
-        return _RECOVERY, message.sealed
-    if isinstance(message, ClockReport):
-        return _CLOCK_REPORT, message.card + uint(message.at, 8)
-    if isinstance(message, Piece):
-        return _PIECE, message.sealed
-    return _REPLY, message.id + message.sealed
+    return MESSAGE.decode(unpadded(kdf.unseal(envelope_key, blob, _AAD)))
 
 
 def _bucket(size: int, least: int = 0) -> int:
@@ -286,6 +253,37 @@ def make_card(keys: HostKeys, origin: str, day: int, now: float, *, rng: kdf.Rng
 
 
 # -- knocks -----------------------------------------------------------------------------------
+
+
+def check_key_package(key_package: bytes) -> None:
+    """MalformedError if an encoded KeyPackage is empty, or too large for a knock."""
+    if not 0 < len(key_package) <= KEY_PACKAGE_MAX:
+        raise MalformedError(f"a KeyPackage has 1 to {KEY_PACKAGE_MAX} bytes, not {len(key_package)}")
+
+
+@dataclass(frozen=True, slots=True)
+class KnockContents(Layout, name="knock contents"):
+    """The newcomer's data. `identity` is public key and proof (`proof.identity`), or zeros."""
+
+    key_package: Annotated[bytes, Bytes(2)]
+    name: Annotated[str, Text(1)]
+    greeting: Annotated[str, Text(2)]
+    identity: Annotated[bytes, Fixed(KNOCK_PROOF_SIZE)]
+
+    def check(self) -> None:
+        """MalformedError or ValidationError("SNUG-11") if a part is not allowed."""
+        check_key_package(self.key_package)
+        check_name(self.name)
+        check_text(self.greeting, GREETING_MAX)
+
+
+@dataclass(frozen=True, slots=True)
+class KnockInside(Layout, name="knock inside"):
+    """The plaintext of a knock. `use` proves that its author has the invite."""
+
+    use: Bytes32
+    index: U2  # of the invite
+    contents: Annotated[bytes, Rest()]
 
 
 @dataclass(frozen=True, slots=True)
@@ -343,23 +341,15 @@ def knock(
     """
     check_name(name)
     check_text(greeting, GREETING_MAX)
-    if not 0 < len(key_package) <= KEY_PACKAGE_MAX:
-        raise MalformedError(f"a KeyPackage has 1 to {KEY_PACKAGE_MAX} bytes, not {len(key_package)}")
+    check_key_package(key_package)
     card_hash = card.hash
     sender = hpke.Sender(SUITE, card.eph_public, _knock_info(card_hash), rng=rng)
     knock_proof = _NO_IDENTITY
     if identity is not None:
         knock_proof = identity.knock_proof(card.eph_public, card_hash, sender.enc, key_package)
-    rest = b"".join(
-        (
-            uint(invite.index, 2),
-            prefixed(key_package, 2),
-            prefixed(name.encode(), 1),
-            prefixed(greeting.encode(), 2),
-            knock_proof,
-        )
-    )
-    inner = _use(invite.token, card_hash, sender.enc, rest) + rest
+    contents = KnockContents(key_package, name, greeting, knock_proof).encode()
+    use = _use(invite.token, card_hash, sender.enc, invite.index, contents)
+    inner = KnockInside(use, invite.index, contents).encode()
     room = _bucket(len(inner) + 4 + _KNOCK_OVERHEAD, KNOCK_BUCKET) - _KNOCK_OVERHEAD
     return Knock(sender.enc, sender.seal(b"", padded(inner, room))), PendingKnock(sender.exporter)
 
@@ -375,27 +365,30 @@ def open_knock(
     """
     card_hash = secret.card.hash
     opened = hpke.open(SUITE, secret.private, knock.enc, _knock_info(card_hash), b"", knock.ciphertext)
-    inner = Reader(unpadded(opened.plaintext))
-    proof, rest = inner.take(32), inner.rest()
-    reader = Reader(rest)
-    index = reader.uint(2)
+    inner = KnockInside.decode(unpadded(opened.plaintext))
+    index, said = inner.index, inner.contents
     made = [
-        public for public, token in tokens(index) if kdf.same(proof, _use(token, card_hash, knock.enc, rest))
+        public
+        for public, token in tokens(index)
+        if kdf.same(inner.use, _use(token, card_hash, knock.enc, index, said))
     ]
     if not made:
         raise AuthenticationError(f"a knock that names invite {index} and wasn't made with it")
-    key_package, name, greeting = reader.prefixed(2), reader.text(1), reader.text(2)
-    knock_proof = reader.take(KNOCK_PROOF_SIZE)
-    reader.end()
-    if not 0 < len(key_package) <= KEY_PACKAGE_MAX:
-        raise MalformedError(f"a KeyPackage has 1 to {KEY_PACKAGE_MAX} bytes, not {len(key_package)}")
-    check_name(name)
-    check_text(greeting, GREETING_MAX)
+    contents = KnockContents.decode(said)
     identity = None
-    if knock_proof != _NO_IDENTITY:
-        identity = verify_knock_proof(knock_proof, secret.private, card_hash, knock.enc, key_package)
+    if contents.identity != _NO_IDENTITY:
+        identity = verify_knock_proof(
+            contents.identity, secret.private, card_hash, knock.enc, contents.key_package
+        )
     return OpenedKnock(
-        index, made[0], key_package, name, greeting, secret.card.expiry, opened.exporter, identity
+        index,
+        made[0],
+        contents.key_package,
+        contents.name,
+        contents.greeting,
+        secret.card.expiry,
+        opened.exporter,
+        identity,
     )
 
 
@@ -403,8 +396,8 @@ def _knock_info(card_hash: bytes) -> bytes:
     return b"snug 1 knock" + card_hash
 
 
-def _use(token: bytes, card_hash: bytes, enc: bytes, rest: bytes) -> bytes:
-    return kdf.mac(token, b"snug 1 use", card_hash, enc, kdf.H(rest))
+def _use(token: bytes, card_hash: bytes, enc: bytes, index: int, contents: bytes) -> bytes:
+    return kdf.mac(token, b"snug 1 use", card_hash, enc, kdf.H(index.to_bytes(2, "big"), contents))
 
 
 # -- replies ----------------------------------------------------------------------------------

@@ -139,8 +139,7 @@ class MemberRecoveryData:
         if requests >= count:
             raise MalformedError("member recovery data: the leaf's own rejoin key is missing")
         name, invite, standing = check_name(r.text(1)), Invite.parse(r.text(2)), Standing.read(r)
-        of_host = Reader(r.prefixed(2))
+        of_host = r.prefixed(2)
         r.end()
-        host_keys = HostKeys.read(of_host) if of_host.left else None
-        of_host.end()
+        host_keys = HostKeys.decode(of_host) if of_host else None
         return cls(name, signature, keys, requests, invite, standing, host_keys)

@@ -9,16 +9,14 @@ import hashlib
 from dataclasses import dataclass
 from typing import Final
 
-from snugroom.crypto.entry.invite import origin_field
-from snugroom.crypto.fields import uint
-from snugroom.crypto.kdf import H, mac
+from snugroom.crypto.entry.invite import checked_origin
+from snugroom.crypto.kdf import mac
+from snugroom.wire import signed
+from snugroom.wire.signed import token_key, week_of
+
+__all__ = ["Token", "password_key", "proof_message", "spendable", "spendable_until", "token_key", "week_of"]
 
 _DAY: Final = 86_400
-
-
-def week_of(unix_seconds: float) -> int:
-    """Return the week of a token key: weeks since 1970, from Monday 00:00 UTC."""
-    return (int(unix_seconds // _DAY) + 3) // 7
 
 
 def spendable(week: int, now: float) -> bool:
@@ -31,20 +29,15 @@ def spendable_until(week: int) -> int:
     return ((week + 1) * 7 - 3 + 1) * _DAY
 
 
-def key_hash(week: int, key: bytes) -> bytes:
-    """Return the hash of a week's token key, 32 bytes: vouchers and members name it by that."""
-    return H(b"snug 1 token key", uint(week, 4), key)
-
-
 def proof_message(origin: str, number: bytes, server_nonce: bytes) -> bytes:
     """Return the text under the MAC of a password or token: for one room, on one connection."""
-    return b"snug 1 opens" + origin_field(origin) + number + server_nonce
+    return signed.Opens(checked_origin(origin), number, server_nonce).encode()
 
 
 def password_key(password: str, origin: str, salt: bytes, cost: int) -> bytes:
     """Return scrypt's key, 32 bytes. Each guess at a proof takes this time, and 2**(cost + 10) bytes."""
     n = 2**cost
-    salted = b"snug 1 password" + origin_field(origin) + salt
+    salted = signed.password_salt(checked_origin(origin), salt)
     return hashlib.scrypt(password.encode(), salt=salted, n=n, r=8, p=1, maxmem=n * 2048, dklen=32)
 
 

@@ -13,14 +13,15 @@ import os
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from math import ceil
-from typing import Final
+from typing import Annotated, Final
 
 from snugroom.crypto import kdf, mls
 from snugroom.crypto.entry import lobby
 from snugroom.crypto.entry.answers import Answer
 from snugroom.crypto.errors import MalformedError
-from snugroom.crypto.fields import Reader, exactly, padded, prefixed, uint, unpadded
+from snugroom.crypto.fields import exactly, padded, uint, unpadded
 from snugroom.crypto.kdf import H, Rng
+from snugroom.wire.layout import Bytes, Bytes32, Fixed, Items, Layout, Rest
 
 #: The largest tree that a Welcome contains, and the largest ledger in an answer, in bytes: with both, an
 #: answer's blob has at most 32,768 bytes.
@@ -37,11 +38,26 @@ ANSWERS_MAX: Final = 16
 
 _LABEL: Final = "snug 1 tree key"
 _AAD: Final = b"snug 1 tree piece"
-_HASH: Final = 32
 #: A key sealed with HPKE to a KeyPackage: KEM output, ciphertext, tag.
 _SEALED_KEY: Final = 32 + kdf.KEY_SIZE + 16
 #: Bytes of the tree and the ledger in one piece.
 _IN_PIECE: Final = PIECE_BLOB - lobby.PIECE_OVERHEAD - kdf.SEAL_OVERHEAD - 4
+
+
+@dataclass(frozen=True, slots=True)
+class TreeAndLedger(Layout, name="tree and ledger"):
+    """The data in pieces: an encoded ratchet tree (empty: it is in the Welcome) and a ledger."""
+
+    tree: Annotated[bytes, Bytes(4)]
+    ledger: Annotated[bytes, Rest()]
+
+
+@dataclass(frozen=True, slots=True)
+class PieceList(Layout, name="list of pieces"):
+    """The pieces of an answer: their key, sealed to the newcomer, and their hashes in order."""
+
+    sealed_key: Annotated[bytes, Fixed(_SEALED_KEY)]
+    hashes: Annotated[tuple[Bytes32, ...], Items(1, most=PIECES_MAX, least=1, unique=True)]
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +73,7 @@ class SealedPieces:
 
         MalformedError if they are too large for `PIECES_MAX` pieces.
         """
-        data = prefixed(tree, 4) + ledger
+        data = TreeAndLedger(tree, ledger).encode()
         count = ceil(len(data) / _IN_PIECE)
         if count > PIECES_MAX:
             raise MalformedError(f"a room whose tree and ledger have {len(data)} bytes is too large")
@@ -74,8 +90,8 @@ class SealedPieces:
 
     def list_for(self, package: mls.KeyPackage, *, rng: Rng = os.urandom) -> bytes:
         """Return the list for the answer to the owner of that KeyPackage (`Answer.pieces`)."""
-        hashes = b"".join(H(piece.sealed) for piece in self.pieces)
-        return package.seal(_LABEL, hashes, self.key, rng) + uint(len(self.pieces), 1) + hashes
+        hashes = tuple(H(piece.sealed) for piece in self.pieces)
+        return PieceList(package.seal(_LABEL, b"".join(hashes), self.key, rng), hashes).encode()
 
 
 def _aad(index: int) -> bytes:
@@ -88,17 +104,11 @@ class Assembly(kdf.NotCopyable):
     def __init__(self, answer: Answer, bundle: mls.KeyPackageBundle) -> None:
         """Read `answer.pieces`. MalformedError if it is no such list, or AuthenticationError if it is not for
         the KeyPackage of `bundle`."""
-        reader = Reader(answer.pieces)
-        sealed, count = reader.take(_SEALED_KEY), reader.uint(1)
-        if not 0 < count <= PIECES_MAX:
-            raise MalformedError(f"an answer has 1 to {PIECES_MAX} pieces, not {count}")
-        hashes = [reader.take(_HASH) for _ in range(count)]
-        reader.end()
-        if len(set(hashes)) != count:
-            raise MalformedError("an answer lists a piece twice")
+        pieces = PieceList.decode(answer.pieces)
+        key = bundle.open(_LABEL, b"".join(pieces.hashes), pieces.sealed_key)
         self.answer = answer
-        self._hashes = hashes
-        self._key = exactly(bundle.open(_LABEL, b"".join(hashes), sealed), kdf.KEY_SIZE, "a key of pieces")
+        self._hashes = pieces.hashes
+        self._key = exactly(key, kdf.KEY_SIZE, "a key of pieces")
         self._parts: dict[int, bytes] = {}
 
     @property
@@ -125,9 +135,8 @@ class Assembly(kdf.NotCopyable):
 
         MalformedError if the pieces together are not a tree and a ledger.
         """
-        reader = Reader(b"".join(self._parts[index] for index in range(len(self._hashes))))
-        tree, ledger = reader.prefixed(4), reader.rest()
-        return replace(self.answer, ledger=ledger, pieces=b""), tree or None
+        data = TreeAndLedger.decode(b"".join(self._parts[index] for index in range(len(self._hashes))))
+        return replace(self.answer, ledger=data.ledger, pieces=b""), data.tree or None
 
 
 #: Receives the complete answer, and the tree unless the Welcome has it.

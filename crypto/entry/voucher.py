@@ -16,13 +16,13 @@ from typing import Final
 
 from voprf import ristretto
 
-from snugroom.crypto.entry.permission import Token, key_hash
+from snugroom.crypto.entry.permission import Token, token_key
 from snugroom.crypto.errors import AuthenticationError, MalformedError
 from snugroom.crypto.kdf import Rng
+from snugroom.wire import signed
 
 #: The beginning of a voucher's text.
 PREFIX: Final = "snug-voucher-"
-_VOUCHER_SIZE: Final = 68
 #: Bytes of a voucher that the server gets: week, id and MAC.
 _SENT: Final = 36
 
@@ -44,15 +44,14 @@ class Voucher:
         body = text.removeprefix(PREFIX)
         try:
             raw = base64.b64decode(body + "=" * (-len(body) % 4), altchars=b"-_", validate=True)
-        except (binascii.Error, ValueError):
-            raw = b""
-        if len(raw) != _VOUCHER_SIZE:
-            raise MalformedError("the voucher is cut off or changed: please copy all of it")
-        return cls(int.from_bytes(raw[:4], "big"), raw[:_SENT], raw[_SENT:])
+            found = signed.Voucher.decode(raw)
+        except (binascii.Error, ValueError, MalformedError):
+            raise MalformedError("the voucher is cut off or changed: please copy all of it") from None
+        return cls(found.week, raw[:_SENT], found.key_hash)
 
     def check(self, key: bytes) -> None:
         """Check that the server's key of this week is the voucher's. AuthenticationError if not."""
-        if key_hash(self.week, key) != self.key_hash:
+        if token_key(self.week, key) != self.key_hash:
             raise AuthenticationError(
                 "the server shows another key for tokens than the voucher names, so it could recognise your "
                 "rooms: the voucher is for another server, or the server lies to you"

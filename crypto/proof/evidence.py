@@ -22,17 +22,19 @@ from dataclasses import dataclass
 from typing import Annotated, Final, Literal
 
 import msgspec
+from msgspec.structs import astuple
 
 from snugroom.crypto.agreed.heartbeat import Heartbeat
 from snugroom.crypto.agreed.room_state import Identity
 from snugroom.crypto.entry.invite import verify_receipt
 from snugroom.crypto.errors import AuthenticationError, MalformedError, SnugError
-from snugroom.crypto.fields import prefixed, uint
 from snugroom.crypto.kdf import H
 from snugroom.crypto.mls.codec import decode
 from snugroom.crypto.mls.labels import verify_with_label
 from snugroom.crypto.mls.nodes import LeafNodeIn
 from snugroom.crypto.proof import canonical_json
+from snugroom.wire.layout import U8, Bytes, Bytes16, Bytes32, Items, Layout, Named
+from snugroom.wire.layout import Signature as SignatureField
 
 FORMAT: Final = "snug evidence 1"
 LABEL: Final = "snug 1 evidence"
@@ -160,13 +162,26 @@ def statement(
     return Exhibit(at, origin, number, server_key, dropped_at, [], [], [], None, [], key, signature)
 
 
+_Beat = Annotated[tuple[Bytes32, Annotated[bytes, Bytes(4)]], Named("key", "beat")]
+_Receipt = Annotated[
+    tuple[Bytes16, Bytes32, U8, Bytes32, SignatureField],
+    Named("number", "server_key", "slot", "chain", "signature"),
+]
+
+
+@dataclass(frozen=True)
+class Probed(Layout, name="probed"):
+    """The data to which a probe's chain value commits."""
+
+    number: Bytes16
+    beats: Annotated[tuple[_Beat, ...], Items(2, most=0xFFFF)]
+    receipts: Annotated[tuple[_Receipt, ...], Items(2, most=0xFFFF)]
+
+
 def probe_chain(number: bytes, beats: Sequence[SignedHeartbeat], receipts: Sequence[Receipt]) -> bytes:
     """Return the chain value (32 bytes) of a probe room: it commits to these heartbeats and receipts."""
-    parts = [number, uint(len(beats), 2)]
-    parts += [b.key + prefixed(b.beat, 4) for b in beats]
-    parts.append(uint(len(receipts), 2))
-    parts += [r.number + r.server_key + uint(r.slot, 8) + r.chain + r.signature for r in receipts]
-    return H(b"snug 1 probe", H(*parts))
+    probed = Probed(number, tuple(map(astuple, beats)), tuple(map(astuple, receipts)))
+    return H(b"snug 1 probe", H(probed.encode()))
 
 
 # -- the file ----------------------------------------------------------------------------------

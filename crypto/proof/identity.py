@@ -17,14 +17,15 @@ from __future__ import annotations
 
 import os
 from dataclasses import dataclass, field
-from typing import Final
+from typing import Annotated, Final
 
 from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey, X25519PublicKey
 
 from snugroom.crypto import hpke
 from snugroom.crypto.errors import AuthenticationError, MalformedError
-from snugroom.crypto.fields import Reader, exactly, prefixed, uint
+from snugroom.crypto.fields import exactly
 from snugroom.crypto.kdf import KDF, KEY_SIZE, H, NotCopyable, Rng, mac, same
+from snugroom.wire.layout import U4, Bytes, Bytes32, Layout
 
 #: Digits of a fingerprint: 132 bits, read aloud in eight groups of five.
 DIGITS: Final = 40
@@ -97,7 +98,8 @@ class IdentityKey(NotCopyable):
         MalformedError if `card_public` (32 bytes) is of small order.
         """
         shared = _exchange(self._private, card_public)
-        return self.public + _knock_mac(shared, self.public, card_public, card_hash, enc, key_package)
+        proof = _knock_mac(shared, self.public, card_public, card_hash, enc, key_package)
+        return ShownIdentity(self.public, proof).encode()
 
     # -- in the room -----------------------------------------------------------------------------
 
@@ -118,6 +120,14 @@ class IdentityKey(NotCopyable):
 # -- at the knock ---------------------------------------------------------------------------------
 
 
+@dataclass(frozen=True, slots=True)
+class ShownIdentity(Layout, name="shown identity"):
+    """An identity in a knock."""
+
+    public: Bytes32
+    proof: Bytes32
+
+
 def verify_knock_proof(
     knock_proof: bytes, card_private: bytes, card_hash: bytes, enc: bytes, key_package: bytes
 ) -> bytes:
@@ -125,11 +135,11 @@ def verify_knock_proof(
 
     MalformedError if the key is invalid, AuthenticationError if the newcomer does not hold the private key.
     """
-    reader = Reader(exactly(knock_proof, KNOCK_PROOF_SIZE, "an identity in a knock"))
-    public, proof = check_public(reader.take(KEY_SIZE)), reader.rest()
+    shown = ShownIdentity.decode(knock_proof)
+    public = check_public(shown.public)
     shared = _exchange(card_private, public)
     expected = _knock_mac(shared, public, hpke.public_key(card_private), card_hash, enc, key_package)
-    if not same(proof, expected):
+    if not same(shown.proof, expected):
         raise AuthenticationError("the knock does not hold the identity that it shows")
     return public
 
@@ -145,41 +155,27 @@ def _knock_mac(
 
 
 @dataclass(frozen=True, slots=True)
-class VouchContext:
+class VouchContext(Layout, name="ends of a vouch"):
     """The two ends of a vouch: leaves, their signature keys, announced boxes (public), and the group."""
 
-    group_id: bytes
-    leaf: int
-    signature_key: bytes
-    box: bytes
-    to_leaf: int
-    to_signature_key: bytes
-    to_box: bytes
-
-    def encode(self) -> bytes:
-        """Encode the data that a proof covers. MalformedError if a part has a wrong size."""
-        return b"".join(
-            (
-                prefixed(self.group_id, 1),
-                uint(self.leaf, 4),
-                uint(self.to_leaf, 4),
-                exactly(self.signature_key, 32, "a signature key"),
-                exactly(self.to_signature_key, 32, "a signature key"),
-                exactly(self.box, 32, "a box"),
-                exactly(self.to_box, 32, "a box"),
-            )
-        )
+    group_id: Annotated[bytes, Bytes(1)]
+    leaf: U4
+    to_leaf: U4
+    signature_key: Bytes32
+    to_signature_key: Bytes32
+    box: Bytes32
+    to_box: Bytes32
 
 
 @dataclass(frozen=True, slots=True)
-class OpenedVouch:
-    """A vouch to this member, opened but unverified: `leaf` claims the identity `public` (32 bytes)."""
+class OpenedVouch(Layout, name="vouch"):
+    """A vouch to this member, opened but unverified: `leaf` claims the identity `public`."""
 
-    leaf: int
-    public: bytes
-    proof: bytes = field(repr=False)
+    leaf: U4
+    public: Bytes32
+    proof: Bytes32 = field(repr=False)
 
-    def check(self, context: VouchContext, box_private: bytes) -> bytes:
+    def verify(self, context: VouchContext, box_private: bytes) -> bytes:
         """Verify the proof and return the identity's public key; `box_private` (32 bytes) is of `to_box`.
 
         AuthenticationError if its author does not hold both the identity and the box of that leaf, or if the
@@ -195,7 +191,7 @@ class OpenedVouch:
 
 
 def open_vouch(sealed: bytes, box_private: bytes, own_signature_key: bytes, group_id: bytes) -> OpenedVouch:
-    """Open a vouch. Its contents are unproven until `check`.
+    """Open a vouch. Its contents are unproven until `verify`.
 
     AuthenticationError if it is sealed to another member, in another group or to another leaf of ours.
     MalformedError if it does not have `VOUCH_SIZE` bytes or its key is of small order.
@@ -203,12 +199,11 @@ def open_vouch(sealed: bytes, box_private: bytes, own_signature_key: bytes, grou
     exactly(sealed, VOUCH_SIZE, "a vouch")
     enc, ciphertext = sealed[: hpke.KEY_SIZE], sealed[hpke.KEY_SIZE :]
     opened = hpke.open(_SUITE, box_private, enc, _info(group_id), own_signature_key, ciphertext)
-    reader = Reader(opened.plaintext)
-    return OpenedVouch(reader.uint(4), reader.take(KEY_SIZE), reader.rest())
+    return OpenedVouch.decode(opened.plaintext)
 
 
 def _seal_vouch(context: VouchContext, public: bytes, proof: bytes, rng: Rng) -> bytes:
-    plaintext = uint(context.leaf, 4) + public + proof
+    plaintext = OpenedVouch(context.leaf, public, proof).encode()
     sealed = hpke.seal(
         _SUITE, context.to_box, _info(context.group_id), context.to_signature_key, plaintext, rng=rng
     )

@@ -21,13 +21,13 @@ import msgspec
 
 from snugroom.crypto.agreed.room_state import POLICY_EXTENSION, Policy
 from snugroom.crypto.errors import AuthenticationError, MalformedError, SnugError
-from snugroom.crypto.fields import exactly, prefixed, uint
 from snugroom.crypto.kdf import SigningKey, verify
 from snugroom.crypto.mls.codec import Reader, decode, u16
 from snugroom.crypto.mls.labels import verify_with_label
 from snugroom.crypto.mls.messages import ContentType, FramedContent, GroupContext, SenderType, WireFormat
 from snugroom.crypto.mls.nodes import MLS10
 from snugroom.crypto.proof import canonical_json
+from snugroom.wire.layout import U2, Bytes, Bytes32, Layout
 
 #: Placeholder invite index: the member opened the meeting and used no invite.
 NO_INVITE: Final = 0xFFFF
@@ -78,10 +78,18 @@ class VerifiedMessage:
     data: bytes
 
 
+@dataclass(frozen=True)
+class Admission(Layout, name="admission", start=b"snug 1 admission"):
+    """The byte string that a host signs for each member."""
+
+    group_id: Annotated[bytes, Bytes(2)]
+    signature_key: Bytes32
+    invite: U2
+
+
 def admission_message(group_id: bytes, signature_key: bytes, invite: int) -> bytes:
     """Return the message that a host signs for each member. MalformedError on wrong sizes."""
-    exactly(signature_key, 32, "a signature key")
-    return b"snug 1 admission" + prefixed(group_id, 2) + signature_key + uint(invite, 2)
+    return Admission(group_id, signature_key, invite).encode()
 
 
 def sign_admission(host_key: SigningKey, group_id: bytes, signature_key: bytes, invite: int) -> bytes:

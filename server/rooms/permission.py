@@ -67,8 +67,9 @@ class WeekKey:
 
 def voucher(secret: bytes, week: int, identifier: bytes) -> bytes:
     """Return the voucher with that random id (16 bytes): what a client sends, and a hash of the key."""
-    head = week.to_bytes(4, "big") + identifier
-    return head + _voucher_mac(secret, head) + signed.token_key(week, WeekKey(secret, week).public)
+    mac = _voucher_mac(secret, week.to_bytes(4, "big") + identifier)
+    key_hash = signed.token_key(week, WeekKey(secret, week).public)
+    return signed.Voucher(week, identifier, mac, key_hash).encode()
 
 
 def _voucher_mac(secret: bytes, head: bytes) -> bytes:

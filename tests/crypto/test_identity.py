@@ -27,7 +27,7 @@ from snugroom.crypto.proof.identity import (
 GROUP = bytes(range(16))
 ADA = IdentityKey(b"\x11" * 32)
 ADA_BOX, BO_BOX, CEM_BOX, MALLORY_BOX = (bytes([n]) * 32 for n in (1, 2, 3, 4))
-ENDS = VouchContext(GROUP, 0, b"a" * 32, hpke.public_key(ADA_BOX), 1, b"b" * 32, hpke.public_key(BO_BOX))
+ENDS = VouchContext(GROUP, 0, 1, b"a" * 32, b"b" * 32, hpke.public_key(ADA_BOX), hpke.public_key(BO_BOX))
 
 #: Public keys with which every exchange gives zero (RFC 7748 section 6.1 asks to refuse that).
 SMALL_ORDER = [
@@ -101,7 +101,7 @@ def test_a_vouch_convinces_the_one_to_whom_it_is_made() -> None:
     assert ADA.public not in sealed
     opened = to_bo(sealed)
     assert opened.leaf == 0
-    assert opened.check(ENDS, BO_BOX) == ADA.public
+    assert opened.verify(ENDS, BO_BOX) == ADA.public
     assert opened.proof.hex() not in repr(opened)
 
 
@@ -117,7 +117,7 @@ def test_the_receiver_could_have_made_it_byte_for_byte() -> None:
     by_bo = identity._seal_vouch(ENDS, ADA.public, proof, random.Random(7).randbytes)
     assert by_bo == by_ada, "with the same chance, the same bytes: nothing tells who made it"
     other = identity._seal_vouch(ENDS, ADA.public, proof, os.urandom)
-    assert to_bo(other).check(ENDS, BO_BOX) == ADA.public
+    assert to_bo(other).verify(ENDS, BO_BOX) == ADA.public
 
 
 def test_nobody_else_opens_it_or_can_check_it() -> None:
@@ -126,7 +126,7 @@ def test_nobody_else_opens_it_or_can_check_it() -> None:
         with pytest.raises(AuthenticationError):
             open_vouch(sealed, box, ENDS.to_signature_key, GROUP)
         with pytest.raises(AuthenticationError):  # not even told what is in it
-            to_bo(sealed).check(ENDS, box)
+            to_bo(sealed).verify(ENDS, box)
 
 
 def test_a_vouch_to_bo_does_not_convince_cem() -> None:
@@ -138,7 +138,7 @@ def test_a_vouch_to_bo_does_not_convince_cem() -> None:
         again = identity._seal_vouch(ends, ADA.public, opened.proof, os.urandom)
         relayed = open_vouch(again, CEM_BOX, ends.to_signature_key, GROUP)
         with pytest.raises(AuthenticationError):
-            relayed.check(ends, CEM_BOX)
+            relayed.verify(ends, CEM_BOX)
 
 
 def test_a_box_that_was_announced_by_two_leads_nowhere() -> None:
@@ -150,15 +150,15 @@ def test_a_box_that_was_announced_by_two_leads_nowhere() -> None:
     opened = open_vouch(sealed, BO_BOX, b"m" * 32, GROUP)
     again = identity._seal_vouch(ENDS, ADA.public, opened.proof, os.urandom)
     with pytest.raises(AuthenticationError):
-        to_bo(again).check(ENDS, BO_BOX)
+        to_bo(again).verify(ENDS, BO_BOX)
 
 
 def test_one_vouches_for_ones_own_leaf_only() -> None:
     """Ada says of Cem's leaf that it is hers: for that one needs Cem's box as well."""
     cems = replace(ENDS, leaf=2, signature_key=b"c" * 32, box=hpke.public_key(CEM_BOX))
     with pytest.raises(AuthenticationError):
-        to_bo(ADA.vouch(cems, ADA_BOX)).check(cems, BO_BOX)
-    assert to_bo(ADA.vouch(cems, CEM_BOX)).check(cems, BO_BOX) == ADA.public
+        to_bo(ADA.vouch(cems, ADA_BOX)).verify(cems, BO_BOX)
+    assert to_bo(ADA.vouch(cems, CEM_BOX)).verify(cems, BO_BOX) == ADA.public
 
 
 def test_a_leaf_vouches_for_its_own_identity_only() -> None:
@@ -167,7 +167,7 @@ def test_a_leaf_vouches_for_its_own_identity_only() -> None:
     own = IdentityKey(b"\x44" * 32)
     sealed = identity._seal_vouch(ends, ADA.public, to_bo(own.vouch(ends, MALLORY_BOX)).proof, os.urandom)
     with pytest.raises(AuthenticationError):
-        to_bo(sealed).check(ends, BO_BOX)
+        to_bo(sealed).verify(ends, BO_BOX)
 
 
 class Thief(IdentityKey):
@@ -183,7 +183,7 @@ class Thief(IdentityKey):
 def test_a_public_key_alone_proves_nothing() -> None:
     ends = replace(ENDS, leaf=3, signature_key=b"m" * 32, box=hpke.public_key(MALLORY_BOX))
     with pytest.raises(AuthenticationError):
-        to_bo(Thief(ADA.public).vouch(ends, MALLORY_BOX)).check(ends, BO_BOX)
+        to_bo(Thief(ADA.public).vouch(ends, MALLORY_BOX)).verify(ends, BO_BOX)
     shown = Thief(ADA.public).knock_proof(hpke.public_key(CARD), HASH, ENC, b"package")
     with pytest.raises(AuthenticationError):
         verify_knock_proof(shown, CARD, HASH, ENC, b"package")
@@ -205,7 +205,7 @@ def test_a_public_key_alone_proves_nothing() -> None:
 def test_for_other_ends_it_is_nothing(change: dict[str, object]) -> None:
     opened = to_bo(ADA.vouch(ENDS, ADA_BOX))
     with pytest.raises(AuthenticationError):
-        opened.check(replace(ENDS, **change), BO_BOX)  # type: ignore[arg-type]  # of the field's own type
+        opened.verify(replace(ENDS, **change), BO_BOX)  # type: ignore[arg-type]  # of the field's own type
     with pytest.raises(AuthenticationError):
         open_vouch(ADA.vouch(ENDS, ADA_BOX), BO_BOX, b"x" * 32, GROUP)
     with pytest.raises(AuthenticationError):
@@ -216,9 +216,9 @@ def test_another_public_key_put_in_its_place_is_nothing() -> None:
     opened = to_bo(ADA.vouch(ENDS, ADA_BOX))
     swapped = OpenedVouch(opened.leaf, IdentityKey.generate().public, opened.proof)
     with pytest.raises(AuthenticationError):
-        swapped.check(ENDS, BO_BOX)
+        swapped.verify(ENDS, BO_BOX)
     with pytest.raises(MalformedError):
-        OpenedVouch(opened.leaf, bytes(32), opened.proof).check(ENDS, BO_BOX)
+        OpenedVouch(opened.leaf, bytes(32), opened.proof).verify(ENDS, BO_BOX)
 
 
 def test_no_bit_of_it_can_be_changed() -> None:
@@ -226,7 +226,7 @@ def test_no_bit_of_it_can_be_changed() -> None:
     for at in range(len(sealed)):
         changed = sealed[:at] + bytes([sealed[at] ^ 1]) + sealed[at + 1 :]
         with pytest.raises(AuthenticationError):
-            to_bo(changed).check(ENDS, BO_BOX)
+            to_bo(changed).verify(ENDS, BO_BOX)
 
 
 @given(st.binary(max_size=200))

@@ -190,7 +190,7 @@ def test_a_card_is_for_the_links_of_all_generations() -> None:
         card.verify(former.host_public, ORIGIN, DAY, NOW)
     for count in (0, 17):
         wrong = Card(card.eph_public, card.nonce, card.expiry, card.day, card.signatures[:1] * count)
-        with pytest.raises(MalformedError, match="1 to 16 signatures"):
+        with pytest.raises(MalformedError, match="1 to 16 entries"):
             read(ENVELOPE_KEY, post(ENVELOPE_KEY, wrong))
 
 

@@ -222,7 +222,7 @@ def test_the_text_of_a_voucher() -> None:
     text = tokens.vouchers(bytes(32), 1, 3000)[0]
     paper = voucher.Voucher.parse(f" {text}\n")
     assert paper.week == 3000
-    assert paper.key_hash == permission.key_hash(3000, policy.WeekKey(bytes(32), 3000).public)
+    assert paper.key_hash == permission.token_key(3000, policy.WeekKey(bytes(32), 3000).public)
     for wrong in (
         "https://meet.example/#2abc",
         text[:-1],

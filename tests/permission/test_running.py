@@ -151,7 +151,7 @@ async def _exchanged(place: Place, sent: bytes, key: Path) -> None:
     guest = await place.guest()
     assert guest.challenge.permission is not None
     public = guest.challenge.permission.keys[0]
-    paper = Voucher(public.week, sent, permission.key_hash(public.week, public.key))
+    paper = Voucher(public.week, sent, permission.token_key(public.week, public.key))
     await guest.say(Exchange(sent, voucher.Exchange(paper, public.key, 8).blinded))
     await guest.next()
 

@@ -39,7 +39,7 @@ def test_the_batch() -> None:
 
 def exchange(count: int = 3) -> voucher.Exchange:
     public = EVALUATOR.public_key.serialize()
-    return voucher.Exchange(voucher.Voucher(7, bytes(36), permission.key_hash(7, public)), public, count)
+    return voucher.Exchange(voucher.Voucher(7, bytes(36), permission.token_key(7, public)), public, count)
 
 
 def evaluated(exchange: voucher.Exchange, evaluator: ristretto.Evaluator = EVALUATOR) -> list[bytes]:
@@ -74,13 +74,10 @@ def test_tokens_of_another_key_are_refused_whatever_part_is_wrong() -> None:
 def test_a_voucher_refuses_a_key_that_it_does_not_name() -> None:
     public = ristretto.Evaluator(bytes(31) + b"\1").public_key.serialize()
     with pytest.raises(AuthenticationError, match="another key"):
-        voucher.Exchange(voucher.Voucher(7, bytes(36), permission.key_hash(8, public)), public, 1)
+        voucher.Exchange(voucher.Voucher(7, bytes(36), permission.token_key(8, public)), public, 1)
 
 
-def test_both_ends_have_the_same_texts() -> None:
+def test_both_ends_have_the_same_text() -> None:
     origin, number, nonce = "https://meet.example", bytes(range(16)), bytes(range(32))
     assert signed.Opens(origin, number, nonce).encode() == permission.proof_message(origin, number, nonce)
-    assert signed.token_key(3000, nonce) == permission.key_hash(3000, nonce)
-    for at in (0, 4 * 86_400 - 1, 4 * 86_400, 1_800_000_000.5):
-        assert signed.week_of(at) == permission.week_of(at)
     assert signed.week_of(4 * 86_400) == signed.week_of(4 * 86_400 - 1) + 1, "1970-01-05 was a Monday"

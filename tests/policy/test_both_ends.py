@@ -39,7 +39,8 @@ def test_no_two_kinds_of_message_can_be_taken_for_each_other() -> None:
         invite.door_message("https://meet.example", number, nonce, nonce),
     ]
     assert len({message[:12] for message in messages}) == len(messages)
-    starts = [kind.layout_start for kind in Layout.__subclasses__() if kind.layout_start]
+    kinds = [kind for kind in Layout.__subclasses__() if kind.__module__.startswith("snugroom.")]
+    starts = [kind.layout_start for kind in kinds if kind.layout_start]
     for one in starts:
         same = [other for other in starts if other is not one and other.startswith(one)]
         assert all(other == one or one == b"snug 1 open" for other in same)

@@ -110,10 +110,10 @@ def ends(by: Participant, to: Participant) -> VouchContext:
     return VouchContext(
         a.membership.group.group_id,
         a.membership.own_leaf,
-        a.membership.signature_key(a.membership.own_leaf),
-        hpke.public_key(a.box),
         b.membership.own_leaf,
+        a.membership.signature_key(a.membership.own_leaf),
         b.membership.signature_key(b.membership.own_leaf),
+        hpke.public_key(a.box),
         hpke.public_key(b.box),
     )
 

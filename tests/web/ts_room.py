@@ -16,7 +16,6 @@ from snugroom.client.session.monitor.monitor import Monitor
 from snugroom.crypto.agreed.ledger import Ledger
 from snugroom.crypto.agreed.room_state import Mode, PolicyServer
 from snugroom.crypto.entry.invite import HostKeys
-from snugroom.crypto.fields import Reader
 
 
 class PageSession(Protocol):
@@ -270,7 +269,7 @@ class TsRoom(_Look):
     def host_keys(self) -> HostKeys | None:
         if self._at("hostKeys") is None:
             return None
-        return HostKeys.read(Reader(bytes(self._at("hostKeys", ["encode"]))))
+        return HostKeys.decode(bytes(self._at("hostKeys", ["encode"])))
 
     @property
     def room_admin_keys(self) -> _RoomAdminKeys:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any, Final
 
 from snugroom.crypto import fields, hpke
@@ -11,8 +11,9 @@ from snugroom.crypto.proof.identity import IdentityKey, VouchContext
 from tests.web.cases import ODD_KEYS, SUITE, Cases, Seed, filled
 
 
-def _ends(given: list[Any]) -> VouchContext:
-    return VouchContext(*given)
+def _ends(given: Sequence[Any]) -> VouchContext:
+    group, leaf, key, box, to_leaf, to_key, to_box = given
+    return VouchContext(group, leaf, to_leaf, key, to_key, box, to_box)
 
 
 def _knock_proofs(cases: Cases, ada: bytes, bo: bytes) -> None:
@@ -65,7 +66,7 @@ def _forged_vouches(cases: Cases, public: bytes, ends: list[Any]) -> None:
         identity._exchange(bo, public),
         identity._exchange(bo, hpke.public_key(box)),
         public,
-        VouchContext(*ends),
+        _ends(ends),
     )
     for leaf in (1, 2):
         body = fields.uint(leaf, 4) + public + proof
@@ -85,9 +86,9 @@ def identity_cases() -> Any:
         public=lambda private: IdentityKey(private).public,
         show=lambda private, *rest: IdentityKey(private).knock_proof(*rest),
         check_shown=identity.verify_knock_proof,
-        ends=lambda *given: VouchContext(*given).encode(),
+        ends=lambda *given: _ends(given).encode(),
         vouch=lambda private, ends, box, rng: IdentityKey(private).vouch(_ends(ends), box, rng=rng),
-        heard=lambda sealed, box, key, group, ends: identity.open_vouch(sealed, box, key, group).check(
+        heard=lambda sealed, box, key, group, ends: identity.open_vouch(sealed, box, key, group).verify(
             _ends(ends), box
         ),
     )

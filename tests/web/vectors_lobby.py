@@ -23,7 +23,7 @@ def _card(seeds: list[bytes], origin: str, day: int, now: float, rng: Rng) -> lo
 
 
 def _check_card(card: bytes, host: bytes, origin: str, day: int, now: float) -> None:
-    lobby._read_card(fields.Reader(card)).verify(host, origin, day, now)
+    lobby.Card.decode(card).verify(host, origin, day, now)
 
 
 def _pair(card_rng: Rng) -> lobby.CardSecret:
@@ -350,9 +350,10 @@ def _forged(package: bytes, own: bytes) -> list[tuple[bytes, bytes]]:
 
     def make(rest: Callable[[bytes], bytes], *, index: int = 1, token: int | None = None) -> None:
         sender = hpke.Sender(SUITE, card.eph_public, b"snug 1 knock" + card.hash, rng=Seed("forged").rng())
-        inner = fields.uint(index, 2) + rest(sender.enc)
-        proof = lobby._use(HOST.invite_token(index if token is None else token), card.hash, sender.enc, inner)
-        forged.append((sender.enc, sender.seal(b"", fields.padded(proof + inner, 4096))))
+        contents = rest(sender.enc)
+        by = HOST.invite_token(index if token is None else token)
+        inside = lobby.KnockInside(lobby._use(by, card.hash, sender.enc, index, contents), index, contents)
+        forged.append((sender.enc, sender.seal(b"", fields.padded(inside.encode(), 4096))))
 
     def said(
         name: bytes = b"Ada", greeting: bytes = b"", key_package: bytes = package, shown: bytes = bytes(64)

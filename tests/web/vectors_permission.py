@@ -24,7 +24,7 @@ def _parse(text: str) -> Any:
 
 
 def _text(week: int, key: bytes) -> str:
-    raw = week.to_bytes(4, "big") + filled("voucher") + permission.key_hash(week, key)
+    raw = week.to_bytes(4, "big") + filled("voucher") + permission.token_key(week, key)
     return PREFIX + base64.urlsafe_b64encode(raw).decode().rstrip("=")
 
 
@@ -32,7 +32,7 @@ def cases() -> Cases:
     found = Cases(
         week=permission.week_of,
         spendable=permission.spendable,
-        key_hash=permission.key_hash,
+        key_hash=permission.token_key,
         message=permission.proof_message,
         password=lambda password, origin, salt, cost, text: mac(
             permission.password_key(password, origin, salt, cost), text

@@ -136,14 +136,15 @@ def recovery_cases() -> Any:
     cases.cuts("kept", kept.encode())
     listed = replace(kept, servers=("https://b.example", "https://c.example:8443"))
     cases.cuts("kept", listed.encode())
+    nine = [fields.prefixed(f"https://{n}.example".encode(), 1) for n in range(9)]
     for wrong in (
-        replace(kept, origin="https://Meet.example"),
-        replace(kept, servers=("https://B.example",)),
-        replace(kept, servers=tuple(f"https://{n}.example" for n in range(9))),
-        replace(kept, origin="x"),
-        replace(kept, name="Ada:"),
+        replace(kept, origin="https://Meet.example").encode(),
+        replace(kept, servers=("https://B.example",)).encode(),
+        kept.encode()[:-1] + fields.uint(len(nine), 1) + b"".join(nine),
+        replace(kept, origin="x").encode(),
+        replace(kept, name="Ada:").encode(),
     ):
-        cases.do("kept", wrong.encode())
+        cases.do("kept", wrong)
     return cases
 
 

@@ -12,9 +12,11 @@ declarations, and `snugroom.client.tools.typescript` the page's tables.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import replace
-from typing import Any, ClassVar, Final, Self
+from typing import Any, ClassVar, Final, Generic, Self, TypeVar
 
+from snugroom.wire.errors import MalformedError, UnsupportedError
 from snugroom.wire.layout import decoders, encoders, reference
 from snugroom.wire.layout.kinds import (
     U1,
@@ -64,6 +66,7 @@ __all__ = [
     "Items",
     "Layout",
     "Named",
+    "OneOf",
     "Option",
     "Rest",
     "Signature",
@@ -111,6 +114,34 @@ class Layout:
     def spans(cls, data: bytes) -> list[Span]:
         """Return where each value of `data` stands. Raises like `decode`."""
         return reference.spans(shape(cls), data)
+
+
+_One = TypeVar("_One", bound=Layout)
+
+
+class OneOf(Generic[_One]):
+    """Several layouts, each with a number in front, in one byte.
+
+    `name` stands in errors about the number. `kinds`: the layouts by their numbers.
+    """
+
+    def __init__(self, name: str, kinds: Mapping[int, type[_One]]) -> None:
+        self.name = name
+        self.kinds = kinds
+        self._numbers = {kind: bytes([number]) for number, kind in kinds.items()}
+
+    def encode(self, value: _One) -> bytes:
+        """Return the number and the one encoding. MalformedError if a field has none."""
+        return self._numbers[type(value)] + value.encode()
+
+    def decode(self, data: bytes) -> _One:
+        """Decode. UnsupportedError for another number, MalformedError for anything else but an encoding."""
+        if not data:
+            raise MalformedError(f"{self.name} is cut short: 1 bytes expected, 0 are left")
+        kind = self.kinds.get(data[0])
+        if kind is None:
+            raise UnsupportedError(f"a {self.name} of the unknown kind {data[0]}")
+        return kind.decode(data[1:])
 
 
 _SHAPES: Final[dict[type[Any], RecordShape]] = {}

@@ -59,10 +59,10 @@ def _put(shape: Shape, value: Any, where: str) -> bytes:
                 raise MalformedError(f"{where} has {size} bytes, not {len(value)}")
             return bytes(value)
         case kinds.Bytes(prefix, most):
-            return _uint(_limited(len(value), most, where), prefix, where) + bytes(value)
+            return _length(len(value), prefix, most, where) + bytes(value)
         case kinds.Text(prefix, most):
             text = _utf8(value, where)
-            return _uint(_limited(len(text), most, where), prefix, where) + text
+            return _length(len(text), prefix, most, where) + text
         case kinds.Flag():
             return b"\1" if value else b"\0"
         case kinds.Bits(mask):
@@ -101,10 +101,9 @@ class _Reader:
 
     def all(self, shape: RecordShape) -> Any:
         """Read one value. MalformedError if bytes remain."""
-        value = self._get(shape, shape.name)
-        left = len(self._data) - self._at
-        if left:
-            raise MalformedError(f"{shape.name}: {left} bytes too many")
+        value = self._record(shape, shape.name, whole=True)
+        if self._found is not None:
+            self._found.append(Span("", 0, self._at, value))
         return value
 
     def _take(self, size: int, where: str) -> bytes:
@@ -170,11 +169,14 @@ class _Reader:
         _check_items(shape, parts, where)
         return frozenset(values) if shape.frozen else tuple(values)
 
-    def _record(self, shape: RecordShape, where: str) -> Any:
+    def _record(self, shape: RecordShape, where: str, *, whole: bool = False) -> Any:
         start = self._take(len(shape.start), where)
         if start != shape.start:
             raise MalformedError(f"{where} begins with {start.hex()}, not {shape.start.hex()}")
         values = {each.name: self._get(each.shape, f"{where}.{each.name}") for each in shape.fields}
+        left = len(self._data) - self._at
+        if whole and left:
+            raise MalformedError(f"{where}: {left} bytes too many")
         if shape.type is None:
             return tuple(values.values())
         made = shape.type(**values)
@@ -190,6 +192,10 @@ def _uint(value: int, size: int, where: str, most: int = kinds.UINT_MAX) -> byte
     if value > most:
         raise MalformedError(f"{where} is above {most}")
     return int(value).to_bytes(size, "big")
+
+
+def _length(size: int, prefix: int, most: int | None, where: str) -> bytes:
+    return _uint(_limited(size, 256**prefix - 1 if most is None else most, where), prefix, where)
 
 
 def _limited(size: int, most: int | None, where: str) -> int:

@@ -141,7 +141,7 @@ class Vouching(Feature):
                 continue
             self._to[key] = box
             own = m.signature_key(m.own_leaf) or b""
-            ends = VouchContext(m.group.group_id, m.own_leaf, own, hpke.public_key(room.box), leaf, key, box)
+            ends = VouchContext(m.group.group_id, m.own_leaf, leaf, own, key, hpke.public_key(room.box), box)
             try:
                 vouch = book.own.vouch(ends, room.box, rng=room.rng)
             except SnugError:
@@ -197,9 +197,9 @@ class Vouching(Feature):
             return False
         own = m.signature_key(m.own_leaf) or b""
         own_box = hpke.public_key(self.room.box)
-        ends = VouchContext(m.group.group_id, opened.leaf, key, box, m.own_leaf, own, own_box)
+        ends = VouchContext(m.group.group_id, opened.leaf, m.own_leaf, key, own, box, own_box)
         try:
-            public = opened.check(ends, self.room.box)
+            public = opened.verify(ends, self.room.box)
         except SnugError:
             return False
         self.record_identity(key, public)

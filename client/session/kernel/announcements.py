@@ -9,7 +9,7 @@ from snugroom.client.session.catalogue import content
 from snugroom.crypto import hpke
 from snugroom.crypto.entry.invite import HostKeys
 from snugroom.crypto.errors import SnugError
-from snugroom.crypto.fields import Reader, prefixed, uint
+from snugroom.crypto.fields import prefixed, uint
 from snugroom.crypto.kdf import Rng
 from snugroom.crypto.mls.labels import verify_with_label
 
@@ -99,10 +99,7 @@ def open_grant(grant: content.Grant, own_key: bytes, own_box: bytes, group_id: b
     """Return the host keys in a grant to us (`own_box` is the private half); None if it does not open."""
     try:
         opened = hpke.open(_SUITE, own_box, grant.enc, _info(group_id), own_key, grant.sealed)
-        reader = Reader(opened.plaintext)
-        keys = HostKeys.read(reader)
-        reader.end()
-        return keys
+        return HostKeys.decode(opened.plaintext)
     except SnugError:
         return None
 

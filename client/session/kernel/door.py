@@ -53,7 +53,7 @@ class Door:
         policy = challenge.permission
         if policy is not None:
             shown = {key.week: key.key for key in policy.keys if permission.spendable(key.week, now)}
-            self.token_keys |= {week: permission.key_hash(week, key) for week, key in shown.items()}
+            self.token_keys |= {week: permission.token_key(week, key) for week, key in shown.items()}
             if self._proves:
                 text = permission.proof_message(here.origin, number, challenge.nonce)
                 password, token = self._password(policy, text), self._token(policy, shown, text)

@@ -5,7 +5,7 @@
  */
 
 import { type Bytes, compare, concat, hex, int, unhex, utf8 } from "../crypto/bytes";
-import { MalformedError } from "../crypto/errors";
+import { MalformedError, UnsupportedError } from "../crypto/errors";
 
 /** The shape of a value. Sizes are in bytes. */
 export type Shape =
@@ -42,6 +42,12 @@ export interface Layout<T> {
   readonly value?: T;
 }
 
+/** Several layouts, each with a number in front, in one byte. `kinds`: number and layout by the value's `type`. */
+export interface OneOf<T extends { readonly type: string }> {
+  readonly name: string;
+  readonly kinds: { readonly [K in T["type"]]: readonly [number, Layout<Extract<T, { readonly type: K }>>] };
+}
+
 // a byte order mark is ordinary text: the decoder must not drop it
 const utf8Decoder = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
 
@@ -50,6 +56,21 @@ export const encode = <T>(layout: Layout<T>, value: T): Bytes => new Writer(layo
 
 /** Decode all of `data`. MalformedError for anything but the one encoding of a value. */
 export const decode = <T>(layout: Layout<T>, data: Uint8Array): T => new Reader(layout.name, data).done(layout) as T;
+
+/** Return the number and the one encoding. MalformedError for a value that has no encoding. */
+export function encodeOneOf<T extends { readonly type: string }>({ kinds }: OneOf<T>, value: T): Bytes {
+  const [number, layout] = kinds[value.type as T["type"]];
+  return concat(int(number, 1), encode<unknown>(layout, value));
+}
+
+/** Decode. UnsupportedError for another number, MalformedError for anything else but an encoding. */
+export function decodeOneOf<T extends { readonly type: string }>({ name, kinds }: OneOf<T>, data: Uint8Array): T {
+  const number = data[0];
+  if (number === undefined) throw new MalformedError(`${name} is cut short: 1 bytes expected, 0 are left`);
+  for (const [type, [own, layout]] of Object.entries<readonly [number, Layout<unknown>]>(kinds))
+    if (own === number) return { type, ...(decode(layout, data.subarray(1)) as object) } as T;
+  throw new UnsupportedError(`a ${name} of the unknown kind ${number}`);
+}
 
 /** Where we are, for errors. */
 class Path {

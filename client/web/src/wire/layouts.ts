@@ -1,7 +1,7 @@
 // Written by `python -m snugroom.client.tools.typescript`, from crypto/ and wire/: change it there.
 
 import type { Bytes } from "../crypto/bytes";
-import type { Layout } from "./layout";
+import type { Layout, OneOf } from "./layout";
 export const SIGNATURE_SIZE = 64;
 export const WINDOW = 8;
 export const STREAMS_MAX = 8;
@@ -413,6 +413,572 @@ export const LINK_TEXT: Layout<LinkText> = {
   ],
 };
 
+/** The MLSMessages in one payload: by-reference proposals first, the commit last. */
+export interface Messages {
+  readonly messages: readonly Bytes[];
+}
+export const MESSAGES: Layout<Messages> = {
+  name: "messages",
+  start: "",
+  fields: [
+    ["messages", ["l", 1, 0, 255, ["b", 4, 4294967295], 0, false]],
+  ],
+};
+
+/** The end of a payload. */
+export interface SlotAuthor {
+  readonly leaf: number;
+  /** 64 bytes. */
+  readonly signature: Bytes;
+}
+export const SLOT_AUTHOR: Layout<SlotAuthor> = {
+  name: "slot's author",
+  start: "",
+  fields: [
+    ["leaf", 4],
+    ["signature", -64],
+  ],
+};
+
+/** The byte string that the author signs. */
+export interface SlotText {
+  /** 16 bytes. */
+  readonly number: Bytes;
+  readonly slot: number;
+  /** 32 bytes. */
+  readonly chain: Bytes;
+  /** 32 bytes. */
+  readonly packed: Bytes;
+  /** 32 bytes. */
+  readonly gate: Bytes;
+}
+export const SLOT_TEXT: Layout<SlotText> = {
+  name: "slot's text",
+  start: "",
+  fields: [
+    ["number", -16],
+    ["slot", 8],
+    ["chain", -32],
+    ["packed", -32],
+    ["gate", -32],
+  ],
+};
+
+/** The seed of one generation of host keys: 32 random bytes known only to the hosts of its time. */
+export interface HostSeed {
+  /** 32 bytes. */
+  readonly seed: Bytes;
+}
+export const HOST_SEED: Layout<HostSeed> = {
+  name: "host seed",
+  start: "",
+  fields: [
+    ["seed", -32],
+  ],
+};
+
+/** The host seeds that a host holds, the newest generation last (docs/reference/protocol.md, section 1). */
+export interface HostKeys {
+  readonly seeds: readonly HostSeed[];
+}
+export const HOST_KEYS: Layout<HostKeys> = {
+  name: "host keys",
+  start: "",
+  fields: [
+    ["seeds", ["l", 1, 1, 16, HOST_SEED, 3, false]],
+  ],
+};
+
+/** Admission: the data that a newcomer needs and that only members know. */
+export interface Answer {
+  readonly type: "Answer";
+  readonly welcome: Bytes;
+  /** 16 bytes. */
+  readonly number: Bytes;
+  /** 32 bytes. */
+  readonly doorSeed: Bytes;
+  /** 32 bytes. */
+  readonly roomAdminPublic: Bytes;
+  /** 64 bytes. */
+  readonly handedKeys: Bytes;
+  readonly slot: number;
+  /** 32 bytes. */
+  readonly chain: Bytes;
+  readonly at: number;
+  readonly ledger: Bytes;
+  readonly before: Bytes;
+  readonly admission: Bytes;
+  readonly places: Bytes;
+  readonly pieces: Bytes;
+}
+export const ANSWER: Layout<Answer> = {
+  name: "answer",
+  start: "",
+  fields: [
+    ["welcome", ["b", 4, 4294967295]],
+    ["number", -16],
+    ["doorSeed", -32],
+    ["roomAdminPublic", -32],
+    ["handedKeys", -64],
+    ["slot", 8],
+    ["chain", -32],
+    ["at", 8],
+    ["ledger", ["b", 4, 4294967295]],
+    ["before", ["b", 2, 65535]],
+    ["admission", ["b", 1, 64]],
+    ["places", ["b", 1, 255]],
+    ["pieces", ["b", 2, 65535]],
+  ],
+};
+
+/** Refusal; `reason` (may be empty) is the host's text for the newcomer. */
+export interface Refusal {
+  readonly type: "Refusal";
+  readonly reason: string;
+}
+export const REFUSAL: Layout<Refusal> = {
+  name: "refusal",
+  start: "",
+  fields: [
+    ["reason", ["t", 2, 280]],
+  ],
+};
+
+/** The host's program has the knock, and its person has not decided yet. */
+export interface Received {
+  readonly type: "Received";
+}
+export const RECEIVED: Layout<Received> = {
+  name: "received",
+  start: "",
+  fields: [
+  ],
+};
+
+/** The knock's signature key is a member's: its answer was lost, and it rejoins with a ticket. */
+export interface AlreadyMember {
+  readonly type: "AlreadyMember";
+  readonly groupId: Bytes;
+  readonly slot: number;
+  /** 32 bytes. */
+  readonly chain: Bytes;
+}
+export const ALREADY_MEMBER: Layout<AlreadyMember> = {
+  name: "already member",
+  start: "",
+  fields: [
+    ["groupId", ["b", 1, 255]],
+    ["slot", 8],
+    ["chain", -32],
+  ],
+};
+
+/** A newcomer's request for a card. Hosts answer with a card. */
+export interface CardRequest {
+  readonly type: "CardRequest";
+}
+export const CARD_REQUEST: Layout<CardRequest> = {
+  name: "card request",
+  start: "",
+  fields: [
+  ],
+};
+
+/** A host's key for knocks. Decoding does not verify it: call `verify` before use. */
+export interface Card {
+  readonly type: "Card";
+  /** 32 bytes. */
+  readonly ephPublic: Bytes;
+  /** 16 bytes. */
+  readonly nonce: Bytes;
+  readonly expiry: number;
+  readonly day: number;
+  readonly signatures: readonly Bytes[];
+}
+export const CARD: Layout<Card> = {
+  name: "card",
+  start: "",
+  fields: [
+    ["ephPublic", -32],
+    ["nonce", -16],
+    ["expiry", 8],
+    ["day", 4],
+    ["signatures", ["l", 1, 1, 16, -64, 0, false]],
+  ],
+};
+
+/** The byte string that the host keys sign. */
+export interface CardMessage {
+  readonly origin: string;
+  readonly day: number;
+  /** 32 bytes. */
+  readonly ephPublic: Bytes;
+  /** 16 bytes. */
+  readonly nonce: Bytes;
+  readonly expiry: number;
+}
+export const CARD_MESSAGE: Layout<CardMessage> = {
+  name: "card message",
+  start: "snug 1 card",
+  fields: [
+    ["origin", ["t", 2, 65535]],
+    ["day", 4],
+    ["ephPublic", -32],
+    ["nonce", -16],
+    ["expiry", 8],
+  ],
+};
+
+/** A knock, sealed to a card: only hosts can read it. */
+export interface Knock {
+  readonly type: "Knock";
+  /** 32 bytes. */
+  readonly enc: Bytes;
+  readonly ciphertext: Bytes;
+}
+export const KNOCK: Layout<Knock> = {
+  name: "knock",
+  start: "",
+  fields: [
+    ["enc", -32],
+    ["ciphertext", ["r", false]],
+  ],
+};
+
+/** A sealed answer or refusal; the newcomer recognises it by `id`, which means nothing to others. */
+export interface Reply {
+  readonly type: "Reply";
+  /** 8 bytes. */
+  readonly id: Bytes;
+  readonly sealed: Bytes;
+}
+export const REPLY: Layout<Reply> = {
+  name: "sealed reply",
+  start: "",
+  fields: [
+    ["id", -8],
+    ["sealed", ["r", false]],
+  ],
+};
+
+/** A message between members and a returning host (`crypto.entry.recovery`), sealed a second time. */
+export interface RecoveryMessage {
+  readonly type: "RecoveryMessage";
+  readonly sealed: Bytes;
+}
+export const RECOVERY_MESSAGE: Layout<RecoveryMessage> = {
+  name: "recovery message",
+  start: "",
+  fields: [
+    ["sealed", ["r", false]],
+  ],
+};
+
+/** A newcomer has refused a card for its time: `card` is its hash, `at` the newcomer's clock in Unix */
+export interface ClockReport {
+  readonly type: "ClockReport";
+  /** 32 bytes. */
+  readonly card: Bytes;
+  readonly at: number;
+}
+export const CLOCK_REPORT: Layout<ClockReport> = {
+  name: "clock report",
+  start: "",
+  fields: [
+    ["card", -32],
+    ["at", 8],
+  ],
+};
+
+/** A part of a room's tree and ledger, sealed under a key in the answer that lists its hash (`pieces`). */
+export interface Piece {
+  readonly type: "Piece";
+  readonly sealed: Bytes;
+}
+export const PIECE: Layout<Piece> = {
+  name: "piece",
+  start: "",
+  fields: [
+    ["sealed", ["r", false]],
+  ],
+};
+
+/** The newcomer's data. `identity` is public key and proof (`proof.identity`), or zeros. */
+export interface KnockContents {
+  readonly keyPackage: Bytes;
+  readonly name: string;
+  readonly greeting: string;
+  /** 64 bytes. */
+  readonly identity: Bytes;
+}
+export const KNOCK_CONTENTS: Layout<KnockContents> = {
+  name: "knock contents",
+  start: "",
+  fields: [
+    ["keyPackage", ["b", 2, 65535]],
+    ["name", ["t", 1, 255]],
+    ["greeting", ["t", 2, 65535]],
+    ["identity", -64],
+  ],
+};
+
+/** The plaintext of a knock. `use` proves that its author has the invite. */
+export interface KnockInside {
+  /** 32 bytes. */
+  readonly use: Bytes;
+  readonly index: number;
+  readonly contents: Bytes;
+}
+export const KNOCK_INSIDE: Layout<KnockInside> = {
+  name: "knock inside",
+  start: "",
+  fields: [
+    ["use", -32],
+    ["index", 2],
+    ["contents", ["r", false]],
+  ],
+};
+
+/** The data in pieces: an encoded ratchet tree (empty: it is in the Welcome) and a ledger. */
+export interface TreeAndLedger {
+  readonly tree: Bytes;
+  readonly ledger: Bytes;
+}
+export const TREE_AND_LEDGER: Layout<TreeAndLedger> = {
+  name: "tree and ledger",
+  start: "",
+  fields: [
+    ["tree", ["b", 4, 4294967295]],
+    ["ledger", ["r", false]],
+  ],
+};
+
+/** The pieces of an answer: their key, sealed to the newcomer, and their hashes in order. */
+export interface PieceList {
+  /** 80 bytes. */
+  readonly sealedKey: Bytes;
+  readonly hashes: readonly Bytes[];
+}
+export const PIECE_LIST: Layout<PieceList> = {
+  name: "list of pieces",
+  start: "",
+  fields: [
+    ["sealedKey", -80],
+    ["hashes", ["l", 1, 1, 16, -32, 3, false]],
+  ],
+};
+
+/** A host's search for members. `nonce` links the answers to it. */
+export interface HelperQuery {
+  readonly type: "HelperQuery";
+  /** 16 bytes. */
+  readonly nonce: Bytes;
+}
+export const HELPER_QUERY: Layout<HelperQuery> = {
+  name: "helper query",
+  start: "",
+  fields: [
+    ["nonce", -16],
+  ],
+};
+
+/** A member's answer: the slot that a request must name, and the policy's return key. */
+export interface HelperOffer {
+  readonly type: "HelperOffer";
+  /** 16 bytes. */
+  readonly nonce: Bytes;
+  readonly slot: number;
+  /** 32 bytes. */
+  readonly returnPublic: Bytes;
+}
+export const HELPER_OFFER: Layout<HelperOffer> = {
+  name: "helper offer",
+  start: "",
+  fields: [
+    ["nonce", -16],
+    ["slot", 8],
+    ["returnPublic", -32],
+  ],
+};
+
+/** A host's unverified request to be added. `reply_public` is an X25519 key for the answer. */
+export interface HostReturnRequest {
+  readonly type: "HostReturnRequest";
+  /** 32 bytes. */
+  readonly replyPublic: Bytes;
+  readonly slot: number;
+  /** 64 bytes. */
+  readonly signature: Bytes;
+  readonly keyPackage: Bytes;
+}
+export const HOST_RETURN_REQUEST: Layout<HostReturnRequest> = {
+  name: "host's return request",
+  start: "",
+  fields: [
+    ["replyPublic", -32],
+    ["slot", 8],
+    ["signature", -64],
+    ["keyPackage", ["r", false]],
+  ],
+};
+
+/** A member's request to replace its old leaf (SNUG-8); the ticket is in the KeyPackage. */
+export interface RejoinRequest {
+  readonly type: "RejoinRequest";
+  /** 32 bytes. */
+  readonly replyPublic: Bytes;
+  readonly keyPackage: Bytes;
+}
+export const REJOIN_REQUEST: Layout<RejoinRequest> = {
+  name: "rejoin request",
+  start: "",
+  fields: [
+    ["replyPublic", -32],
+    ["keyPackage", ["r", false]],
+  ],
+};
+
+/** The answer to a `HostReturnRequest` or a `RejoinRequest`. */
+export interface RecoveryReply {
+  readonly type: "RecoveryReply";
+  /** 8 bytes. */
+  readonly id: Bytes;
+  /** 32 bytes. */
+  readonly enc: Bytes;
+  readonly sealed: Bytes;
+}
+export const RECOVERY_REPLY: Layout<RecoveryReply> = {
+  name: "recovery reply",
+  start: "",
+  fields: [
+    ["id", -8],
+    ["enc", -32],
+    ["sealed", ["r", false]],
+  ],
+};
+
+/** A host's sealed file for a return after a crash. It holds no key that decrypts any message. */
+export interface HostRecoveryData {
+  readonly hostKeys: HostKeys;
+  /** 32 bytes. */
+  readonly doorSeed: Bytes;
+  /** 16 bytes. */
+  readonly secret: Bytes;
+  readonly groupId: Bytes;
+  readonly origin: string;
+  readonly name: string;
+  readonly servers: readonly string[];
+}
+export const HOST_RECOVERY_DATA: Layout<HostRecoveryData> = {
+  name: "host recovery data",
+  start: "\u0001",
+  fields: [
+    ["hostKeys", HOST_KEYS],
+    ["doorSeed", -32],
+    ["secret", -16],
+    ["groupId", ["b", 1, 255]],
+    ["origin", ["t", 2, 65535]],
+    ["name", ["t", 1, 255]],
+    ["servers", ["l", 1, 0, 8, ["t", 1, 255], 0, false]],
+  ],
+};
+
+/** An identity in a knock. */
+export interface ShownIdentity {
+  /** 32 bytes. */
+  readonly public: Bytes;
+  /** 32 bytes. */
+  readonly proof: Bytes;
+}
+export const SHOWN_IDENTITY: Layout<ShownIdentity> = {
+  name: "shown identity",
+  start: "",
+  fields: [
+    ["public", -32],
+    ["proof", -32],
+  ],
+};
+
+/** The two ends of a vouch: leaves, their signature keys, announced boxes (public), and the group. */
+export interface VouchContext {
+  readonly groupId: Bytes;
+  readonly leaf: number;
+  readonly toLeaf: number;
+  /** 32 bytes. */
+  readonly signatureKey: Bytes;
+  /** 32 bytes. */
+  readonly toSignatureKey: Bytes;
+  /** 32 bytes. */
+  readonly box: Bytes;
+  /** 32 bytes. */
+  readonly toBox: Bytes;
+}
+export const VOUCH_CONTEXT: Layout<VouchContext> = {
+  name: "ends of a vouch",
+  start: "",
+  fields: [
+    ["groupId", ["b", 1, 255]],
+    ["leaf", 4],
+    ["toLeaf", 4],
+    ["signatureKey", -32],
+    ["toSignatureKey", -32],
+    ["box", -32],
+    ["toBox", -32],
+  ],
+};
+
+/** A vouch to this member, opened but unverified: `leaf` claims the identity `public`. */
+export interface OpenedVouch {
+  readonly leaf: number;
+  /** 32 bytes. */
+  readonly public: Bytes;
+  /** 32 bytes. */
+  readonly proof: Bytes;
+}
+export const OPENED_VOUCH: Layout<OpenedVouch> = {
+  name: "vouch",
+  start: "",
+  fields: [
+    ["leaf", 4],
+    ["public", -32],
+    ["proof", -32],
+  ],
+};
+
+/** The byte string that a host signs for each member. */
+export interface Admission {
+  readonly groupId: Bytes;
+  /** 32 bytes. */
+  readonly signatureKey: Bytes;
+  readonly invite: number;
+}
+export const ADMISSION: Layout<Admission> = {
+  name: "admission",
+  start: "snug 1 admission",
+  fields: [
+    ["groupId", ["b", 2, 65535]],
+    ["signatureKey", -32],
+    ["invite", 2],
+  ],
+};
+
+/** The data to which a probe's chain value commits. */
+export interface Probed {
+  /** 16 bytes. */
+  readonly number: Bytes;
+  readonly beats: readonly (readonly [Bytes, Bytes])[];
+  readonly receipts: readonly (readonly [Bytes, Bytes, number, Bytes, Bytes])[];
+}
+export const PROBED: Layout<Probed> = {
+  name: "probed",
+  start: "",
+  fields: [
+    ["number", -16],
+    ["beats", ["l", 2, 0, 65535, ["p", [-32, ["b", 4, 4294967295]]], 0, false]],
+    ["receipts", ["l", 2, 0, 65535, ["p", [-16, -32, 8, -32, -64]], 0, false]],
+  ],
+};
+
 /** A client signs this to enter a room. */
 export interface RoomDoor {
   readonly origin: string;
@@ -452,6 +1018,74 @@ export const LOBBY_DOOR: Layout<LobbyDoor> = {
     ["lobbyKey", -32],
     ["serverNonce", -32],
     ["clientNonce", -32],
+  ],
+};
+
+/** The text under the MAC of a password or token: for a room on one connection alone. */
+export interface Opens {
+  readonly origin: string;
+  /** 16 bytes. */
+  readonly number: Bytes;
+  /** 32 bytes. */
+  readonly serverNonce: Bytes;
+}
+export const OPENS: Layout<Opens> = {
+  name: "right to open",
+  start: "snug 1 opens",
+  fields: [
+    ["origin", ["t", 2, 65535]],
+    ["number", -16],
+    ["serverNonce", -32],
+  ],
+};
+
+/** The salt of scrypt for a password. */
+export interface PasswordSalt {
+  readonly origin: string;
+  readonly salt: Bytes;
+}
+export const PASSWORD_SALT: Layout<PasswordSalt> = {
+  name: "password's salt",
+  start: "snug 1 password",
+  fields: [
+    ["origin", ["t", 2, 65535]],
+    ["salt", ["r", false]],
+  ],
+};
+
+/** The hash of this names a week's token key. */
+export interface TokenKey {
+  readonly week: number;
+  /** 32 bytes. */
+  readonly public: Bytes;
+}
+export const TOKEN_KEY: Layout<TokenKey> = {
+  name: "token key",
+  start: "snug 1 token key",
+  fields: [
+    ["week", 4],
+    ["public", -32],
+  ],
+};
+
+/** A voucher from an operator: it is exchanged for tokens once, in its week. */
+export interface Voucher {
+  readonly week: number;
+  /** 16 bytes. */
+  readonly id: Bytes;
+  /** 16 bytes. */
+  readonly mac: Bytes;
+  /** 32 bytes. */
+  readonly keyHash: Bytes;
+}
+export const VOUCHER: Layout<Voucher> = {
+  name: "voucher",
+  start: "",
+  fields: [
+    ["week", 4],
+    ["id", -16],
+    ["mac", -16],
+    ["keyHash", -32],
   ],
 };
 
@@ -542,4 +1176,41 @@ export const CHAIN_LINK: Layout<ChainLink> = {
     ["slot", 8],
     ["blob", -32],
   ],
+};
+
+export type ReplyBody = Answer | Refusal | Received | AlreadyMember;
+export const REPLY_BODY: OneOf<ReplyBody> = {
+  name: "reply",
+  kinds: {
+    Answer: [1, ANSWER],
+    Refusal: [2, REFUSAL],
+    Received: [3, RECEIVED],
+    AlreadyMember: [4, ALREADY_MEMBER],
+  },
+};
+
+export type LobbyMessage = CardRequest | Card | Knock | Reply | RecoveryMessage | ClockReport | Piece;
+export const LOBBY_MESSAGE: OneOf<LobbyMessage> = {
+  name: "lobby message",
+  kinds: {
+    CardRequest: [1, CARD_REQUEST],
+    Card: [2, CARD],
+    Knock: [3, KNOCK],
+    Reply: [4, REPLY],
+    RecoveryMessage: [5, RECOVERY_MESSAGE],
+    ClockReport: [6, CLOCK_REPORT],
+    Piece: [7, PIECE],
+  },
+};
+
+export type InsideMessage = HelperQuery | HelperOffer | HostReturnRequest | RecoveryReply | RejoinRequest;
+export const INSIDE_MESSAGE: OneOf<InsideMessage> = {
+  name: "message between members and host",
+  kinds: {
+    HelperQuery: [1, HELPER_QUERY],
+    HelperOffer: [2, HELPER_OFFER],
+    HostReturnRequest: [3, HOST_RETURN_REQUEST],
+    RecoveryReply: [4, RECOVERY_REPLY],
+    RejoinRequest: [5, REJOIN_REQUEST],
+  },
 };

@@ -1,7 +1,9 @@
 import type { Bytes, Rng } from "../../../../client/web/src/crypto/bytes";
 import * as identity from "../../../../client/web/src/crypto/proof/identity";
-import { IdentityKey, type VouchContext } from "../../../../client/web/src/crypto/proof/identity";
+import { IdentityKey } from "../../../../client/web/src/crypto/proof/identity";
 import { X25519Key } from "../../../../client/web/src/crypto/primitives";
+import { encode } from "../../../../client/web/src/wire/layout";
+import { VOUCH_CONTEXT, type VouchContext } from "../../../../client/web/src/wire/layouts";
 import { compareWithPython } from "./cases";
 
 type EndsGiven = [Bytes, number, Bytes, Bytes, number, Bytes, Bytes];
@@ -24,11 +26,11 @@ compareWithPython("identity", {
     (await IdentityKey.fromPrivate(own)).knockProof(card, cardHash, enc, keyPackage),
   check_shown: async (shown: Bytes, card: Bytes, cardHash: Bytes, enc: Bytes, keyPackage: Bytes) =>
     identity.verifyKnockProof(shown, await X25519Key.fromPrivate(card), cardHash, enc, keyPackage),
-  ends: (...ends: EndsGiven) => identity.encodeVouchContext(endsOf(ends)),
+  ends: (...ends: EndsGiven) => encode(VOUCH_CONTEXT, endsOf(ends)),
   vouch: async (own: Bytes, ends: EndsGiven, box: Bytes, rng: Rng) =>
     (await IdentityKey.fromPrivate(own)).vouch(endsOf(ends), await X25519Key.fromPrivate(box), rng),
   heard: async (sealed: Bytes, box: Bytes, key: Bytes, groupId: Bytes, ends: EndsGiven) => {
     const own = await X25519Key.fromPrivate(box);
-    return (await identity.openVouch(sealed, own, key, groupId)).check(endsOf(ends), own);
+    return identity.verifyVouch(await identity.openVouch(sealed, own, key, groupId), endsOf(ends), own);
   },
 });

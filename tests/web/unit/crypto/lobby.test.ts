@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { type Bytes, concat, type Rng, utf8 } from "../../../../client/web/src/crypto/bytes";
 import { SnugError, StateError } from "../../../../client/web/src/crypto/errors";
-import { padded, Reader } from "../../../../client/web/src/crypto/fields";
+import { padded } from "../../../../client/web/src/crypto/fields";
 import { Exporter } from "../../../../client/web/src/crypto/hpke";
 import { IdentityKey } from "../../../../client/web/src/crypto/proof/identity";
 import { HostKeys, HostSeed } from "../../../../client/web/src/crypto/entry/invite";
@@ -10,9 +10,11 @@ import { H, SEAL_OVERHEAD, seal } from "../../../../client/web/src/crypto/kdf";
 import { checkText } from "../../../../client/web/src/crypto/agreed/names";
 import * as hostsLobby from "../../../../client/web/src/crypto/entry/hostsLobby";
 import * as lobby from "../../../../client/web/src/crypto/entry/lobby";
-import { readAnswer, type ReplyBody } from "../../../../client/web/src/crypto/entry/answers";
+import { encodeAnswer, readAnswer, type ReplyBody } from "../../../../client/web/src/crypto/entry/answers";
 import { Knocks } from "../../../../client/web/src/crypto/entry/knocks";
-import { Card, CardRequest, Knock, Piece, RecoveryMessage, Reply } from "../../../../client/web/src/crypto/entry/lobby";
+import type { Card, Knock } from "../../../../client/web/src/crypto/entry/lobby";
+import { decode, encode } from "../../../../client/web/src/wire/layout";
+import { CARD } from "../../../../client/web/src/wire/layouts";
 import { compareWithPython } from "./cases";
 import { seeded } from "./given";
 
@@ -23,32 +25,6 @@ const SECRET = seeded("secret")(16);
 const keysOf = async (seeds: readonly Bytes[]): Promise<HostKeys> =>
   new HostKeys(await Promise.all(seeds.map((seed) => HostSeed.from(seed))));
 const hosts = keysOf([seeded("host seed")(32), seeded("second host seed")(32)]);
-
-type Fields = Readonly<Record<string, never>>;
-
-/** A message as Python's cases have it. */
-function messageOf(fields: Fields & { readonly type: string }): lobby.LobbyMessage {
-  switch (fields.type) {
-    case "CardRequest":
-      return new CardRequest();
-    case "Card":
-      return new Card(
-        fields.ephPublic as never,
-        fields.nonce as never,
-        fields.expiry as never,
-        fields.day as never,
-        fields.signatures as never,
-      );
-    case "Knock":
-      return new Knock(fields.enc as never, fields.ciphertext as never);
-    case "Reply":
-      return new Reply(fields.id as never, fields.sealed as never);
-    case "Piece":
-      return new Piece(fields.sealed as never);
-    default:
-      return new RecoveryMessage(fields.sealed as never);
-  }
-}
 
 const pairOf = async (rng: Rng): Promise<hostsLobby.CardSecret> =>
   hostsLobby.makeCard(await hosts, ORIGIN, DAY, NOW, rng);
@@ -69,12 +45,9 @@ compareWithPython("lobby", {
   card: async (seeds: readonly Bytes[], origin: string, day: number, now: number, rng: Rng) =>
     (await hostsLobby.makeCard(await keysOf(seeds), origin, day, now, rng)).card,
   check_card: async (raw: Bytes, hostPublic: Bytes, origin: string, day: number, now: number) => {
-    const r = new Reader(raw);
-    const [ephPublic, nonce, expiry, cardDay] = [r.take(32), r.take(16), r.uint(8), r.uint(4)];
-    const signatures = Array.from({ length: r.uint(1) }, () => r.take(64));
-    const card = new Card(ephPublic, nonce, expiry, cardDay, signatures);
-    assert.deepEqual(card.encode(), raw);
-    await card.verify(hostPublic, origin, day, now);
+    const card = decode(CARD, raw);
+    assert.deepEqual(encode(CARD, card), raw);
+    await lobby.verifyCard(card, hostPublic, origin, day, now);
   },
   text: checkText,
   knock: async (cardRng: Rng, seed: Bytes, index: number, keyPackage: Bytes, name: string, greeting: string, own: Bytes | null, rng: Rng) => {
@@ -84,7 +57,7 @@ compareWithPython("lobby", {
   },
   open_knock: async (cardRng: Rng, enc: Bytes, ciphertext: Bytes) => ({
     type: "OpenedKnock",
-    ...(await opened(await pairOf(cardRng), new Knock(enc, ciphertext))),
+    ...(await opened(await pairOf(cardRng), { type: "Knock", enc, ciphertext })),
   }),
   reply: async (cardRng: Rng, rng: Rng, answer: ReplyBody, replyRng: Rng) => {
     const secret = await pairOf(cardRng);
@@ -94,11 +67,10 @@ compareWithPython("lobby", {
   },
   answer: (body: Bytes) => {
     const answer = readAnswer(body);
-    assert.deepEqual(hostsLobby.encodeAnswer(answer), body);
+    assert.deepEqual(encodeAnswer(answer), body);
     return answer;
   },
-  post: async (envelopeKey: Bytes, fields: Fields & { readonly type: string }, rng: Rng) => {
-    const message = messageOf(fields);
+  post: async (envelopeKey: Bytes, message: lobby.LobbyMessage, rng: Rng) => {
     const blob = await lobby.post(envelopeKey, message, rng);
     assert.deepEqual(await lobby.read(envelopeKey, blob), message);
     return [blob.length, H(blob), blob.slice(0, 64)];
@@ -167,6 +139,6 @@ test("a reply is nobody's but its knock's, and the same size as any near it", as
   assert.ok(one.pending.owns(reply) && !other.pending.owns(reply));
   assert.deepEqual(await one.pending.open(reply), { type: "Refusal", reason: "later" });
   await assert.rejects(other.pending.open(reply), /another knock/);
-  const changed = new Reply(reply.id, concat(reply.sealed.slice(0, -1), Uint8Array.of((reply.sealed.at(-1) ?? 0) ^ 1)));
+  const changed = { ...reply, sealed: concat(reply.sealed.slice(0, -1), Uint8Array.of((reply.sealed.at(-1) ?? 0) ^ 1)) };
   await assert.rejects(one.pending.open(changed), /not sealed under this key/);
 });

@@ -4,7 +4,7 @@ import { type Bytes, hex, type Rng, utf8 } from "../../../../client/web/src/cryp
 import { X25519Key } from "../../../../client/web/src/crypto/primitives";
 import { H, SigningKey } from "../../../../client/web/src/crypto/kdf";
 import type { Answer } from "../../../../client/web/src/crypto/entry/answers";
-import { BUCKETS, Piece, post, read } from "../../../../client/web/src/crypto/entry/lobby";
+import { BUCKETS, post, read } from "../../../../client/web/src/crypto/entry/lobby";
 import { ANSWERS_MAX, Assemblies, Assembly, SealedPieces } from "../../../../client/web/src/crypto/entry/pieces";
 import * as mls from "../../../../client/web/src/mls";
 import { readKeyPackage } from "../../../../client/web/src/mls/read";
@@ -49,7 +49,7 @@ compareWithPython("pieces", {
   assemble: async (listed: Bytes, init: Bytes, sealed: readonly Bytes[]) => {
     const assembly = await Assembly.open(answerWith(listed), await withInit(init));
     const told: unknown[] = [];
-    for (const each of sealed) told.push([await assembly.add(new Piece(each)), assembly.missing]);
+    for (const each of sealed) told.push([await assembly.add({ type: "Piece", sealed: each }), assembly.missing]);
     if (assembly.missing > 0) return told;
     const { answer, tree } = assembly.finish();
     return [...told, answer.ledger, tree];

@@ -1,10 +1,17 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { Card } from "../../../../client/web/src/crypto/entry/lobby";
+import type { Card } from "../../../../client/web/src/crypto/entry/lobby";
 import { noCard, refusedCard, report } from "../../../../client/web/src/session/entry/clocks";
 import { START, worded } from "./rooms";
 
-const card = new Card(new Uint8Array(32), new Uint8Array(16), START + 600, 1, [new Uint8Array(64)]);
+const card: Card = {
+  type: "Card",
+  ephPublic: new Uint8Array(32),
+  nonce: new Uint8Array(16),
+  expiry: START + 600,
+  day: 1,
+  signatures: [new Uint8Array(64)],
+};
 const told = (apart: number, others: readonly number[]): string => worded(report(apart, others).text);
 
 test("a newcomer is told by how much the clocks differ at least", () => {

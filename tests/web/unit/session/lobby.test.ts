@@ -102,7 +102,7 @@ test("a guest knocks at its host's card and at nobody else's", async () => {
   const yesterday = await hostsLobby.makeCard(new HostKeys([seed]), ORIGIN, DAY - 1, START, seeded("card of yesterday"));
   for (const { card } of [forged, old, yesterday]) await bo.received(DAY, await post(card), START);
   await bo.received(DAY, { type: "posted", handle: HANDLE, blob: new Uint8Array(512) }, START);
-  assert.deepEqual(await posted(bo.effects), [new lobby.ClockReport(old.card.hash, START)]);
+  assert.deepEqual(await posted(bo.effects), [{ type: "ClockReport", card: lobby.cardHash(old.card), at: START }]);
   const card = await hostsLobby.makeCard(new HostKeys([seed]), ORIGIN, DAY, START, seeded("good card"));
   await bo.received(DAY, await post(card.card), START);
   assert.deepEqual(
@@ -187,7 +187,7 @@ test("a guest waits for its pieces, and takes each once and no others", async ()
   await bo.received(DAY, await post(piece), START);
   await bo.received(DAY, await post(reply), START);
   for (const other of (await answered(true, (tree) => tree)).pieces) await bo.received(DAY, await post(other), START);
-  await bo.received(DAY, await post(new lobby.Piece(new Uint8Array(100))), START);
+  await bo.received(DAY, await post({ type: "Piece", sealed: new Uint8Array(100) }), START);
   assert.deepEqual([bo.entry, bo.refusal], [null, null]);
   // it hears nothing for a while, and knocks again: the same answer comes, and then the piece
   await posted(bo.effects);
@@ -217,7 +217,7 @@ test("posts keep to the server's limits, and the same is not said twice while it
   await connections.stayIn(new Set([DAY]), START);
   await connections.received(DAY, ENTERED);
   effects.length = 0;
-  const reply = () => new lobby.Reply(new Uint8Array(8), new Uint8Array(64));
+  const reply = (): lobby.Reply => ({ type: "Reply", id: new Uint8Array(8), sealed: new Uint8Array(64) });
   for (let i = 0; i < POST_BURST + 80; i++) await connections.post(DAY, reply(), HANDLE);
   assert.equal(effects.length, POST_BURST);
   assert.ok(connections.waiting >= CROWDED);
@@ -237,15 +237,15 @@ test("posts to all, and large ones, wait without holding up others", async () =>
   await connections.stayIn(new Set([DAY]), START);
   await connections.received(DAY, ENTERED);
   effects.length = 0;
-  for (let i = 0; i < BROADCAST_BURST + 5; i++) await connections.post(DAY, new lobby.CardRequest());
+  for (let i = 0; i < BROADCAST_BURST + 5; i++) await connections.post(DAY, { type: "CardRequest" });
   assert.equal(effects.length, BROADCAST_BURST);
-  await connections.post(DAY, new lobby.Reply(new Uint8Array(8), new Uint8Array(64)), HANDLE);
+  await connections.post(DAY, { type: "Reply", id: new Uint8Array(8), sealed: new Uint8Array(64) }, HANDLE);
   assert.equal(effects.length, BROADCAST_BURST + 1, "a reply overtakes posts to all");
   await connections.stayIn(new Set([DAY]), START + 100);
   effects.length = 0;
   const large = BYTE_BURST / 131_072;
   for (let i = 0; i < large + 5; i++)
-    await connections.post(DAY, new lobby.Reply(new Uint8Array(8), new Uint8Array(131_000 - 64)), HANDLE);
+    await connections.post(DAY, { type: "Reply", id: new Uint8Array(8), sealed: new Uint8Array(131_000 - 64) }, HANDLE);
   assert.equal(effects.length, large);
 });
 
@@ -302,9 +302,9 @@ test("a helper lets nobody back in whom the return key has not signed for", asyn
     assert.deepEqual(wanted.map(({ type }) => type), expected === undefined ? [] : [expected]);
   }
   const helper = new RejoinHelper(door.seed, seeded("desk"));
-  await helper.messagePosted(await recovery.seal(key, new recovery.HelperQuery(new Uint8Array(16))), from, room, START);
+  await helper.messagePosted(await recovery.seal(key, { type: "HelperQuery", nonce: new Uint8Array(16) }), from, room, START);
   await helper.messagePosted(
-    await recovery.seal(new Uint8Array(32), new recovery.HelperQuery(new Uint8Array(16).fill(1))),
+    await recovery.seal(new Uint8Array(32), { type: "HelperQuery", nonce: new Uint8Array(16).fill(1) }),
     from,
     room,
     START,

@@ -1,13 +1,15 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { type Bytes, hex } from "../../../../client/web/src/crypto/bytes";
-import { type LobbyMessage, Piece, Reply } from "../../../../client/web/src/crypto/entry/lobby";
+import type { LobbyMessage, Piece, Reply } from "../../../../client/web/src/crypto/entry/lobby";
 import { LOBBY_RECEIVERS_MAX } from "../../../../client/web/src/wire/limits";
 import { AGAIN_AFTER, PieceQueue, RECEIVERS_EACH, WAITING_MAX } from "../../../../client/web/src/session/entry/pieceQueue";
 import { BYTES_MAX, Replies } from "../../../../client/web/src/session/entry/replies";
 
 const DAY = 20_000;
-const PIECES = [0, 1, 2].map((n) => new Piece(Uint8Array.of(n)));
+const piece = (sealed: Bytes): Piece => ({ type: "Piece", sealed });
+const replyOf = (sealed: Bytes): Reply => ({ type: "Reply", id: new Uint8Array(8), sealed });
+const PIECES = [0, 1, 2].map((n) => piece(Uint8Array.of(n)));
 
 /** Notes what is posted, of which some waits. */
 class Connections {
@@ -102,7 +104,7 @@ test("connections that want an answer's pieces are bounded", async () => {
 
 test("a reply goes before its pieces", async () => {
   const line = new Connections();
-  const reply = new Reply(new Uint8Array(8), to(9));
+  const reply = replyOf(to(9));
   const kept = new Replies().add("mark", reply, 0, PIECES);
   const queue = new PieceQueue(line);
   await queue.reply("mark", { day: DAY, handle: to(1) }, kept, 0);
@@ -111,12 +113,12 @@ test("a reply goes before its pieces", async () => {
 });
 
 test("kept pieces count once for all who share them", () => {
-  const [replies, shared] = [new Replies(), [new Piece(new Uint8Array(BYTES_MAX / 2))]];
-  for (let n = 0; n < 100; n++) replies.add(`${n}`, new Reply(new Uint8Array(8), new Uint8Array(6)), 0, shared);
+  const [replies, shared] = [new Replies(), [piece(new Uint8Array(BYTES_MAX / 2))]];
+  for (let n = 0; n < 100; n++) replies.add(`${n}`, replyOf(new Uint8Array(6)), 0, shared);
   assert.equal(replies.size, BYTES_MAX / 2 + 600);
-  replies.add("more", new Reply(new Uint8Array(8), new Uint8Array()), 0, [new Piece(new Uint8Array(BYTES_MAX / 2))]);
+  replies.add("more", replyOf(new Uint8Array()), 0, [piece(new Uint8Array(BYTES_MAX / 2))]);
   assert.equal(replies.size, BYTES_MAX / 2, "with the last of those who shared them, the pieces go");
   assert.deepEqual([replies.get("99"), replies.get("more")?.at], [undefined, 0]);
-  replies.add("more", new Reply(new Uint8Array(8), new Uint8Array()), 0);
+  replies.add("more", replyOf(new Uint8Array()), 0);
   assert.equal(replies.size, 0);
 });

@@ -13,9 +13,11 @@
  * than the server.
  */
 
+import { decode, encode } from "../../wire/layout";
+import { MESSAGES } from "../../wire/layouts";
 import { type Bytes, concat, type Rng, systemRng, utf8 } from "../bytes";
 import { MalformedError } from "../errors";
-import { exactly, padded, prefixed, Reader, uint, unpadded } from "../fields";
+import { exactly, padded, Reader, uint, unpadded } from "../fields";
 import * as kdf from "../kdf";
 
 export type Kind = "commit" | "relay" | "beat" | "signatures" | "vouch" | "piece";
@@ -69,14 +71,12 @@ export async function open(key: Bytes, kind: Kind, room: Bytes, blob: Bytes): Pr
  * A commit travels with the proposals that it refers to, so its validation does not depend on other messages.
  */
 export function pack(messages: readonly Bytes[]): Bytes {
-  return concat(uint(messages.length, 1), ...messages.map((message) => prefixed(message, 4)));
+  return encode(MESSAGES, { messages });
 }
 
 /** Return the messages passed to `pack`. MalformedError on other input, and on an empty list. */
-export function unpack(payload: Bytes): Bytes[] {
-  const reader = new Reader(payload);
-  const messages = Array.from({ length: reader.uint(1) }, () => reader.prefixed(4));
-  reader.end();
+export function unpack(payload: Bytes): readonly Bytes[] {
+  const { messages } = decode(MESSAGES, payload);
   if (messages.length === 0) throw new MalformedError("a blob must have at least one message");
   return messages;
 }

@@ -5,13 +5,15 @@
  * be inside the commit. This signature binds both, so that a wrong gate has an author, and nobody can put a member's
  * commit into another blob, or at another place.
  */
+import { decode, encode } from "../../wire/layout";
+import { SLOT_AUTHOR, SLOT_TEXT } from "../../wire/layouts";
 import { type Bytes, concat } from "../bytes";
-import { exactly, Reader, uint } from "../fields";
 import { H, SIGNATURE_SIZE } from "../kdf";
 import { verifyWithLabel } from "../labels";
 import type { Sign } from "./heartbeat";
 
 export const LABEL = "snug 1 gate";
+const AUTHOR_SIZE = 4 + SIGNATURE_SIZE;
 
 /** The place of a blob: the room's number (16 bytes), its slot, the chain before that slot (32 bytes). */
 export interface Place {
@@ -21,14 +23,8 @@ export interface Place {
 }
 
 /** Return the text that the author of `packed` (`envelope.pack`) signs. */
-const textOf = ({ number, slot, chain }: Place, packed: Bytes, gate: Bytes): Bytes =>
-  concat(
-    exactly(number, 16, "a room's number"),
-    uint(slot, 8),
-    exactly(chain, 32, "a chain value"),
-    H(packed),
-    exactly(gate, 32, "a gate"),
-  );
+const textOf = (place: Place, packed: Bytes, gate: Bytes): Bytes =>
+  encode(SLOT_TEXT, { ...place, packed: H(packed), gate });
 
 /** The payload of a slot's blob: `messages | leaf 4 | signature 64`. */
 export class SlotPayload {
@@ -41,17 +37,14 @@ export class SlotPayload {
 
   /** Return the payload. */
   encode(): Bytes {
-    return concat(this.packed, uint(this.leaf, 4), exactly(this.signature, SIGNATURE_SIZE, "a signature"));
+    return concat(this.packed, encode(SLOT_AUTHOR, this));
   }
 
   /** Read a payload. MalformedError if it is too short. */
   static decode(payload: Bytes): SlotPayload {
-    const reader = new Reader(payload);
-    const packed = reader.take(Math.max(0, payload.length - 4 - SIGNATURE_SIZE));
-    const leaf = reader.uint(4);
-    const signature = reader.take(SIGNATURE_SIZE);
-    reader.end();
-    return new SlotPayload(packed, leaf, signature);
+    const at = Math.max(0, payload.length - AUTHOR_SIZE);
+    const { leaf, signature } = decode(SLOT_AUTHOR, payload.subarray(at));
+    return new SlotPayload(payload.slice(0, at), leaf, signature);
   }
 
   /** AuthenticationError unless the holder of `key` put these messages and this gate at that place. */

@@ -1,17 +1,19 @@
 /** The host's side of the lobby: cards with their private halves, knocks that it opens, and replies. */
+import { decode } from "../../wire/layout";
+import { KNOCK_CONTENTS, KNOCK_INSIDE } from "../../wire/layouts";
 import { checkName, checkText } from "../agreed/names";
-import { type Bytes, concat, type Rng, systemRng, utf8 } from "../bytes";
+import { type Bytes, type Rng, systemRng } from "../bytes";
 import { AuthenticationError, StateError } from "../errors";
-import { exactly, padded, prefixed, Reader, uint, unpadded } from "../fields";
+import { padded, unpadded } from "../fields";
 import * as hpke from "../hpke";
 import { seal, same } from "../kdf";
 import { X25519Key } from "../primitives";
-import { KNOCK_PROOF_SIZE, verifyKnockProof } from "../proof/identity";
-import { ALREADY_MEMBER, ANSWER, checkAdmission, REASON_MAX, RECEIVED, REFUSAL, type ReplyBody } from "./answers";
+import { verifyKnockProof } from "../proof/identity";
+import { encodeAnswer, type ReplyBody } from "./answers";
 import type { HostKeys } from "./invite";
 import {
-  bucket, Card, CARD_LIFETIME, cardMessage, checkKeyPackage, GREETING_MAX, type Knock, knockInfo, NO_IDENTITY, NOTHING,
-  Reply, REPLY_OVERHEAD, replyId, replyKey, use,
+  bucket, type Card, CARD_LIFETIME, cardHash, cardMessage, checkKeyPackage, GREETING_MAX, type Knock, knockInfo,
+  NO_IDENTITY, NOTHING, type Reply, REPLY_OVERHEAD, replyId, replyKey, use,
 } from "./lobby";
 
 /**
@@ -52,10 +54,10 @@ export async function makeCard(
   rng: Rng = systemRng,
 ): Promise<CardSecret> {
   const pair = await X25519Key.generate(rng);
-  const [nonce, expiry] = [rng(16), Math.trunc(now) + CARD_LIFETIME];
-  const message = cardMessage(new Card(pair.public, nonce, expiry, day, []), origin);
+  const card = { ephPublic: pair.public, nonce: rng(16), expiry: Math.trunc(now) + CARD_LIFETIME, day };
+  const message = cardMessage(card, origin);
   const signatures = await Promise.all(keys.seeds.map(({ hostKey }) => hostKey.sign(message)));
-  return new CardSecret(new Card(pair.public, nonce, expiry, day, signatures), pair);
+  return new CardSecret({ type: "Card", ...card, signatures }, pair);
 }
 
 /** A knock after decryption, with a proven invite. The KeyPackage is still unverified. */
@@ -85,24 +87,17 @@ export async function openKnock(
   knock: Knock,
   tokens: (index: number) => readonly (readonly [Bytes, Bytes])[],
 ): Promise<OpenedKnock> {
-  const [cardHash, pair] = [secret.card.hash, secret.private];
-  const opened = await hpke.open(pair, knock.enc, knockInfo(cardHash), NOTHING, knock.ciphertext);
-  const inner = new Reader(unpadded(opened.plaintext));
-  const [proof, rest] = [inner.take(32), inner.rest()];
-  const reader = new Reader(rest);
-  const index = reader.uint(2);
-  const made = tokens(index).find(([, token]) => same(proof, use(token, cardHash, knock.enc, rest)));
+  const [hash, pair] = [cardHash(secret.card), secret.private];
+  const opened = await hpke.open(pair, knock.enc, knockInfo(hash), NOTHING, knock.ciphertext);
+  const { use: proof, index, contents } = decode(KNOCK_INSIDE, unpadded(opened.plaintext));
+  const made = tokens(index).find(([, token]) => same(proof, use(token, hash, knock.enc, index, contents)));
   if (made === undefined)
     throw new AuthenticationError(`a knock that names invite ${index} and wasn't made with it`);
-  const [keyPackage, name, greeting] = [reader.prefixed(2), reader.text(1), reader.text(2)];
-  const knockProof = reader.take(KNOCK_PROOF_SIZE);
-  reader.end();
+  const { keyPackage, name, greeting, identity: shown } = decode(KNOCK_CONTENTS, contents);
   checkKeyPackage(keyPackage);
   checkName(name);
   checkText(greeting, GREETING_MAX);
-  const identity = same(knockProof, NO_IDENTITY)
-    ? null
-    : await verifyKnockProof(knockProof, pair, cardHash, knock.enc, keyPackage);
+  const identity = same(shown, NO_IDENTITY) ? null : await verifyKnockProof(shown, pair, hash, knock.enc, keyPackage);
   const { expiry } = secret.card;
   return { index, hostPublic: made[0], keyPackage, name, greeting, expiry, exporter: opened.exporter, identity };
 }
@@ -116,33 +111,5 @@ export async function reply(
   const body = encodeAnswer(answer);
   const size = bucket(body.length + 4 + REPLY_OVERHEAD) - REPLY_OVERHEAD;
   const id = replyId(opened.exporter);
-  return new Reply(id, await seal(replyKey(opened.exporter), padded(body, size), id, rng));
-}
-
-/** Encode the plaintext of a reply. MalformedError if a part has a wrong size. */
-export function encodeAnswer(answer: ReplyBody): Bytes {
-  if (answer.type === "Answer")
-    return concat(
-      Uint8Array.of(ANSWER),
-      prefixed(answer.welcome, 4),
-      exactly(answer.number, 16, "a room's number"),
-      exactly(answer.doorSeed, 32, "a door seed"),
-      exactly(answer.roomAdminPublic, 32, "a room admin's public key"),
-      exactly(answer.handedKeys, 64, "the keys of beats and moves"),
-      uint(answer.slot, 8),
-      exactly(answer.chain, 32, "a chain value"),
-      uint(answer.at, 8),
-      prefixed(answer.ledger, 4),
-      prefixed(answer.before, 2),
-      prefixed(checkAdmission(answer.admission), 1),
-      prefixed(answer.places, 1),
-      prefixed(answer.pieces, 2),
-    );
-  if (answer.type === "Received") return Uint8Array.of(RECEIVED);
-  if (answer.type === "AlreadyMember") {
-    const place = concat(uint(answer.slot, 8), exactly(answer.chain, 32, "a chain value"));
-    return concat(Uint8Array.of(ALREADY_MEMBER), prefixed(answer.groupId, 1), place);
-  }
-  checkText(answer.reason, REASON_MAX);
-  return concat(Uint8Array.of(REFUSAL), prefixed(utf8(answer.reason), 2));
+  return { type: "Reply", id, sealed: await seal(replyKey(opened.exporter), padded(body, size), id, rng) };
 }

@@ -5,9 +5,11 @@
  * nothing else. `link.ts` has its text.
  */
 
-import { encode } from "../../wire/layout";
+import { decode, encode } from "../../wire/layout";
 import {
   CHAIN_LINK,
+  HOST_KEYS,
+  type HostKeys as HostKeysFields,
   LOBBY_DOOR,
   OPENING,
   RECEIPT,
@@ -20,7 +22,7 @@ import { sentence } from "../../words/sentence";
 import type { PolicyServer } from "../agreed/roomState";
 import { type Bytes, concat, hex, type Rng, same, systemRng, utf8 } from "../bytes";
 import { AuthenticationError, MalformedError } from "../errors";
-import { exactly, prefixed, Reader, uint } from "../fields";
+import { exactly, prefixed, uint } from "../fields";
 import { H, HASH_SIZE, KDF, SigningKey, verify } from "../kdf";
 import { addressOf, readLink, writeLink } from "./link";
 import { excerpt, trimmed } from "../text";
@@ -112,11 +114,14 @@ function compressed(groups: readonly number[]): string {
 }
 
 /** Encode len16(origin) | origin. MalformedError if not canonical: two clients must sign equal bytes. */
-export function originField(origin: string): Bytes {
+export const originField = (origin: string): Bytes => prefixed(utf8(checkedOrigin(origin)), 2);
+
+/** Return the origin. MalformedError if it is not canonical: two clients must sign equal bytes. */
+export function checkedOrigin(origin: string): string {
   const canonical = canonicalOrigin(origin);
   if (canonical !== origin)
     throw new MalformedError(`'${excerpt(origin, 100)}' is not in canonical form, which is '${canonical}'`);
-  return prefixed(utf8(origin), 2);
+  return origin;
 }
 
 // -- keys of a host ----------------------------------------------------------------------------
@@ -231,13 +236,17 @@ export class HostKeys {
 
   /** Encode: a count of 1 byte, then the seeds, the newest last. */
   encode(): Bytes {
-    return concat(uint(this.seeds.length, 1), ...this.seeds.map(({ seed }) => seed));
+    return encode(HOST_KEYS, this);
   }
 
-  /** Read the result of `encode`. MalformedError on other input. */
-  static async read(reader: Reader): Promise<HostKeys> {
-    const seeds = Array.from({ length: reader.uint(1) }, () => reader.take(32));
-    return new HostKeys(await Promise.all(seeds.map((seed) => HostSeed.from(seed))));
+  /** Decode the result of `encode`. MalformedError on other input. */
+  static decode(data: Bytes): Promise<HostKeys> {
+    return HostKeys.of(decode(HOST_KEYS, data));
+  }
+
+  /** Return the keys of these seeds. */
+  static async of({ seeds }: HostKeysFields): Promise<HostKeys> {
+    return new HostKeys(await Promise.all(seeds.map(({ seed }) => HostSeed.from(seed))));
   }
 }
 

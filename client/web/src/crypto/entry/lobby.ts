@@ -13,16 +13,22 @@
  * not see the name, the invite, or the answer, except as far as the blob's size reveals it.
  */
 
+import { decodeOneOf, encode, encodeOneOf } from "../../wire/layout";
+import {
+  CARD, CARD_MESSAGE, type Card, KNOCK_CONTENTS, KNOCK_INSIDE, type Knock, LOBBY_MESSAGE, type LobbyMessage, type Reply,
+} from "../../wire/layouts";
 import { sentence } from "../../words/sentence";
 import { type Bytes, concat, type Rng, systemRng, utf8 } from "../bytes";
-import { AuthenticationError, MalformedError, UnsupportedError, ValidationError } from "../errors";
-import { padded, prefixed, Reader, uint, unpadded } from "../fields";
+import { AuthenticationError, MalformedError, ValidationError } from "../errors";
+import { padded, uint, unpadded } from "../fields";
 import * as hpke from "../hpke";
 import { type IdentityKey, KNOCK_PROOF_SIZE } from "../proof/identity";
 import { readAnswer, type ReplyBody } from "./answers";
-import { GENERATIONS_MAX, type Invite, originField } from "./invite";
+import { checkedOrigin, type Invite } from "./invite";
 import { H, mac, SEAL_OVERHEAD, same, seal, unseal, verify } from "../kdf";
 import { checkName, checkText } from "../agreed/names";
+
+export type { Card, ClockReport, Knock, LobbyMessage, Piece, RecoveryMessage, Reply } from "../../wire/layouts";
 
 /** Allowed blob sizes (bytes); the largest is the maximum of a lobby. */
 export const BUCKETS: readonly number[] = [512, 1024, 2048, 4096, 8192, 16384, 32768, 65536, 131072];
@@ -38,7 +44,6 @@ export const KEY_PACKAGE_MAX = 8192;
 
 const AAD = utf8("snug 1 posted");
 export const NOTHING = new Uint8Array(0);
-const [CARD_REQUEST, CARD, KNOCK, REPLY, RECOVERY, CLOCK_REPORT, PIECE] = [1, 2, 3, 4, 5, 6, 7];
 /** Placeholder for an absent identity; no identity key starts with these bytes. */
 export const NO_IDENTITY = new Uint8Array(KNOCK_PROOF_SIZE);
 const REPLY_ID = 8;
@@ -49,58 +54,23 @@ export const REPLY_OVERHEAD = ENVELOPE_OVERHEAD + REPLY_ID + SEAL_OVERHEAD;
 
 // -- in the envelope ---------------------------------------------------------------------------
 
-/** A newcomer's request for a card. Hosts answer with a card. */
-export class CardRequest {
-  readonly type = "CardRequest";
-}
+/** H(Card); every knock is bound to it. */
+export const cardHash = (card: Card): Bytes => H(encode(CARD, card));
 
 /**
- * A host's key for knocks. Decoding does not verify it: call `verify` before use.
+ * Verify a card against the link: `now` in Unix seconds, `day` is its lobby's day.
  *
- * Each generation of host keys has signed it, because a newcomer knows only the key of its link's generation.
+ * AuthenticationError if the link's host did not sign it; ValidationError ("CARD-DAY", "CARD-EXPIRED", "CARD-LIFETIME")
+ * if it is of another day, has expired, or claims a longer lifetime than cards have.
  */
-export class Card {
-  readonly type = "Card";
-
-  /**
-   * Sizes: `ephPublic` 32, `nonce` 16, each of the 1 to 16 `signatures` 64. `expiry`: Unix seconds. `day`: the
-   * UTC day of the card's lobby.
-   */
-  constructor(
-    readonly ephPublic: Bytes,
-    readonly nonce: Bytes,
-    readonly expiry: number,
-    readonly day: number,
-    readonly signatures: readonly Bytes[],
-  ) {}
-
-  /** Encode the card: 61 bytes, and 64 for each signature. */
-  encode(): Bytes {
-    const fixed = concat(this.ephPublic, this.nonce, uint(this.expiry, 8), uint(this.day, 4));
-    return concat(fixed, uint(this.signatures.length, 1), ...this.signatures);
-  }
-
-  /** H(Card); every knock is bound to it. */
-  get hash(): Bytes {
-    return H(this.encode());
-  }
-
-  /**
-   * Verify the card against the link: `now` in Unix seconds, `day` is its lobby's day.
-   *
-   * AuthenticationError if the link's host did not sign it; ValidationError ("CARD-DAY", "CARD-EXPIRED",
-   * "CARD-LIFETIME") if it is of another day, has expired, or claims a longer lifetime than cards have.
-   */
-  async verify(hostPublic: Bytes, origin: string, day: number, now: number): Promise<void> {
-    const message = cardMessage(this, origin);
-    const signed = await Promise.all(this.signatures.map((signature) => isSigned(hostPublic, message, signature)));
-    if (!signed.includes(true)) throw new AuthenticationError("the card is not signed by the host key in the link");
-    if (this.day !== day)
-      throw new ValidationError("CARD-DAY", sentence("card.day", { day: this.day, today: day }));
-    if (this.expiry + CLOCK_SKEW <= now) throw new ValidationError("CARD-EXPIRED", sentence("card.expired"));
-    if (this.expiry > now + CARD_LIFETIME + CLOCK_SKEW)
-      throw new ValidationError("CARD-LIFETIME", sentence("card.lifetime"));
-  }
+export async function verifyCard(card: Card, hostPublic: Bytes, origin: string, day: number, now: number): Promise<void> {
+  const message = cardMessage(card, origin);
+  const signed = await Promise.all(card.signatures.map((signature) => isSigned(hostPublic, message, signature)));
+  if (!signed.includes(true)) throw new AuthenticationError("the card is not signed by the host key in the link");
+  if (card.day !== day) throw new ValidationError("CARD-DAY", sentence("card.day", { day: card.day, today: day }));
+  if (card.expiry + CLOCK_SKEW <= now) throw new ValidationError("CARD-EXPIRED", sentence("card.expired"));
+  if (card.expiry > now + CARD_LIFETIME + CLOCK_SKEW)
+    throw new ValidationError("CARD-LIFETIME", sentence("card.lifetime"));
 }
 
 async function isSigned(hostPublic: Bytes, message: Bytes, signature: Bytes): Promise<boolean> {
@@ -113,53 +83,9 @@ async function isSigned(hostPublic: Bytes, message: Bytes, signature: Bytes): Pr
   }
 }
 
-export function cardMessage(card: Card, origin: string): Bytes {
-  return concat(
-    utf8("snug 1 card"),
-    originField(origin),
-    uint(card.day, 4),
-    card.ephPublic,
-    card.nonce,
-    uint(card.expiry, 8),
-  );
-}
-
-/** A knock, sealed to a card: only hosts can read it. */
-export class Knock {
-  readonly type = "Knock";
-
-  constructor(readonly enc: Bytes, readonly ciphertext: Bytes) {}
-}
-
-/** A sealed answer or refusal; the newcomer recognises it by `id`, which means nothing to others. */
-export class Reply {
-  readonly type = "Reply";
-
-  constructor(readonly id: Bytes, readonly sealed: Bytes) {}
-}
-
-/** A message between members and a returning host (`crypto/entry/recovery`), sealed a second time. */
-export class RecoveryMessage {
-  readonly type = "RecoveryMessage";
-
-  constructor(readonly sealed: Bytes) {}
-}
-
-/** A newcomer has refused a card, named by `Card.hash`, for its time: `at` is its clock, in Unix seconds. */
-export class ClockReport {
-  readonly type = "ClockReport";
-
-  constructor(readonly card: Bytes, readonly at: number) {}
-}
-
-/** A part of a room's tree and ledger, sealed under a key in the answer that lists its hash (`pieces`). */
-export class Piece {
-  readonly type = "Piece";
-
-  constructor(readonly sealed: Bytes) {}
-}
-
-export type LobbyMessage = CardRequest | Card | Knock | Reply | RecoveryMessage | ClockReport | Piece;
+/** Return the byte string that the host keys sign. */
+export const cardMessage = (card: Omit<Card, "type" | "signatures">, origin: string): Bytes =>
+  encode(CARD_MESSAGE, { ...card, origin: checkedOrigin(origin) });
 
 /**
  * Seal a message under the envelope key (32 bytes) in a blob of the smallest fitting size in `BUCKETS`.
@@ -167,7 +93,7 @@ export type LobbyMessage = CardRequest | Card | Knock | Reply | RecoveryMessage 
  * MalformedError if the message is too large for a lobby.
  */
 export async function post(envelopeKey: Bytes, message: LobbyMessage, rng: Rng = systemRng): Promise<Bytes> {
-  const inner = encode(message);
+  const inner = encodeOneOf(LOBBY_MESSAGE, message);
   return seal(envelopeKey, padded(inner, bucket(inner.length + SEAL_OVERHEAD + 4) - SEAL_OVERHEAD), AAD, rng);
 }
 
@@ -180,46 +106,7 @@ export async function post(envelopeKey: Bytes, message: LobbyMessage, rng: Rng =
 export async function read(envelopeKey: Bytes, blob: Bytes): Promise<LobbyMessage> {
   if (!BUCKETS.includes(blob.length))
     throw new MalformedError(`a lobby's blob doesn't have ${blob.length} bytes`);
-  const reader = new Reader(unpadded(await unseal(envelopeKey, blob, AAD)));
-  const kind = reader.uint(1);
-  let message: LobbyMessage;
-  if (kind === CARD_REQUEST) message = new CardRequest();
-  else if (kind === CARD) message = readCard(reader);
-  else if (kind === KNOCK) message = new Knock(reader.take(hpke.KEY_SIZE), reader.rest());
-  else if (kind === REPLY) message = new Reply(reader.take(REPLY_ID), reader.rest());
-  else if (kind === RECOVERY) message = new RecoveryMessage(reader.rest());
-  else if (kind === CLOCK_REPORT) message = new ClockReport(reader.take(32), reader.uint(8));
-  else if (kind === PIECE) message = new Piece(reader.rest());
-  else throw new UnsupportedError(`a lobby message of the unknown kind ${kind}`);
-  reader.end();
-  return message;
-}
-
-function readCard(reader: Reader): Card {
-  const [ephPublic, nonce, expiry, day] = [reader.take(32), reader.take(16), reader.uint(8), reader.uint(4)];
-  const count = reader.uint(1);
-  if (count === 0 || count > GENERATIONS_MAX)
-    throw new MalformedError(`a card has 1 to ${GENERATIONS_MAX} signatures, not ${count}`);
-  return new Card(ephPublic, nonce, expiry, day, Array.from({ length: count }, () => reader.take(64)));
-}
-
-function encode(message: LobbyMessage): Bytes {
-  switch (message.type) {
-    case "CardRequest":
-      return Uint8Array.of(CARD_REQUEST);
-    case "Card":
-      return concat(Uint8Array.of(CARD), message.encode());
-    case "Knock":
-      return concat(Uint8Array.of(KNOCK), message.enc, message.ciphertext);
-    case "Reply":
-      return concat(Uint8Array.of(REPLY), message.id, message.sealed);
-    case "RecoveryMessage":
-      return concat(Uint8Array.of(RECOVERY), message.sealed);
-    case "ClockReport":
-      return concat(Uint8Array.of(CLOCK_REPORT), message.card, uint(message.at, 8));
-    case "Piece":
-      return concat(Uint8Array.of(PIECE), message.sealed);
-  }
+  return decodeOneOf(LOBBY_MESSAGE, unpadded(await unseal(envelopeKey, blob, AAD)));
 }
 
 export function bucket(size: number, least = 0): number {
@@ -228,8 +115,6 @@ export function bucket(size: number, least = 0): number {
     throw new MalformedError(`${size} bytes are too many for a lobby (at most ${BUCKETS.at(-1)})`);
   return found;
 }
-
-// -- cards ------------------------------------------------------------------------------------
 
 // -- knocks -----------------------------------------------------------------------------------
 
@@ -275,20 +160,15 @@ export async function knock(
   checkName(name);
   checkText(greeting, GREETING_MAX);
   checkKeyPackage(keyPackage);
-  const cardHash = card.hash;
-  const sender = await hpke.Sender.setup(card.ephPublic, knockInfo(cardHash), rng);
-  const knockProof = identity ? await identity.knockProof(card.ephPublic, cardHash, sender.enc, keyPackage) : NO_IDENTITY;
-  const rest = concat(
-    uint(invite.index, 2),
-    prefixed(keyPackage, 2),
-    prefixed(utf8(name), 1),
-    prefixed(utf8(greeting), 2),
-    knockProof,
-  );
-  const inner = concat(use(invite.token, cardHash, sender.enc, rest), rest);
+  const hash = cardHash(card);
+  const sender = await hpke.Sender.setup(card.ephPublic, knockInfo(hash), rng);
+  const shown = identity ? await identity.knockProof(card.ephPublic, hash, sender.enc, keyPackage) : NO_IDENTITY;
+  const contents = encode(KNOCK_CONTENTS, { keyPackage, name, greeting, identity: shown });
+  const { index, token } = invite;
+  const inner = encode(KNOCK_INSIDE, { use: use(token, hash, sender.enc, index, contents), index, contents });
   const room = bucket(inner.length + 4 + KNOCK_OVERHEAD, KNOCK_BUCKET) - KNOCK_OVERHEAD;
   const ciphertext = await sender.seal(NOTHING, padded(inner, room));
-  return { knock: new Knock(sender.enc, ciphertext), pending: new PendingKnock(sender.exporter) };
+  return { knock: { type: "Knock", enc: sender.enc, ciphertext }, pending: new PendingKnock(sender.exporter) };
 }
 
 export function checkKeyPackage(keyPackage: Bytes): void {
@@ -296,10 +176,11 @@ export function checkKeyPackage(keyPackage: Bytes): void {
     throw new MalformedError(`a KeyPackage has 1 to ${KEY_PACKAGE_MAX} bytes, not ${keyPackage.length}`);
 }
 
-export const knockInfo = (cardHash: Bytes): Bytes => concat(utf8("snug 1 knock"), cardHash);
+export const knockInfo = (hash: Bytes): Bytes => concat(utf8("snug 1 knock"), hash);
 
-export const use = (token: Bytes, cardHash: Bytes, enc: Bytes, rest: Bytes): Bytes =>
-  mac(token, utf8("snug 1 use"), cardHash, enc, H(rest));
+/** Return the proof (32 bytes) that the author of a knock has the invite. */
+export const use = (token: Bytes, hash: Bytes, enc: Bytes, index: number, contents: Bytes): Bytes =>
+  mac(token, utf8("snug 1 use"), hash, enc, H(uint(index, 2), contents));
 
 // -- replies ----------------------------------------------------------------------------------
 

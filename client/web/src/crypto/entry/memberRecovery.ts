@@ -152,10 +152,9 @@ export class MemberRecoveryData {
       throw new MalformedError("member recovery data: the number of rejoin keys is wrong");
     const r = new Reader(rest);
     const [name, invite, standing] = [checkName(r.text(1)), Invite.parse(r.text(2)), Standing.read(r)];
-    const ofHost = new Reader(r.prefixed(2));
+    const ofHost = r.prefixed(2);
     r.end();
-    const hostKeys = ofHost.left > 0 ? await HostKeys.read(ofHost) : null;
-    ofHost.end();
+    const hostKeys = ofHost.length > 0 ? await HostKeys.decode(ofHost) : null;
     return new MemberRecoveryData({
       name,
       signature: SigningKey.of(signature),

@@ -3,10 +3,11 @@
  *
  * `voucher.ts` is about getting tokens.
  */
-import { type Bytes, concat, utf8 } from "../bytes";
-import { uint } from "../fields";
+import { encode } from "../../wire/layout";
+import { OPENS, PASSWORD_SALT, TOKEN_KEY } from "../../wire/layouts";
+import { type Bytes, utf8 } from "../bytes";
 import { H, mac } from "../kdf";
-import { originField } from "./invite";
+import { checkedOrigin } from "./invite";
 
 const DAY = 86_400;
 
@@ -17,11 +18,11 @@ export const weekOf = (unixSeconds: number): number => Math.floor((Math.floor(un
 export const spendable = (week: number, now: number): boolean => week === weekOf(now) || week === weekOf(now - DAY);
 
 /** Return the hash of a week's token key, 32 bytes: vouchers and members name it by that. */
-export const keyHash = (week: number, key: Bytes): Bytes => H(utf8("snug 1 token key"), uint(week, 4), key);
+export const keyHash = (week: number, key: Bytes): Bytes => H(encode(TOKEN_KEY, { week, public: key }));
 
 /** Return the text under the MAC of a password or token: for one room, on one connection. */
 export const proofMessage = (origin: string, number: Bytes, serverNonce: Bytes): Bytes =>
-  concat(utf8("snug 1 opens"), originField(origin), number, serverNonce);
+  encode(OPENS, { origin: checkedOrigin(origin), number, serverNonce });
 
 /**
  * Return scrypt's key, 32 bytes. Each guess at a proof takes this time, and 2**(cost + 10) bytes.
@@ -31,7 +32,7 @@ export const proofMessage = (origin: string, number: Bytes, serverNonce: Bytes):
 export async function passwordKey(password: string, origin: string, salt: Bytes, cost: number): Promise<Bytes> {
   const { scryptAsync } = await import("@noble/hashes/scrypt.js");
   const N = 2 ** cost;
-  const salted = concat(utf8("snug 1 password"), originField(origin), salt);
+  const salted = encode(PASSWORD_SALT, { origin: checkedOrigin(origin), salt });
   return (await scryptAsync(utf8(password), salted, { N, r: 8, p: 1, dkLen: 32, maxmem: N * 2048 })) as Bytes;
 }
 

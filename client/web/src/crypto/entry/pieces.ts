@@ -8,12 +8,14 @@
  */
 import type * as mls from "../../mls";
 import { openWith, sealTo } from "../../mls/sealed";
+import { decode, encode } from "../../wire/layout";
+import { PIECE_LIST, TREE_AND_LEDGER } from "../../wire/layouts";
 import { type Bytes, concat, hex, type Rng, systemRng, utf8 } from "../bytes";
 import { MalformedError } from "../errors";
-import { exactly, padded, prefixed, Reader, uint, unpadded } from "../fields";
+import { exactly, padded, uint, unpadded } from "../fields";
 import { H, SEAL_OVERHEAD, seal, unseal } from "../kdf";
 import type { Answer } from "./answers";
-import { ENVELOPE_OVERHEAD, Piece } from "./lobby";
+import { ENVELOPE_OVERHEAD, type Piece } from "./lobby";
 
 /**
  * The largest tree that a Welcome contains, and the largest ledger in an answer, in bytes: with both, an answer's blob
@@ -30,10 +32,7 @@ export const LAST_BLOB_MIN = 32_768;
 export const ANSWERS_MAX = 16;
 
 const LABEL = "snug 1 tree key";
-const HASH = 32;
 const KEY = 32;
-/** A key sealed with HPKE to a KeyPackage: KEM output, ciphertext, tag. */
-const SEALED_KEY = 32 + KEY + 16;
 /** Bytes of the tree and the ledger in one piece. */
 const IN_PIECE = PIECE_BLOB - ENVELOPE_OVERHEAD - SEAL_OVERHEAD - 4;
 
@@ -53,7 +52,7 @@ export class SealedPieces {
    * MalformedError if they are too large for `PIECES_MAX` pieces.
    */
   static async make(tree: Bytes, ledger: Bytes, rng: Rng = systemRng): Promise<SealedPieces> {
-    const data = concat(prefixed(tree, 4), ledger);
+    const data = encode(TREE_AND_LEDGER, { tree, ledger });
     const count = Math.ceil(data.length / IN_PIECE);
     if (count > PIECES_MAX)
       throw new MalformedError(`a room whose tree and ledger have ${data.length} bytes is too large`);
@@ -63,16 +62,16 @@ export class SealedPieces {
       const part = data.slice(index * IN_PIECE, (index + 1) * IN_PIECE);
       const small = index === count - 1 && part.length <= IN_PIECE - (PIECE_BLOB - LAST_BLOB_MIN);
       const size = (small ? LAST_BLOB_MIN : PIECE_BLOB) - ENVELOPE_OVERHEAD - SEAL_OVERHEAD;
-      pieces.push(new Piece(await seal(key, padded(part, size), aadOf(index), rng)));
+      pieces.push({ type: "Piece", sealed: await seal(key, padded(part, size), aadOf(index), rng) });
     }
     return new SealedPieces(pieces, key);
   }
 
   /** Return the list for the answer to the owner of that KeyPackage (`Answer.pieces`). */
   async listFor(keyPackage: mls.KeyPackage, rng: Rng = systemRng): Promise<Bytes> {
-    const hashes = concat(...this.pieces.map(({ sealed }) => H(sealed)));
-    const key = await sealTo(keyPackage, LABEL, hashes, this.#key, rng);
-    return concat(key, uint(this.pieces.length, 1), hashes);
+    const hashes = this.pieces.map(({ sealed }) => H(sealed));
+    const sealedKey = await sealTo(keyPackage, LABEL, concat(...hashes), this.#key, rng);
+    return encode(PIECE_LIST, { sealedKey, hashes });
   }
 }
 
@@ -92,16 +91,9 @@ export class Assembly {
    * of `bundle`.
    */
   static async open(answer: Answer, bundle: mls.KeyPackageBundle): Promise<Assembly> {
-    const reader = new Reader(answer.pieces);
-    const [sealed, count] = [reader.take(SEALED_KEY), reader.uint(1)];
-    if (count === 0 || count > PIECES_MAX)
-      throw new MalformedError(`an answer has 1 to ${PIECES_MAX} pieces, not ${count}`);
-    const hashes = Array.from({ length: count }, () => reader.take(HASH));
-    reader.end();
-    const names = hashes.map(hex);
-    if (new Set(names).size !== count) throw new MalformedError("an answer lists a piece twice");
-    const key = await openWith(bundle, LABEL, concat(...hashes), sealed);
-    return new Assembly(answer, names, exactly(key, KEY, "a key of pieces"));
+    const { sealedKey, hashes } = decode(PIECE_LIST, answer.pieces);
+    const key = await openWith(bundle, LABEL, concat(...hashes), sealedKey);
+    return new Assembly(answer, hashes.map(hex), exactly(key, KEY, "a key of pieces"));
   }
 
   /** The number of pieces that have not come. */
@@ -128,8 +120,7 @@ export class Assembly {
    */
   finish(): { readonly answer: Answer; readonly tree: Bytes | undefined } {
     const parts = this.#hashes.map((_, index) => this.#parts.get(index) ?? new Uint8Array());
-    const reader = new Reader(concat(...parts));
-    const [tree, ledger] = [reader.prefixed(4), reader.rest()];
+    const { tree, ledger } = decode(TREE_AND_LEDGER, concat(...parts));
     const answer = { ...this.answer, ledger, pieces: new Uint8Array() };
     return { answer, tree: tree.length === 0 ? undefined : tree };
   }

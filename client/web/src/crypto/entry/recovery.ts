@@ -13,108 +13,53 @@
  *     RecoveryReply      the member that committed either: the answer for newcomers, sealed to the requester
  */
 
+import { decode, decodeOneOf, encode, encodeOneOf } from "../../wire/layout";
+import {
+  HOST_RECOVERY_DATA, HOST_RETURN_REQUEST, type HostReturnRequest, INSIDE_MESSAGE, type InsideMessage, REJOIN_REQUEST,
+  type RecoveryReply, type RejoinRequest,
+} from "../../wire/layouts";
 import { type Bytes, concat, type Rng, systemRng, utf8 } from "../bytes";
-import { MalformedError, UnsupportedError } from "../errors";
-import { exactly, padded, prefixed, Reader, uint, unpadded } from "../fields";
+import { MalformedError } from "../errors";
+import { exactly, padded, unpadded } from "../fields";
 import * as hpke from "../hpke";
 import { canonicalOrigin, HostKeys, type HostSeed } from "./invite";
-import { SERVERS_MAX } from "../../wire/layouts";
 import * as kdf from "../kdf";
 import { H, KDF, SigningKey } from "../kdf";
-import { type Answer, readAnswer } from "./answers";
-import { encodeAnswer } from "./hostsLobby";
-import { KEY_PACKAGE_MAX, RecoveryMessage } from "./lobby";
+import { type Answer, encodeAnswer, readAnswer } from "./answers";
+import { checkKeyPackage, type RecoveryMessage } from "./lobby";
 import { checkName } from "../agreed/names";
 import { X25519Key } from "../primitives";
-import { type HostReturn, hostReturnMessage } from "../agreed/roomState";
+import { hostReturnMessage } from "../agreed/roomState";
+
+export type { HelperOffer, HostReturnRequest, InsideMessage, RecoveryReply, RejoinRequest } from "../../wire/layouts";
 
 const AAD = utf8("snug 1 inside");
-const [QUERY, OFFER, RETURN, REPLY, REJOIN] = [1, 2, 3, 4, 5];
 const ID = 8;
 /** Size in bytes to which messages are padded; a larger message gets no padding. */
 const SIZE_MIN = 2048;
 
-/** A host's search for members. `nonce` (16 bytes) links the answers to it. */
-export class HelperQuery {
-  readonly type = "HelperQuery";
+type Request = HostReturnRequest | RejoinRequest;
 
-  constructor(readonly nonce: Bytes) {}
+const encoded = (request: Request): Bytes =>
+  request.type === "RejoinRequest" ? encode(REJOIN_REQUEST, request) : encode(HOST_RETURN_REQUEST, request);
+
+/** Return the id by which an answer refers to this request, 8 bytes. */
+export function requestId(request: Request): Bytes {
+  const label = request.type === "RejoinRequest" ? "snug 1 again id" : "snug 1 return id";
+  return H(utf8(label), encoded(request)).slice(0, ID);
 }
 
-/** A member's answer: the slot that a request must name, and the policy's return key (32 bytes). */
-export class HelperOffer {
-  readonly type = "HelperOffer";
+const replyInfo = (request: Request): Bytes => concat(utf8("snug 1 back"), H(encoded(request)));
 
-  constructor(
-    readonly nonce: Bytes,
-    readonly slot: number,
-    readonly returnPublic: Bytes,
-  ) {}
+/**
+ * Open the answer to a request. AuthenticationError if it is for another request; MalformedError if it contains no
+ * Answer.
+ */
+export async function openReply({ id, enc, sealed }: RecoveryReply, request: Request, key: X25519Key): Promise<Answer> {
+  const answer = readAnswer((await hpke.open(key, enc, replyInfo(request), id, sealed)).plaintext);
+  if (answer.type !== "Answer") throw new MalformedError("the reply to a host's return must be an answer");
+  return answer;
 }
-
-/** A host's unverified request to be added. `replyPublic` is an X25519 key for the answer. */
-export class HostReturnRequest {
-  readonly type = "HostReturnRequest";
-
-  constructor(
-    readonly replyPublic: Bytes,
-    readonly slot: number,
-    readonly signature: Bytes,
-    readonly keyPackage: Bytes,
-  ) {}
-
-  encode(): Bytes {
-    return concat(this.replyPublic, uint(this.slot, 8), this.signature, this.keyPackage);
-  }
-
-  /** The id by which an answer refers to this request, 8 bytes. */
-  get id(): Bytes {
-    return H(utf8("snug 1 return id"), this.encode()).slice(0, ID);
-  }
-
-  /** The proof to include in the commit. */
-  get proof(): HostReturn {
-    return { slot: this.slot, signature: this.signature };
-  }
-}
-
-/** A member's request to replace its old leaf (SNUG-8); the ticket is in the KeyPackage. */
-export class RejoinRequest {
-  readonly type = "RejoinRequest";
-
-  constructor(readonly replyPublic: Bytes, readonly keyPackage: Bytes) {}
-
-  encode(): Bytes {
-    return concat(this.replyPublic, this.keyPackage);
-  }
-
-  /** The id by which an answer refers to this request, 8 bytes. */
-  get id(): Bytes {
-    return H(utf8("snug 1 again id"), this.encode()).slice(0, ID);
-  }
-}
-
-const replyInfo = (request: HostReturnRequest | RejoinRequest): Bytes => concat(utf8("snug 1 back"), H(request.encode()));
-
-/** The answer to a `HostReturnRequest` or a `RejoinRequest`. */
-export class RecoveryReply {
-  readonly type = "RecoveryReply";
-
-  constructor(readonly id: Bytes, readonly enc: Bytes, readonly sealed: Bytes) {}
-
-  /**
-   * Open the answer. AuthenticationError if it is for another request; MalformedError if it contains no
-   * Answer.
-   */
-  async open(request: HostReturnRequest | RejoinRequest, reply: X25519Key): Promise<Answer> {
-    const opened = await hpke.open(reply, this.enc, replyInfo(request), this.id, this.sealed);
-    const answer = readAnswer(opened.plaintext);
-    if (answer.type !== "Answer") throw new MalformedError("the reply to a host's return must be an answer");
-    return answer;
-  }
-}
-
-export type Message = HelperQuery | HelperOffer | HostReturnRequest | RejoinRequest | RecoveryReply;
 
 /** Return the request, signed by the return key, and the key pair for its answer. */
 export async function makeHostReturnRequest(
@@ -126,14 +71,18 @@ export async function makeHostReturnRequest(
 ): Promise<{ readonly request: HostReturnRequest; readonly privateKey: X25519Key }> {
   const privateKey = await X25519Key.generate(rng);
   const signature = await seed.returnKey.sign(hostReturnMessage(groupId, H(keyPackage), slot));
-  return { request: new HostReturnRequest(privateKey.public, slot, signature, keyPackage), privateKey };
+  return {
+    request: { type: "HostReturnRequest", replyPublic: privateKey.public, slot, signature, keyPackage },
+    privateKey,
+  };
 }
 
 /** Seal the answer to the requester. */
-export async function makeRecoveryReply(request: HostReturnRequest | RejoinRequest, answer: Answer, rng: Rng = systemRng): Promise<RecoveryReply> {
+export async function makeRecoveryReply(request: Request, answer: Answer, rng: Rng = systemRng): Promise<RecoveryReply> {
+  const id = requestId(request);
   const body = encodeAnswer(answer);
-  const sealed = await hpke.seal(request.replyPublic, replyInfo(request), request.id, body, rng);
-  return new RecoveryReply(request.id, sealed.enc, sealed.ciphertext);
+  const sealed = await hpke.seal(request.replyPublic, replyInfo(request), id, body, rng);
+  return { type: "RecoveryReply", id, enc: sealed.enc, sealed: sealed.ciphertext };
 }
 
 /** Return the key (32 bytes) for messages between members and a returning host in the lobby. */
@@ -141,49 +90,18 @@ export function recoveryKey(doorSeed: Bytes): Bytes {
   return KDF(exactly(doorSeed, 32, "a door seed"), "snug 1 inside");
 }
 
-function encode(message: Message): Bytes {
-  switch (message.type) {
-    case "HelperQuery":
-      return concat(Uint8Array.of(QUERY), exactly(message.nonce, 16, "a nonce"));
-    case "HelperOffer":
-      return concat(Uint8Array.of(OFFER), message.nonce, uint(message.slot, 8), message.returnPublic);
-    case "HostReturnRequest":
-      return concat(Uint8Array.of(RETURN), message.encode());
-    case "RejoinRequest":
-      return concat(Uint8Array.of(REJOIN), message.encode());
-    case "RecoveryReply":
-      return concat(Uint8Array.of(REPLY), message.id, message.enc, message.sealed);
-  }
-}
-
 /** Encode and seal a message for `lobby.post`. */
-export async function seal(key: Bytes, message: Message, rng: Rng = systemRng): Promise<RecoveryMessage> {
-  const raw = encode(message);
-  return new RecoveryMessage(await kdf.seal(key, padded(raw, Math.max(SIZE_MIN, 4 + raw.length)), AAD, rng));
+export async function seal(key: Bytes, message: InsideMessage, rng: Rng = systemRng): Promise<RecoveryMessage> {
+  const raw = encodeOneOf(INSIDE_MESSAGE, message);
+  const padding = padded(raw, Math.max(SIZE_MIN, 4 + raw.length));
+  return { type: "RecoveryMessage", sealed: await kdf.seal(key, padding, AAD, rng) };
 }
 
-/** Open a message. AuthenticationError unless a present or former member sealed it; else as `Reader`. */
-export async function open(key: Bytes, inside: RecoveryMessage): Promise<Message> {
-  const reader = new Reader(unpadded(await kdf.unseal(key, inside.sealed, AAD)));
-  const kind = reader.uint(1);
-  let message: Message;
-  if (kind === QUERY) message = new HelperQuery(reader.take(16));
-  else if (kind === OFFER) message = new HelperOffer(reader.take(16), reader.uint(8), reader.take(32));
-  else if (kind === RETURN) {
-    message = new HostReturnRequest(reader.take(hpke.KEY_SIZE), reader.uint(8), reader.take(64), reader.rest());
-    ofASize(message.keyPackage);
-  } else if (kind === REJOIN) {
-    message = new RejoinRequest(reader.take(hpke.KEY_SIZE), reader.rest());
-    ofASize(message.keyPackage);
-  } else if (kind === REPLY) message = new RecoveryReply(reader.take(ID), reader.take(hpke.KEY_SIZE), reader.rest());
-  else throw new UnsupportedError(`a message between members and host of the unknown kind ${kind}`);
-  reader.end();
+/** Open a message. AuthenticationError unless a present or former member sealed it; else as `decodeOneOf`. */
+export async function open(key: Bytes, inside: RecoveryMessage): Promise<InsideMessage> {
+  const message = decodeOneOf(INSIDE_MESSAGE, unpadded(await kdf.unseal(key, inside.sealed, AAD)));
+  if ("keyPackage" in message) checkKeyPackage(message.keyPackage);
   return message;
-}
-
-function ofASize(keyPackage: Bytes): void {
-  if (!(keyPackage.length > 0 && keyPackage.length <= KEY_PACKAGE_MAX))
-    throw new MalformedError("the request must have a KeyPackage, and not too large a one");
 }
 
 /** Fields of a `HostRecoveryData`. */
@@ -231,30 +149,15 @@ export class HostRecoveryData implements HostRecoveryFields {
 
   /** Encode canonically. */
   encode(): Bytes {
-    return concat(
-      uint(1, 1),
-      this.hostKeys.encode(),
-      this.doorSeed,
-      this.secret,
-      prefixed(this.groupId, 1),
-      prefixed(utf8(this.origin), 2),
-      prefixed(utf8(this.name), 1),
-      uint(this.servers.length, 1),
-      ...this.servers.map((each) => prefixed(utf8(each), 1)),
-    );
+    return encode(HOST_RECOVERY_DATA, this);
   }
 
   /** Decode. MalformedError, or ValidationError("SNUG-11") if the name is not allowed. */
   static async decode(data: Bytes): Promise<HostRecoveryData> {
-    const r = new Reader(data);
-    if (r.uint(1) !== 1) throw new MalformedError("host recovery data: the format must be 1");
-    const hostKeys = await HostKeys.read(r);
-    const [doorSeed, secret, groupId] = [r.take(32), r.take(16), r.prefixed(1)];
-    const [origin, name] = [r.text(2), r.text(1)];
-    const servers = Array.from({ length: r.uint(1) }, () => r.text(1));
-    r.end();
-    if (servers.length > SERVERS_MAX || [origin, ...servers].some((each) => canonicalOrigin(each) !== each))
+    const { hostKeys, ...rest } = decode(HOST_RECOVERY_DATA, data);
+    if ([rest.origin, ...rest.servers].some((each) => canonicalOrigin(each) !== each))
       throw new MalformedError("host recovery data: a server's address is not in canonical form");
-    return new HostRecoveryData({ hostKeys, doorSeed, secret, groupId, origin, name: checkName(name), servers });
+    checkName(rest.name);
+    return new HostRecoveryData({ hostKeys: await HostKeys.of(hostKeys), ...rest });
   }
 }

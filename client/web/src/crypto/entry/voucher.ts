@@ -6,6 +6,8 @@
  * one person alone would recognise that person.
  */
 import { ristretto255_oprf } from "@noble/curves/ed25519.js";
+import { decode } from "../../wire/layout";
+import { VOUCHER } from "../../wire/layouts";
 import { sentence } from "../../words/sentence";
 import { type Bytes, type Rng, same, systemRng } from "../bytes";
 import { AuthenticationError, MalformedError } from "../errors";
@@ -28,8 +30,8 @@ export class Voucher {
     if (!trimmed.startsWith(PREFIX)) throw new MalformedError(sentence("voucher.none"));
     const raw = fromBase64url(trimmed.slice(PREFIX.length));
     if (raw?.length !== VOUCHER_SIZE) throw new MalformedError(sentence("voucher.cut"));
-    const week = new DataView(raw.buffer).getUint32(0);
-    return new Voucher(week, raw.slice(0, SENT), raw.slice(SENT));
+    const { week, keyHash: named } = decode(VOUCHER, raw);
+    return new Voucher(week, raw.slice(0, SENT), named);
   }
 
   /** Check that the server's key of this week is the voucher's. AuthenticationError if not. */

@@ -1,17 +1,16 @@
 /** Admissions: a host's signature that a member's key came in by an invite (docs/reference/protocol.md, section 13). */
-import { type Bytes, concat, utf8 } from "../bytes";
+import { encode } from "../../wire/layout";
+import { ADMISSION } from "../../wire/layouts";
+import type { Bytes } from "../bytes";
 import { AuthenticationError } from "../errors";
-import { exactly, prefixed, uint } from "../fields";
 import { type SigningKey, verify } from "../kdf";
 
 /** Placeholder invite index: the member opened the meeting and used no invite. */
 export const NO_INVITE = 0xffff;
 
 /** Return the message that a host signs for each member. MalformedError on wrong sizes. */
-export function admissionMessage(groupId: Bytes, signatureKey: Bytes, invite: number): Bytes {
-  exactly(signatureKey, 32, "a signature key");
-  return concat(utf8("snug 1 admission"), prefixed(groupId, 2), signatureKey, uint(invite, 2));
-}
+export const admissionMessage = (groupId: Bytes, signatureKey: Bytes, invite: number): Bytes =>
+  encode(ADMISSION, { groupId, signatureKey, invite });
 
 /** Return a host's signature (64 bytes) that it admitted this key with that invite. */
 export async function signAdmission(

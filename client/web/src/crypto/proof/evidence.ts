@@ -20,9 +20,10 @@
  */
 
 import type { Sign } from "../agreed/heartbeat";
-import { type Bytes, concat, utf8 } from "../bytes";
-import { exactly, prefixed, uint } from "../fields";
-import { H, HASH_SIZE, KEY_SIZE, SIGNATURE_SIZE } from "../kdf";
+import { encode as encodeLayout } from "../../wire/layout";
+import { PROBED } from "../../wire/layouts";
+import { type Bytes, utf8 } from "../bytes";
+import { H, SIGNATURE_SIZE } from "../kdf";
 import { verifyWithLabel } from "../labels";
 import * as canonicalJson from "./canonicalJson";
 
@@ -33,7 +34,6 @@ export const EXHIBITS_MAX = 64;
 export const LISTED_MAX = 64;
 export const LEAVES_MAX = 1000;
 export const SERVER_EVENTS_MAX = 16;
-const NUMBER_SIZE = 16;
 /** Characters in one text. */
 export const TEXT_MAX = 500;
 
@@ -134,20 +134,12 @@ export const verifySigned = (exhibit: Exhibit): Promise<void> =>
 
 /** Return the chain value (32 bytes) of a probe room: it commits to these heartbeats and receipts. */
 export function probeChain(number: Bytes, beats: readonly SignedHeartbeat[], receipts: readonly Receipt[]): Bytes {
-  const inner = concat(
+  const probed = encodeLayout(PROBED, {
     number,
-    uint(beats.length, 2),
-    ...beats.flatMap(({ key, beat }) => [exactly(key, KEY_SIZE, "a leaf's key"), prefixed(beat, 4)]),
-    uint(receipts.length, 2),
-    ...receipts.flatMap((r) => [
-      exactly(r.number, NUMBER_SIZE, "a room's number"),
-      exactly(r.server_key, KEY_SIZE, "a server's key"),
-      uint(r.slot, 8),
-      exactly(r.chain, HASH_SIZE, "a chain value"),
-      exactly(r.signature, SIGNATURE_SIZE, "a receipt's signature"),
-    ]),
-  );
-  return H(utf8("snug 1 probe"), H(inner));
+    beats: beats.map(({ key, beat }) => [key, beat] as const),
+    receipts: receipts.map((r) => [r.number, r.server_key, r.slot, r.chain, r.signature] as const),
+  });
+  return H(utf8("snug 1 probe"), H(probed));
 }
 
 /** Encode as one canonical JSON object in UTF-8, with a final newline. */

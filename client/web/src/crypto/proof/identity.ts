@@ -14,9 +14,11 @@
  *   would turn it into a proof to third parties.
  */
 
+import { decode, encode } from "../../wire/layout";
+import { OPENED_VOUCH, type OpenedVouch, SHOWN_IDENTITY, VOUCH_CONTEXT, type VouchContext } from "../../wire/layouts";
 import { type Bytes, concat, hex, type Rng, systemRng, utf8 } from "../bytes";
 import { AuthenticationError, MalformedError } from "../errors";
-import { exactly, prefixed, Reader, uint } from "../fields";
+import { exactly } from "../fields";
 import * as hpke from "../hpke";
 import { H, KDF, KEY_SIZE, mac, same } from "../kdf";
 import { hpkeUsable, X25519Key } from "../primitives";
@@ -87,7 +89,8 @@ export class IdentityKey {
    */
   async knockProof(cardPublic: Bytes, cardHash: Bytes, enc: Bytes, keyPackage: Bytes): Promise<Bytes> {
     const shared = await this.#key.exchange(cardPublic);
-    return concat(this.public, knockMac(shared, this.public, cardPublic, cardHash, enc, keyPackage));
+    const proof = knockMac(shared, this.public, cardPublic, cardHash, enc, keyPackage);
+    return encode(SHOWN_IDENTITY, { public: this.public, proof });
   }
 
   // -- in the room -----------------------------------------------------------------------------
@@ -100,7 +103,7 @@ export class IdentityKey {
   async vouch(context: VouchContext, box: X25519Key, rng: Rng = systemRng): Promise<Bytes> {
     const byIdentity = await this.#key.exchange(context.toBox);
     const proof = vouchMac(byIdentity, await box.exchange(context.toBox), this.public, context);
-    const plaintext = concat(uint(context.leaf, 4), this.public, proof);
+    const plaintext = encode(OPENED_VOUCH, { leaf: context.leaf, public: this.public, proof });
     const sealed = await hpke.seal(context.toBox, vouchInfo(context.groupId), context.toSignatureKey, plaintext, rng);
     return concat(sealed.enc, sealed.ciphertext);
   }
@@ -120,8 +123,8 @@ export async function verifyKnockProof(
   enc: Bytes,
   keyPackage: Bytes,
 ): Promise<Bytes> {
-  const reader = new Reader(exactly(knockProof, KNOCK_PROOF_SIZE, "an identity in a knock"));
-  const [publicHalf, proof] = [checkPublic(reader.take(KEY_SIZE)), reader.rest()];
+  const { public: publicHalf, proof } = decode(SHOWN_IDENTITY, knockProof);
+  checkPublic(publicHalf);
   const shared = await card.exchange(publicHalf);
   if (!same(proof, knockMac(shared, publicHalf, card.public, cardHash, enc, keyPackage)))
     throw new AuthenticationError("the knock does not hold the identity that it shows");
@@ -141,58 +144,23 @@ function knockMac(
 
 // -- in the room ----------------------------------------------------------------------------------
 
-/** The two ends of a vouch: leaves, their signature keys, announced boxes (public), and the group. */
-export interface VouchContext {
-  readonly groupId: Bytes;
-  readonly leaf: number;
-  readonly signatureKey: Bytes;
-  readonly box: Bytes;
-  readonly toLeaf: number;
-  readonly toSignatureKey: Bytes;
-  readonly toBox: Bytes;
-}
-
-/** Encode the data that a proof covers. MalformedError if a part has a wrong size. */
-export function encodeVouchContext(context: VouchContext): Bytes {
-  return concat(
-    prefixed(context.groupId, 1),
-    uint(context.leaf, 4),
-    uint(context.toLeaf, 4),
-    exactly(context.signatureKey, 32, "a signature key"),
-    exactly(context.toSignatureKey, 32, "a signature key"),
-    exactly(context.box, 32, "a box"),
-    exactly(context.toBox, 32, "a box"),
-  );
-}
-
-/** A vouch to this member, opened but unverified: `leaf` claims the identity `public` (32 bytes). */
-export class OpenedVouch {
-  readonly public: Bytes;
-  readonly #proof: Bytes;
-
-  constructor(readonly leaf: number, publicHalf: Bytes, proof: Bytes) {
-    this.public = publicHalf;
-    this.#proof = proof;
-  }
-
-  /**
-   * Verify the proof and return the identity's public key; `box` is our key pair of `context.toBox`.
-   *
-   * AuthenticationError if its author does not hold both the identity and the box of that leaf, or if the
-   * proof is for other ends. MalformedError if a key is invalid.
-   */
-  async check(context: VouchContext, box: X25519Key): Promise<Bytes> {
-    checkPublic(this.public);
-    const byIdentity = await box.exchange(this.public);
-    const expected = vouchMac(byIdentity, await box.exchange(context.box), this.public, context);
-    if (this.leaf !== context.leaf || !same(this.#proof, expected))
-      throw new AuthenticationError("the vouch was not made by the holder of that identity and leaf");
-    return this.public;
-  }
+/**
+ * Verify the proof in a vouch and return the identity's public key; `box` is our key pair of `context.toBox`.
+ *
+ * AuthenticationError if its author does not hold both the identity and the box of that leaf, or if the proof is for
+ * other ends. MalformedError if a key is invalid.
+ */
+export async function verifyVouch(vouch: OpenedVouch, context: VouchContext, box: X25519Key): Promise<Bytes> {
+  checkPublic(vouch.public);
+  const byIdentity = await box.exchange(vouch.public);
+  const expected = vouchMac(byIdentity, await box.exchange(context.box), vouch.public, context);
+  if (vouch.leaf !== context.leaf || !same(vouch.proof, expected))
+    throw new AuthenticationError("the vouch was not made by the holder of that identity and leaf");
+  return vouch.public;
 }
 
 /**
- * Open a vouch. Its contents are unproven until `check`.
+ * Open a vouch. Its contents are unproven until `verifyVouch`.
  *
  * AuthenticationError if it is sealed to another member, in another group or to another leaf of ours.
  * MalformedError if it does not have `VOUCH_SIZE` bytes or its key is of small order.
@@ -203,16 +171,15 @@ export async function openVouch(
   ownSignatureKey: Bytes,
   groupId: Bytes,
 ): Promise<OpenedVouch> {
-  const outer = new Reader(exactly(sealed, VOUCH_SIZE, "a vouch"));
-  const enc = outer.take(hpke.KEY_SIZE);
-  const opened = await hpke.open(box, enc, vouchInfo(groupId), ownSignatureKey, outer.rest());
-  const reader = new Reader(opened.plaintext);
-  return new OpenedVouch(reader.uint(4), reader.take(KEY_SIZE), reader.rest());
+  exactly(sealed, VOUCH_SIZE, "a vouch");
+  const [enc, ciphertext] = [sealed.slice(0, hpke.KEY_SIZE), sealed.slice(hpke.KEY_SIZE)];
+  const opened = await hpke.open(box, enc, vouchInfo(groupId), ownSignatureKey, ciphertext);
+  return decode(OPENED_VOUCH, opened.plaintext);
 }
 
 const vouchInfo = (groupId: Bytes): Bytes => concat(utf8("snug 1 id vouch"), groupId);
 
 function vouchMac(byIdentity: Bytes, byBox: Bytes, publicHalf: Bytes, context: VouchContext): Bytes {
   // the receiver can compute both exchanges with its own private key: this makes the proof deniable
-  return mac(KDF(concat(byIdentity, byBox), "snug 1 id"), publicHalf, encodeVouchContext(context));
+  return mac(KDF(concat(byIdentity, byBox), "snug 1 id"), publicHalf, encode(VOUCH_CONTEXT, context));
 }

@@ -174,7 +174,7 @@ export class GuestLobby {
       this.tell(clocks.noCard(now));
     if (this.#mayKnock(newest, now) && now - this.#calledAt >= CALL_EVERY) {
       this.#calledAt = now;
-      await this.connections.post(today, new lobby.CardRequest());
+      await this.connections.post(today, { type: "CardRequest" });
     }
   }
 
@@ -232,7 +232,7 @@ export class GuestLobby {
     const known = newest !== undefined && same(newest.card.nonce, card.nonce);
     if (known || !this.#mayKnock(newest, now)) return;
     try {
-      await card.verify(this.#link.hostPublic, this.#link.origin, day, now);
+      await lobby.verifyCard(card, this.#link.hostPublic, this.#link.origin, day, now);
     } catch (error) {
       if (error instanceof ValidationError && error.rule !== "CARD-DAY" && newest === undefined)
         await this.#refuse(day, card, now);
@@ -265,7 +265,7 @@ export class GuestLobby {
     this.tell(clocks.refusedCard(card, now));
     if (now - this.#reportedAt < clocks.REPORT_EVERY) return;
     this.#reportedAt = now;
-    await this.connections.post(day, new lobby.ClockReport(card.hash, Math.floor(now)));
+    await this.connections.post(day, { type: "ClockReport", card: lobby.cardHash(card), at: Math.floor(now) });
   }
 
   async #replied(reply: lobby.Reply, handle: Bytes, now: number): Promise<void> {

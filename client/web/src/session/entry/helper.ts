@@ -94,7 +94,7 @@ export class RejoinHelper {
     for (const [key, { nonce, due, day }] of [...this.#hereDue]) {
       if (now < due) continue;
       this.#hereDue.delete(key);
-      const here = new recovery.HelperOffer(nonce, journal.slot, policy.returnPublic);
+      const here = { type: "HelperOffer", nonce, slot: journal.slot, returnPublic: policy.returnPublic } as const;
       await place.post(day, await recovery.seal(this.#key, here, this.#rng));
     }
     const wanted: (HostReturnIntent | RejoinIntent | HealIntent)[] = [];
@@ -128,7 +128,7 @@ export class RejoinHelper {
     room: Room,
     now: number,
   ): Promise<Knocked | null> {
-    let said: recovery.Message;
+    let said: recovery.InsideMessage;
     try {
       said = await recovery.open(this.#key, posted);
     } catch (error) {
@@ -304,7 +304,7 @@ function isHere(room: Room, name: string, now: number): boolean {
 
 function intentOf(knock: number, { asked, keyPackage, ticket, name }: Asked): HostReturnIntent | RejoinIntent {
   if (asked.type === "RejoinRequest") return { type: "RejoinIntent", knock, keyPackage, ticket, name };
-  return { type: "HostReturnIntent", knock, keyPackage, hostReturn: asked.proof, name };
+  return { type: "HostReturnIntent", knock, keyPackage, hostReturn: { slot: asked.slot, signature: asked.signature }, name };
 }
 
 /** A member without the host keys, in the lobby for as long as no host is active. */

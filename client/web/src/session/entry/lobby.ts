@@ -203,7 +203,7 @@ export class HostLobby {
    * A report that names another card than ours tells nothing: the server may have repeated an old one.
    */
   #heeds(day: number, report: lobby.ClockReport, now: number): boolean {
-    const known = this.#cards.get(day)?.some(({ card }) => same(card.hash, report.card)) ?? false;
+    const known = this.#cards.get(day)?.some(({ card }) => same(lobby.cardHash(card), report.card)) ?? false;
     if (!known || isTolerated(report, now) || now - this.#clockTold < TELL_EVERY) return false;
     this.#clockTold = now;
     return true;

@@ -1,6 +1,6 @@
 /** Pieces of tree and ledger on their way to newcomers (protocol section 4), behind all other posts. */
 import { type Bytes, hex } from "../../crypto/bytes";
-import { type LobbyMessage, Piece } from "../../crypto/entry/lobby";
+import type { LobbyMessage, Piece } from "../../crypto/entry/lobby";
 import { LOBBY_RECEIVERS_MAX as RECEIVERS_MAX } from "../../wire/limits";
 import type { KeptReply } from "./replies";
 
@@ -91,7 +91,7 @@ export class PieceQueue {
       for (const each of over) this.#ended.set(keyOf(each), now);
       const to = new Map(together.map((each) => [hex(each.to), each.to]));
       // A message of its own: one that waits for other receivers already would not be added.
-      await connections.post(day, new Piece(piece.sealed), ...to.values());
+      await connections.post(day, piece, ...to.values());
     }
   }
 }

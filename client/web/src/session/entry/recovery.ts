@@ -177,7 +177,7 @@ export class RejoinLobby extends GuestLobby {
     this.#turn++;
     const privateKey = await X25519Key.generate(this.rng);
     const bundle = await this.#packageFor(now, this.#nonce, leaf);
-    const asked = new recovery.RejoinRequest(privateKey.public, bundle.encoded);
+    const asked = { type: "RejoinRequest", replyPublic: privateKey.public, keyPackage: bundle.encoded } as const;
     const again = { asked, privateKey, bundle, leaf, at: now };
     this.#asked.push(again);
     return again;
@@ -203,12 +203,12 @@ export class RejoinLobby extends GuestLobby {
       const said = await recovery.open(this.#key, posted);
       if (said.type === "RejoinRequest") {
         await this.#waitsToo(said, now);
-        this.connections.heardRequest(said.id, now);
+        this.connections.heardRequest(recovery.requestId(said), now);
       }
       if (said.type !== "RecoveryReply") return;
-      const ours = [...this.#earlier, ...this.#asked].find(({ asked }) => same(asked.id, said.id));
+      const ours = [...this.#earlier, ...this.#asked].find(({ asked }) => same(recovery.requestId(asked), said.id));
       if (ours === undefined) return;
-      const answer = await said.open(ours.asked, ours.privateKey);
+      const answer = await recovery.openReply(said, ours.asked, ours.privateKey);
       await this.#fromMembers.take(answer, ours.bundle, (whole, tree) => this.#letIn(whole, tree, ours));
     } catch (error) {
       if (!(error instanceof SnugError)) throw error;
@@ -390,10 +390,10 @@ export class HostReturnLobby {
     if (this.#sent !== null || now - this.#soughtAt < SEEK_EVERY) return;
     this.#soughtAt = now;
     this.#nonce = this.#rng(16);
-    await this.#post(today, new recovery.HelperQuery(this.#nonce));
+    await this.#post(today, { type: "HelperQuery", nonce: this.#nonce });
   }
 
-  async #post(day: number, message: recovery.Message): Promise<void> {
+  async #post(day: number, message: recovery.InsideMessage): Promise<void> {
     await this.#connections.post(day, await recovery.seal(this.#key, message, this.#rng));
   }
 
@@ -418,7 +418,7 @@ export class HostReturnLobby {
     const inside = posted.message;
     if (inside.type === "Piece" && this.entry === null) await pieceOfMember(this.#assemblies, inside);
     if (inside.type !== "RecoveryMessage") return;
-    let said: recovery.Message;
+    let said: recovery.InsideMessage;
     try {
       said = await recovery.open(this.#key, inside);
     } catch (error) {
@@ -428,7 +428,7 @@ export class HostReturnLobby {
     if (said.type === "HelperOffer" && same(said.nonce, this.#nonce) && this.#sent === null) {
       this.#connections.heard(now);
       await this.#ask(day, said, now);
-    } else if (said.type === "RecoveryReply" && this.#sent !== null && same(said.id, this.#sent.asked.id))
+    } else if (said.type === "RecoveryReply" && this.#sent !== null && same(said.id, recovery.requestId(this.#sent.asked)))
       await this.#answered(said, this.#sent);
   }
 
@@ -470,7 +470,7 @@ export class HostReturnLobby {
 
   async #answered(back: recovery.RecoveryReply, { asked, privateKey, bundle }: Sent): Promise<void> {
     try {
-      const answer = await back.open(asked, privateKey);
+      const answer = await recovery.openReply(back, asked, privateKey);
       await this.#assemblies.take(answer, bundle, (whole, tree) => this.#letIn(whole, tree, bundle));
     } catch (error) {
       if (!(error instanceof SnugError)) throw error;

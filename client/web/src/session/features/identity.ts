@@ -6,7 +6,8 @@
  */
 import { type Bytes, hex, same } from "../../crypto/bytes";
 import { SnugError } from "../../crypto/errors";
-import { fingerprint, type OpenedVouch, openVouch, type VouchContext } from "../../crypto/proof/identity";
+import { fingerprint, openVouch, verifyVouch } from "../../crypto/proof/identity";
+import type { OpenedVouch, VouchContext } from "../../wire/layouts";
 import * as envelope from "../../crypto/agreed/envelope";
 import { BUCKETS } from "../../wire/limits";
 import { CommandError, sentence } from "../../words/sentence";
@@ -248,7 +249,7 @@ export class Vouching extends Feature {
     };
     let identity: Bytes;
     try {
-      identity = await opened.check(ends, this.room.box);
+      identity = await verifyVouch(opened, ends, this.room.box);
     } catch (error) {
       if (error instanceof SnugError) return false;
       throw error;

@@ -1,7 +1,7 @@
 /** The members' signed announcements, and the sealed grant of the host keys. */
 import { type Bytes, type Rng, concat, utf8 } from "../../crypto/bytes";
 import { SnugError } from "../../crypto/errors";
-import { flag, prefixed, Reader, uint } from "../../crypto/fields";
+import { flag, prefixed, uint } from "../../crypto/fields";
 import * as hpke from "../../crypto/hpke";
 import { HostKeys } from "../../crypto/entry/invite";
 import { verifyWithLabel } from "../../crypto/labels";
@@ -115,10 +115,7 @@ export async function openGrant(
 ): Promise<HostKeys | null> {
   try {
     const { plaintext } = await hpke.open(ownBox, grant.enc, info(groupId), ownKey, grant.sealed);
-    const reader = new Reader(plaintext);
-    const keys = await HostKeys.read(reader);
-    reader.end();
-    return keys;
+    return await HostKeys.decode(plaintext);
   } catch (error) {
     if (error instanceof SnugError) return null;
     throw error;

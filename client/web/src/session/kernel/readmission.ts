@@ -47,7 +47,7 @@ export class Readmission {
       const days = [...place.entered];
       if (this.#alone && days.length > 0 && now - this.#askedAt >= ASK_EVERY) {
         this.#askedAt = now;
-        for (const day of days) await place.post(day, new lobby.CardRequest());
+        for (const day of days) await place.post(day, { type: "CardRequest" });
       }
     }
     return left;
