@@ -1,6 +1,6 @@
 """Writes the protocol page's layouts from their declarations (`snugroom.wire.layout`).
 
-A block stands below a comment ``<!-- layout heartbeat -->``, with the layout's name.
+A block stands below a comment ``<!-- layout heartbeat -->``, with the name of a layout or of a `OneOf`.
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ import re
 from textwrap import fill
 from typing import Final
 
-from snugroom.client.tools.typescript_layouts import LAYOUTS
+from snugroom.client.tools.typescript_layouts import LAYOUTS, ONE_OF
 from snugroom.wire import layout
 from snugroom.wire.layout import kinds
 from snugroom.wire.layout.shape import (
@@ -22,32 +22,48 @@ from snugroom.wire.layout.shape import (
     Shape,
 )
 
-_BLOCK: Final = re.compile(r"(<!-- layout ([\w' ]+) -->\n\n)(?: {4}.*\n)*")
+_BLOCK: Final = re.compile(r"^(( *)<!-- layout ([\w' ]+) -->\n\n)(?:\2 {4}.*\n)*", re.MULTILINE)
 _SHAPES: Final = {layout.shape(kind).name: layout.shape(kind) for kind in LAYOUTS}
+_ONE_OF: Final = {each.name: each for each in ONE_OF.values()}
 
 
 def protocol(text: str) -> str:
     """Return the protocol page with the layouts of now. KeyError for a name that no layout has."""
-    return _BLOCK.sub(lambda found: found[1] + block(_SHAPES[found[2]]), text)
+    return _BLOCK.sub(lambda found: found[1] + _blocks(found[3], found[2]), text)
 
 
-def block(shape: RecordShape) -> str:
-    """Return the lines of a layout, indented as code."""
+def _blocks(name: str, indent: str) -> str:
+    if name in _ONE_OF:
+        kinds = _ONE_OF[name].kinds.items()
+        return "".join(block(layout.shape(kind), indent, number) for number, kind in kinds)
+    return block(_SHAPES[name], indent)
+
+
+def block(shape: RecordShape, indent: str = "", number: int | None = None) -> str:
+    """Return the lines of a layout, as code below `indent`. `number`: the byte in front of it."""
     name = shape.name.replace(" ", "\N{NO-BREAK SPACE}")
-    text = f"{name} = {told(shape)}".replace(" ", "\0").replace("\0|\0", " | ")
-    lines = fill(text, 116, subsequent_indent="    ", break_long_words=False, break_on_hyphens=False)
+    front = [] if number is None else [str(number)]
+    text = f"{name} = {' | '.join([*front, *_parts(shape)])}".replace(" ", "\0").replace("\0|\0", " | ")
+    lines = fill(
+        text, 116 - len(indent), subsequent_indent="    ", break_long_words=False, break_on_hyphens=False
+    )
     return "".join(
-        f"    {line}\n" for line in lines.replace("\0", " ").replace("\N{NO-BREAK SPACE}", " ").split("\n")
+        f"{indent}    {line}\n"
+        for line in lines.replace("\0", " ").replace("\N{NO-BREAK SPACE}", " ").split("\n")
     )
 
 
 def told(shape: RecordShape) -> str:
     """Return the fields of a record, in the notation of the protocol page."""
+    return " | ".join(_parts(shape))
+
+
+def _parts(shape: RecordShape) -> list[str]:
     if re.fullmatch(rb"[ -~]+", shape.start):
         start = [f'"{shape.start.decode()}"']
     else:
         start = [str(byte) for byte in shape.start]
-    return " | ".join([*start, *map(_field, shape.fields)])
+    return [*start, *map(_field, shape.fields)]
 
 
 def _field(field: Field) -> str:
