@@ -163,7 +163,7 @@ def test_a_list_with_too_many_pieces_is_one_clear_refusal(monkeypatch: pytest.Mo
     monkeypatch.setattr(Admissions, "answer", forged)
     cem = w.guest(w.link_of(ada), "Cem")
     w.until(lambda: cem.ended is not None)
-    assert f"1 to {PIECES_MAX} pieces" in str(cem.ended)
+    assert f"1 to {PIECES_MAX} entries" in str(cem.ended)
 
 
 def test_a_room_that_is_too_large_for_its_pieces_refuses_with_the_reason(
