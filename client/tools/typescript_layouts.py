@@ -204,7 +204,8 @@ def _row(shape: Shape) -> str:
             return "0"
         case kinds.Bytes(prefix, most) | kinds.Text(prefix, most):
             letter = "b" if isinstance(shape, kinds.Bytes) else "t"
-            return f'["{letter}", {prefix}, {256**prefix - 1 if most is None else most}]'
+            unit = f", {shape.unit}" if isinstance(shape, kinds.Bytes) and shape.unit > 1 else ""
+            return f'["{letter}", {prefix}, {256**prefix - 1 if most is None else most}{unit}]'
         case kinds.Bits(mask):
             return f'["m", {mask}]'
         case EnumShape(kind):

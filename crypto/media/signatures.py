@@ -26,14 +26,14 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import Final
+from typing import Annotated, Final
 
 from snugroom.crypto.errors import MalformedError, StateError
-from snugroom.crypto.fields import Reader, exactly, uint
-from snugroom.crypto.kdf import KEY_SIZE, SIGNATURE_SIZE, H, NotCopyable, SigningKey
+from snugroom.crypto.fields import exactly
+from snugroom.crypto.kdf import SIGNATURE_SIZE, H, NotCopyable, SigningKey
 from snugroom.crypto.media.keys import FutureEpochError, Stream
+from snugroom.wire.layout import U1, U4, U8, Bytes, Bytes16, Bytes32, Fixed, Items, Layout, Signature
 
-VERSION: Final = 1
 #: Bytes of a frame's hash in a list: only a second preimage helps a forger (decision 78).
 DIGEST_SIZE: Final = 12
 SCOPE_SIZE: Final = 16 + 8 + 32
@@ -68,26 +68,44 @@ def digest(frame: bytes) -> bytes:
     return H(frame)[:DIGEST_SIZE]
 
 
+@dataclass(frozen=True, slots=True)
+class Scope(Layout, name="scope"):
+    """One epoch of one room."""
+
+    room: Bytes16
+    epoch_slot: U8
+    epoch: Bytes32  # H of the epoch authenticator
+
+
+@dataclass(frozen=True, slots=True)
+class Certified(Layout, name="certified"):
+    """The data that a leaf signs for its media key."""
+
+    scope: Annotated[bytes, Fixed(SCOPE_SIZE)]
+    leaf: U4
+    key: Bytes32
+
+
 def scope(room: bytes, epoch_slot: int, epoch_authenticator: bytes) -> bytes:
     """Return the value (56 bytes) that binds certificates and lists to one epoch of one room."""
-    return exactly(room, 16, "a room number") + uint(epoch_slot, 8) + H(epoch_authenticator)
+    return Scope(room, epoch_slot, H(epoch_authenticator)).encode()
 
 
 def certified(scope_: bytes, leaf: int, key: bytes) -> bytes:
     """Return the data that the leaf signs under MEDIA_KEY_LABEL (`Membership.sign`) for a media key."""
-    return scope_ + uint(leaf, 4) + exactly(key, KEY_SIZE, "a media key")
+    return Certified(scope_, leaf, key).encode()
 
 
 # -- the list ------------------------------------------------------------------------------------
 
 
 @dataclass(frozen=True, slots=True)
-class Run:
+class Run(Layout, name="run"):
     """Frames of one key id with consecutive counters; `digests` are 12 bytes each."""
 
-    kid: int
-    first: int
-    digests: bytes = field(repr=False)
+    kid: U4
+    first: U4
+    digests: Annotated[bytes, Bytes(2, most=FRAMES_MAX, unit=DIGEST_SIZE)] = field(repr=False)
 
     def __len__(self) -> int:
         return len(self.digests) // DIGEST_SIZE
@@ -104,62 +122,43 @@ class Run:
 
 
 @dataclass(frozen=True, slots=True)
-class FrameList:
+class FrameList(Layout, name="list of frames", start=b"\1"):
     """One sender's list in decoded form. It is unverified until `FrameVerifier.receive` accepts it.
 
     `stream`: the announced stream whose frames it names, a `Stream`.
     """
 
-    leaf: int
-    stream: int
-    number: int
-    key: bytes
-    certificate: bytes = field(repr=False)
-    runs: tuple[Run, ...]
-    signature: bytes = field(default=b"", repr=False)
+    leaf: U4
+    stream: U1
+    number: U4
+    key: Bytes32
+    certificate: Signature = field(repr=False)
+    runs: Annotated[tuple[Run, ...], Items(1, most=255)]
+    signature: Signature = field(default=b"", repr=False)
 
     @property
     def body(self) -> bytes:
         """The signed bytes, without label and scope. MalformedError if a value does not fit."""
-        runs = b"".join(
-            uint(run.kid, 4) + uint(run.first, 4) + uint(len(run), 2) + run.digests for run in self.runs
-        )
-        head = uint(VERSION, 1) + uint(self.leaf, 4) + uint(self.stream, 1) + uint(self.number, 4)
-        return head + self.key + self.certificate + uint(len(self.runs), 1) + runs
+        return self.encode_before("signature")
 
     def signed(self, scope_: bytes, key: SigningKey) -> bytes:
         """Return the complete encoding, signed with the media key."""
         body = self.body
         return body + key.sign(LIST_LABEL + scope_ + body)
 
-    @classmethod
-    def decode(cls, data: bytes) -> FrameList:
-        """Decode a list.
-
-        MalformedError on an unknown stream, wrong order, empty runs, or more frames or runs than allowed.
-        """
-        reader = Reader(data)
-        if (version := reader.uint(1)) != VERSION:
-            raise MalformedError(f"media signatures of version {version}")
-        leaf, stream, number = reader.uint(4), reader.uint(1), reader.uint(4)
-        if stream not in _STREAMS:
-            raise MalformedError(f"media signatures of stream {stream}, which nobody announces")
-        key, certificate = reader.take(KEY_SIZE), reader.take(SIGNATURE_SIZE)
-        runs: list[Run] = []
-        total = 0
-        for _ in range(reader.uint(1)):
-            kid, first, count = reader.uint(4), reader.uint(4), reader.uint(2)
-            run = Run(kid, first, reader.take(count * DIGEST_SIZE))
-            total += count
-            after = not runs or (kid, first) > (runs[-1].kid, runs[-1].last + 1)
-            if not count or not after or run.last >= 1 << 32:
+    def check(self) -> None:
+        """Raise MalformedError on an unknown stream, wrong order, empty runs, or too many frames or runs."""
+        if self.stream not in _STREAMS:
+            raise MalformedError(f"media signatures of stream {self.stream}, which nobody announces")
+        total, before = 0, None
+        for run in self.runs:
+            total += len(run)
+            after = before is None or (run.kid, run.first) > (before.kid, before.last + 1)
+            if not run.digests or not after or run.last >= 1 << 32:
                 raise MalformedError("the frames of the list are not in order")
-            runs.append(run)
-        if not runs or len(runs) > RUNS_MAX or total > FRAMES_MAX:
-            raise MalformedError(f"a list of {len(runs)} runs and {total} frames")
-        signature = reader.take(SIGNATURE_SIZE)
-        reader.end()
-        return cls(leaf, stream, number, key, certificate, tuple(runs), signature)
+            before = run
+        if not 0 < len(self.runs) <= RUNS_MAX or total > FRAMES_MAX:
+            raise MalformedError(f"a list of {len(self.runs)} runs and {total} frames")
 
 
 @dataclass(frozen=True, slots=True)

@@ -73,6 +73,8 @@ def _field(field: Field) -> str:
             return f"{name} {size}" + ("" if most == kinds.UINT_MAX else f" (at most {most})")
         case kinds.Fixed(size):
             return f"{name} {size}"
+        case kinds.Bytes(prefix, most, unit) if unit > 1:
+            return f"count {prefix} (at most {most}), {name} {unit} each"
         case kinds.Bytes(prefix, most) | kinds.Text(prefix, most):
             return f"len{8 * prefix}({name})" + ("" if most is None else f" (at most {most})")
         case kinds.Flag():

@@ -74,6 +74,7 @@ class Everything(Layout, name="everything", start=b"\1ab"):
     colour: Annotated[Colour, Enum()]
     bits: Annotated[int, Bits(0b101)]
     data: Annotated[bytes, Bytes(2, most=20)]
+    digests: Annotated[bytes, Bytes(1, most=4, unit=3)]
     title: Annotated[str, Text(1)]
     inner: Inner
     maybe: Annotated[Inner | None, Option()]
@@ -91,7 +92,8 @@ class Everything(Layout, name="everything", start=b"\1ab"):
 
 
 SMALL = Everything(
-    513, 2**53 - 1, b"k" * 32, b"s" * 8, True, Colour.BLUE, 5, b"data", "Bücher", Inner(12), Inner(1, "x"),
+    513, 2**53 - 1, b"k" * 32, b"s" * 8, True, Colour.BLUE, 5, b"data", b"sixsix", "Bücher", Inner(12),
+    Inner(1, "x"),
     (Pair(1, ((0, 1), (7, 2**48 - 1))), Pair(9, ())), frozenset({256, 2, 65_535}),
     frozenset({b"b" * 8, b"a" * 8}),
     (b"z" * 8, b"a" * 8), (3, 1, 3), ((1, 9), (2, 1)), b"rest",
@@ -108,8 +110,8 @@ def values(shape: Shape, rng: random.Random) -> Any:
             return rng.choice([0, 1, top, rng.randint(0, top)])
         case kinds.Fixed(size):
             return rng.randbytes(size)
-        case kinds.Bytes(prefix, most):
-            return rng.randbytes(rng.randint(0, min(most or 300, 300, 256**prefix - 1)))
+        case kinds.Bytes(prefix, most, unit):
+            return rng.randbytes(unit * rng.randint(0, min(most or 300, 300, 256**prefix - 1)))
         case kinds.Text(_, most):
             return "".join(
                 rng.choice("aé\ufeff\U0001f98a ") for _ in range(rng.randint(0, (most or 40) // 4))
@@ -211,6 +213,8 @@ def test_a_value_comes_back_as_it_was() -> None:
         ("bits", 8, "everything.bits has bits that are not defined: 0x8"),
         ("colour", 3, "everything.colour has the unknown value 3"),
         ("data", bytes(21), "everything.data has 21 bytes, and at most 20 are allowed"),
+        ("digests", bytes(15), "everything.digests has 15 bytes, and at most 12 are allowed"),
+        ("digests", bytes(11), "everything.digests has 11 bytes, which is no multiple of 3"),
         ("title", "\ud800", "everything.title has characters that UTF-8 lacks"),
         ("inner", Inner(1, "elevenbytes"), "everything.inner.name has 11 bytes, and at most 10 are allowed"),
         ("rows", (), "everything.rows has 1 to 4 entries, not 0"),
@@ -237,6 +241,7 @@ def test_a_value_without_encoding_is_refused(field: str, value: Any, told: str) 
         (54, b"\2", "everything.colour has the unknown value 2"),
         (55, b"\2", "everything.bits has bits that are not defined: 0x2"),
         (56, b"\0\x15", "everything.data has 21 bytes, and at most 20 are allowed"),
+        (62, b"\5", "everything.digests has 15 bytes, and at most 12 are allowed"),
     ],
 )
 def test_bytes_that_encode_nothing_are_refused(at: int, put: bytes, told: str) -> None:

@@ -128,20 +128,32 @@ class OneOf(Generic[_One]):
     def __init__(self, name: str, kinds: Mapping[int, type[_One]]) -> None:
         self.name = name
         self.kinds = kinds
-        self._numbers = {kind: bytes([number]) for number, kind in kinds.items()}
+        self._encoders: dict[type[_One], encoders.Encoder] = {}
+        self._decoders: dict[int, decoders.Decoder] = {}
 
     def encode(self, value: _One) -> bytes:
         """Return the number and the one encoding. MalformedError if a field has none."""
-        return self._numbers[type(value)] + value.encode()
+        encode = self._encoders.get(type(value))
+        if encode is None:
+            (number,) = (number for number, kind in self.kinds.items() if kind is type(value))
+            encode = self._encoders[type(value)] = encoders.encoder(self._numbered(number))
+        return encode(value)
 
     def decode(self, data: bytes) -> _One:
         """Decode. UnsupportedError for another number, MalformedError for anything else but an encoding."""
         if not data:
             raise MalformedError(f"{self.name} is cut short: 1 bytes expected, 0 are left")
-        kind = self.kinds.get(data[0])
-        if kind is None:
-            raise UnsupportedError(f"a {self.name} of the unknown kind {data[0]}")
-        return kind.decode(data[1:])
+        decode = self._decoders.get(data[0])
+        if decode is None:
+            if data[0] not in self.kinds:
+                raise UnsupportedError(f"a {self.name} of the unknown kind {data[0]}")
+            decode = self._decoders[data[0]] = decoders.decoder(self._numbered(data[0]))
+        value: _One = decode(data)
+        return value
+
+    def _numbered(self, number: int) -> RecordShape:
+        declared = shape(self.kinds[number])
+        return replace(declared, start=bytes([number]) + declared.start)
 
 
 _SHAPES: Final[dict[type[Any], RecordShape]] = {}

@@ -113,8 +113,8 @@ class _Writer:
                 return target
             case EnumShape(kind):
                 return f"{self.source.new({each.value: each for each in kind})}[{self._fixed('B')}]"
-            case kinds.Bytes(prefix, most):
-                return self._sized(prefix, most)
+            case kinds.Bytes(prefix, most, unit):
+                return self._sized(prefix, most, unit)
             case kinds.Text(prefix, most):
                 return f"{self._sized(prefix, most)}.decode()"
             case RestShape(text=text):
@@ -129,13 +129,14 @@ class _Writer:
             case ItemsShape():
                 return self._items(shape)
 
-    def _sized(self, prefix: int, most: int | None) -> str:
+    def _sized(self, prefix: int, most: int | None, unit: int = 1) -> str:
         length = self._uint(prefix)
         self.flush()
         value = self.source.new()
         if most is not None and most < 256**prefix - 1:
             self.source.refuse_if(f"{length} > {most}")
-        self.source.line(f"{value} = data[at : at + {length}]; at += {length}")
+        end = f"at + {length}" if unit == 1 else f"at + {length} * {unit}"
+        self.source.line(f"end = {end}; {value} = data[at:end]; at = end")
         self.source.refuse_if("at > size")
         return value
 

@@ -86,8 +86,8 @@ class _Writer:
                 self._add("B", value)
             case EnumShape(kind):
                 self._add("B", f"{source.new({each.value: each.value for each in kind})}[{value}]")
-            case kinds.Bytes(prefix, most):
-                self._sized(prefix, most, value)
+            case kinds.Bytes(prefix, most, unit):
+                self._sized(prefix, most, value, unit)
             case kinds.Text(prefix, most):
                 self._sized(prefix, most, self._utf8(value))
             case RestShape(text):
@@ -110,10 +110,12 @@ class _Writer:
         self.source.line(f"{text} = {value}.encode()")
         return text
 
-    def _sized(self, prefix: int, most: int | None, value: str) -> None:
+    def _sized(self, prefix: int, most: int | None, value: str, unit: int = 1) -> None:
+        if unit > 1:
+            self.source.refuse_if(f"len({value}) % {unit}")
         if most is not None:
-            self.source.refuse_if(f"len({value}) > {most}")
-        self._uint(prefix, kinds.UINT_MAX, f"len({value})")
+            self.source.refuse_if(f"len({value}) > {most * unit}")
+        self._uint(prefix, kinds.UINT_MAX, f"len({value})" if unit == 1 else f"len({value}) // {unit}")
         self.flush()
         self.source.line(f"out.append({value})")
 

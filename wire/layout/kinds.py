@@ -31,10 +31,11 @@ class Fixed:
 
 @dataclass(frozen=True, slots=True)
 class Bytes:
-    """At most `most` bytes after their number, which has `prefix` bytes."""
+    """At most `most` units of `unit` bytes each, after the number of units, which has `prefix` bytes."""
 
     prefix: int
     most: int | None = None
+    unit: int = 1
 
 
 @dataclass(frozen=True, slots=True)

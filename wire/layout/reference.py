@@ -58,8 +58,8 @@ def _put(shape: Shape, value: Any, where: str) -> bytes:
             if len(value) != size:
                 raise MalformedError(f"{where} has {size} bytes, not {len(value)}")
             return bytes(value)
-        case kinds.Bytes(prefix, most):
-            return _length(len(value), prefix, most, where) + bytes(value)
+        case kinds.Bytes(prefix, most, unit):
+            return _length(len(value), prefix, most, where, unit) + bytes(value)
         case kinds.Text(prefix, most):
             text = _utf8(value, where)
             return _length(len(text), prefix, most, where) + text
@@ -132,8 +132,8 @@ class _Reader:
                 return self._number(size, where, most)
             case kinds.Fixed(size):
                 return self._take(size, where)
-            case kinds.Bytes(prefix, most):
-                return self._take(_limited(self._number(prefix, where), most, where), where)
+            case kinds.Bytes(prefix, most, unit):
+                return self._take(_limited(self._number(prefix, where), most, where, unit), where)
             case kinds.Text(prefix, most):
                 return _text(self._take(_limited(self._number(prefix, where), most, where), where), where)
             case kinds.Flag():
@@ -194,14 +194,18 @@ def _uint(value: int, size: int, where: str, most: int = kinds.UINT_MAX) -> byte
     return int(value).to_bytes(size, "big")
 
 
-def _length(size: int, prefix: int, most: int | None, where: str) -> bytes:
-    return _uint(_limited(size, 256**prefix - 1 if most is None else most, where), prefix, where)
+def _length(size: int, prefix: int, most: int | None, where: str, unit: int = 1) -> bytes:
+    if size % unit:
+        raise MalformedError(f"{where} has {size} bytes, which is no multiple of {unit}")
+    _limited(size // unit, 256**prefix - 1 if most is None else most, where, unit)
+    return _uint(size // unit, prefix, where)
 
 
-def _limited(size: int, most: int | None, where: str) -> int:
-    if most is not None and size > most:
-        raise MalformedError(f"{where} has {size} bytes, and at most {most} are allowed")
-    return size
+def _limited(number: int, most: int | None, where: str, unit: int = 1) -> int:
+    """Return the number of bytes of that many units. MalformedError for more than `most`."""
+    if most is not None and number > most:
+        raise MalformedError(f"{where} has {number * unit} bytes, and at most {most * unit} are allowed")
+    return number * unit
 
 
 def _utf8(value: str, where: str) -> bytes:

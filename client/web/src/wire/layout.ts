@@ -13,8 +13,8 @@ export type Shape =
   | number
   /** An unsigned integer: size, largest value. */
   | readonly ["u", number, number]
-  /** Bytes ("b") or text ("t") after the length: size of the length, largest length. */
-  | readonly ["b" | "t", number, number]
+  /** Bytes ("b") or text ("t") after the length: size of the length, largest length, unit of both. */
+  | readonly ["b" | "t", number, number, number?]
   /** One of these numbers, in one byte. */
   | readonly ["e", readonly number[]]
   /** One byte with bits of this mask. */
@@ -110,9 +110,10 @@ class Path {
     return value;
   }
 
-  protected limited(size: number, most: number): number {
-    if (size > most) this.refuse(` has ${size} bytes, and at most ${most} are allowed`);
-    return size;
+  /** Return the number of bytes of that many units. */
+  protected limited(number: number, most: number, unit = 1): number {
+    if (number > most) this.refuse(` has ${number * unit} bytes, and at most ${most * unit} are allowed`);
+    return number * unit;
   }
 
   protected bits(value: number, mask: number): number {
@@ -161,7 +162,11 @@ class Writer extends Path {
       case "b":
       case "t": {
         const data = shape[0] === "b" ? value : utf8(value);
-        return concat(this.#uint(this.limited(data.length, shape[2]), shape[1]), data);
+        const [, size, most, unit = 1] = shape;
+        const number = data.length / unit;
+        if (!Number.isInteger(number)) this.refuse(` has ${data.length} bytes, which is no multiple of ${unit}`);
+        this.limited(number, most, unit);
+        return concat(this.#uint(number, size), data);
       }
       case "e":
         return int(this.known(value, shape[1]), 1);
@@ -249,7 +254,7 @@ class Reader extends Path {
       case "u":
         return this.#uint(shape[1], shape[2]);
       case "b":
-        return this.#take(this.limited(this.#uint(shape[1]), shape[2]));
+        return this.#take(this.limited(this.#uint(shape[1]), shape[2], shape[3]));
       case "t":
         return this.#text(this.#take(this.limited(this.#uint(shape[1]), shape[2])));
       case "e":
