@@ -10,6 +10,7 @@ from typing import Any, Final
 
 from snugroom.crypto.agreed import envelope, heartbeat, ledger, room_state, slot_author
 from snugroom.crypto.entry import answers, invite, link, lobby, pieces, recovery
+from snugroom.crypto.media import signatures
 from snugroom.crypto.proof import evidence, identity, report
 from snugroom.wire import layout, signed
 from snugroom.wire.layout import kinds
@@ -68,6 +69,10 @@ LAYOUTS: Final[tuple[type[Any], ...]] = (
     recovery.RejoinRequest,
     recovery.RecoveryReply,
     recovery.HostRecoveryData,
+    signatures.Scope,
+    signatures.Certified,
+    signatures.Run,
+    signatures.FrameList,
     identity.ShownIdentity,
     identity.VouchContext,
     identity.OpenedVouch,

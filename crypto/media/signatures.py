@@ -5,12 +5,10 @@ another member's name (docs/reference/protocol.md, section 10). Each leaf genera
 epoch. The leaf's signature key certifies the media key, and the media key signs the leaf's frames, about
 twice a second::
 
-    list        = body | sign_media_key("snug 1 signatures" | scope | body)
-    body        = 1 | leaf 4 | stream 1 | number 4 | media key 32 | certificate 64 | count 1, runs
-    run         = kid 4 | first counter 4 | n 2, hashes 12 each: H(SFrame ciphertext, header included)[:12]
-    certificate = SignWithLabel by the leaf (RFC 9420 section 5.1.2), label "snug 1 media key",
-                  over scope | leaf 4 | media key 32
-    scope       = room number 16 | epoch slot 8 | H(epoch_authenticator) 32
+    list        = leaf, stream, number, key, certificate, runs | signature
+    signature   = sign_media_key("snug 1 signatures" | scope | the list's fields before it)
+    certificate = SignWithLabel by the leaf (RFC 9420 section 5.1.2), label "snug 1 media key"
+    hash        = H(SFrame ciphertext, header included)[:12]
 
 A list names frames of one announced stream, in all its layers, so that it can go to the receivers of that
 stream alone. The lists of each stream are numbered from 0 in each epoch. A sender lists every sealed frame

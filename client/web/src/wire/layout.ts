@@ -67,28 +67,32 @@ export function encodeOneOf<T extends { readonly type: string }>({ kinds }: OneO
 export function decodeOneOf<T extends { readonly type: string }>({ name, kinds }: OneOf<T>, data: Uint8Array): T {
   const number = data[0];
   if (number === undefined) throw new MalformedError(`${name} is cut short: 1 bytes expected, 0 are left`);
-  for (const [type, [own, layout]] of Object.entries<readonly [number, Layout<unknown>]>(kinds))
-    if (own === number) return { type, ...(decode(layout, data.subarray(1)) as object) } as T;
+  for (const type in kinds) {
+    const [own, layout] = kinds[type as T["type"]] as readonly [number, Layout<unknown>];
+    if (own === number) return new Reader(layout.name, data.subarray(1)).done(layout, { type }) as T;
+  }
   throw new UnsupportedError(`a ${name} of the unknown kind ${number}`);
 }
 
-/** Where we are, for errors. */
+/** Where we are, for errors: names of fields, and indices. */
 class Path {
-  readonly #steps: string[];
+  readonly #steps: (string | number)[];
 
   constructor(name: string) {
     this.#steps = [name];
   }
 
-  protected inside<T>(step: string, work: () => T): T {
+  protected enter(step: string | number): void {
     this.#steps.push(step);
-    const done = work();
+  }
+
+  protected leave(): void {
     this.#steps.pop();
-    return done;
   }
 
   protected refuse(text: string): never {
-    const path = this.#steps.join("").replace(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`);
+    const [name, ...steps] = this.#steps;
+    const path = [name, ...steps.map((step) => (typeof step === "number" ? `[${step}]` : `.${step}`))].join("").replace(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`);
     throw new MalformedError(path + text);
   }
 
@@ -127,6 +131,16 @@ class Path {
   }
 }
 
+/** One byte for each character. */
+function ascii(text: string): Bytes {
+  const done = new Uint8Array(text.length);
+  for (let i = 0; i < text.length; i++) done[i] = text.charCodeAt(i);
+  return done;
+}
+
+/** The first number that has no encoding of that size. */
+const BEYOND = [1, 2 ** 8, 2 ** 16, 2 ** 24, 2 ** 32, 2 ** 40, 2 ** 48, 2 ** 56, 2 ** 64];
+
 const isLayout = (shape: Shape): shape is Layout<unknown> => typeof shape === "object" && "fields" in shape;
 
 function firstSize(item: Shape): number {
@@ -135,62 +149,88 @@ function firstSize(item: Shape): number {
 }
 
 class Writer extends Path {
+  readonly #out: Uint8Array[] = [];
+
   done(layout: Layout<unknown>, value: unknown): Bytes {
-    return this.#put(layout, value);
+    this.#put(layout, value);
+    return concat(...this.#out);
   }
 
-  #uint(value: number, size: number, most = Number.MAX_SAFE_INTEGER): Bytes {
-    if (!Number.isInteger(value) || value < 0 || value >= 256 ** size)
+  #uint(value: number, size: number, most = Number.MAX_SAFE_INTEGER): void {
+    if (!Number.isInteger(value) || value < 0 || value >= BEYOND[size]!)
       this.refuse(`: ${value} is not an unsigned integer of ${size} bytes`);
-    return int(this.atMost(value, most), size);
+    this.#out.push(int(this.atMost(value, most), size));
   }
 
-  #put(shape: Shape, value: any): Bytes {
+  #bytes(data: Uint8Array, size: number, most: number, unit = 1): void {
+    const number = data.length / unit;
+    if (!Number.isInteger(number)) this.refuse(` has ${data.length} bytes, which is no multiple of ${unit}`);
+    this.limited(number, most, unit);
+    this.#uint(number, size);
+    this.#out.push(data);
+  }
+
+  #record(layout: Layout<unknown>, value: any): void {
+    if (layout.start !== "") this.#out.push(ascii(layout.start));
+    for (const [name, shape] of layout.fields) {
+      this.enter(name);
+      this.#put(shape, value[name]);
+      this.leave();
+    }
+  }
+
+  #put(shape: Shape, value: any): void {
     if (typeof shape === "number") {
       if (shape > 0) return this.#uint(value, shape);
-      if (shape === 0) return int(Number(value), 1);
-      if (value.length !== -shape) this.refuse(` has ${-shape} bytes, not ${value.length}`);
-      return value;
+      if (shape < 0 && value.length !== -shape) this.refuse(` has ${-shape} bytes, not ${value.length}`);
+      this.#out.push(shape === 0 ? int(Number(value), 1) : value);
+      return;
     }
-    if (isLayout(shape)) {
-      const parts = shape.fields.map(([name, field]) => this.inside(`.${name}`, () => this.#put(field, value[name])));
-      return concat(utf8(shape.start), ...parts);
-    }
+    if (isLayout(shape)) return this.#record(shape, value);
     switch (shape[0]) {
       case "u":
         return this.#uint(value, shape[1], shape[2]);
       case "b":
-      case "t": {
-        const data = shape[0] === "b" ? value : utf8(value);
-        const [, size, most, unit = 1] = shape;
-        const number = data.length / unit;
-        if (!Number.isInteger(number)) this.refuse(` has ${data.length} bytes, which is no multiple of ${unit}`);
-        this.limited(number, most, unit);
-        return concat(this.#uint(number, size), data);
-      }
+        return this.#bytes(value, shape[1], shape[2], shape[3]);
+      case "t":
+        return this.#bytes(utf8(value), shape[1], shape[2]);
       case "e":
-        return int(this.known(value, shape[1]), 1);
+        return this.#uint(this.known(value, shape[1]), 1);
       case "m":
-        return int(this.bits(value, shape[1]), 1);
+        return this.#uint(this.bits(value, shape[1]), 1);
       case "r":
-        return shape[1] ? utf8(value) : value;
+        this.#out.push(shape[1] ? utf8(value) : value);
+        return;
       case "o":
-        return value === null ? int(0, 1) : concat(int(1, 1), this.#put(shape[1], value));
+        this.#out.push(int(value === null ? 0 : 1, 1));
+        return value === null ? undefined : this.#put(shape[1], value);
       case "p":
-        return concat(...shape[1].map((item, i) => this.#put(item, value[i])));
+        return shape[1].forEach((item, i) => this.#put(item, value[i]));
       case "l": {
         const [, size, least, most, item, order, set] = shape;
-        const from = (each: unknown) => (typeof each === "string" ? unhex(each) : each);
-        const parts = [...value].map((each, i) =>
-          this.inside(`[${i}]`, () => this.#put(item, set ? from(each) : each)),
-        );
-        if (set) parts.sort(compare);
+        const parts = set ? this.#parts(item, [...value].map(fromSet)).sort(compare) : this.#parts(item, value);
         this.check(order, item, parts);
-        return concat(this.#uint(this.count(least, most, parts.length), size), ...parts);
+        this.#uint(this.count(least, most, parts.length), size);
+        this.#out.push(...parts);
       }
     }
   }
+
+  /** Encode items, each on its own. */
+  #parts(item: Shape, values: readonly unknown[]): Uint8Array[] {
+    const before = this.#out.length;
+    return values.map((value, i) => {
+      this.enter(i);
+      this.#put(item, value);
+      this.leave();
+      const made = this.#out.splice(before);
+      return made.length === 1 ? made[0]! : concat(...made);
+    });
+  }
 }
+
+/** Sets of bytes are sets of hex. */
+const fromSet = (each: unknown): unknown => (typeof each === "string" ? unhex(each) : each);
 
 class Reader extends Path {
   readonly #data: Uint8Array;
@@ -201,8 +241,9 @@ class Reader extends Path {
     this.#data = data;
   }
 
-  done(layout: Layout<unknown>): unknown {
-    const value = this.#get(layout);
+  /** Read all as one value, whose fields join those of `value`. */
+  done(layout: Layout<unknown>, value: Record<string, unknown> = {}): unknown {
+    this.#record(layout, value);
     const left = this.#data.length - this.#at;
     if (left) this.refuse(`: ${left} bytes too many`);
     return value;
@@ -237,19 +278,25 @@ class Reader extends Path {
     }
   }
 
-  #record(layout: Layout<unknown>): unknown {
-    const start = this.#take(layout.start.length);
-    const wanted = utf8(layout.start);
-    if (compare(start, wanted)) this.refuse(` begins with ${hex(start)}, not ${hex(wanted)}`);
-    const value: Record<string, unknown> = {};
-    for (const [name, shape] of layout.fields) value[name] = this.inside(`.${name}`, () => this.#get(shape));
+  #record(layout: Layout<unknown>, value: Record<string, unknown>): unknown {
+    if (layout.start !== "") this.#start(ascii(layout.start));
+    for (const [name, shape] of layout.fields) {
+      this.enter(name);
+      value[name] = this.#get(shape);
+      this.leave();
+    }
     return value;
+  }
+
+  #start(wanted: Bytes): void {
+    const start = this.#take(wanted.length);
+    if (compare(start, wanted)) this.refuse(` begins with ${hex(start)}, not ${hex(wanted)}`);
   }
 
   #get(shape: Shape): unknown {
     if (typeof shape === "number")
       return shape > 0 ? this.#uint(shape) : shape === 0 ? this.#flag() : this.#take(-shape);
-    if (isLayout(shape)) return this.#record(shape);
+    if (isLayout(shape)) return this.#record(shape, {});
     switch (shape[0]) {
       case "u":
         return this.#uint(shape[1], shape[2]);
@@ -273,12 +320,14 @@ class Reader extends Path {
         const [, size, least, most, item, order, set] = shape;
         const count = this.count(least, most, this.#uint(size));
         const parts: Uint8Array[] = [];
-        const values = Array.from({ length: count }, (_, i) => {
+        const values: unknown[] = [];
+        for (let i = 0; i < count; i++) {
           const start = this.#at;
-          const value = this.inside(`[${i}]`, () => this.#get(item));
-          parts.push(this.#data.subarray(start, this.#at));
-          return value;
-        });
+          this.enter(i);
+          values.push(this.#get(item));
+          this.leave();
+          if (order > 0) parts.push(this.#data.subarray(start, this.#at));
+        }
         this.check(order, item, parts);
         return set ? new Set(values.map((each) => (typeof each === "number" ? each : hex(each as Bytes)))) : values;
       }

@@ -6,12 +6,10 @@
  * per epoch. The leaf's signature key certifies the media key, and the media key signs the leaf's frames, about
  * twice a second:
  *
- *     list        = body | sign_media_key("snug 1 signatures" | scope | body)
- *     body        = 1 | leaf 4 | stream 1 | number 4 | media key 32 | certificate 64 | count 1, runs
- *     run         = kid 4 | first counter 4 | n 2, hashes 12 each: H(SFrame ciphertext, header included)[:12]
- *     certificate = SignWithLabel by the leaf (RFC 9420 section 5.1.2), label "snug 1 media key",
- *                   over scope | leaf 4 | media key 32
- *     scope       = room number 16 | epoch slot 8 | H(epoch_authenticator) 32
+ *     list        = leaf, stream, number, key, certificate, runs | signature
+ *     signature   = sign_media_key("snug 1 signatures" | scope | the list's fields before it)
+ *     certificate = SignWithLabel by the leaf (RFC 9420 section 5.1.2), label "snug 1 media key"
+ *     hash        = H(SFrame ciphertext, header included)[:12]
  *
  * A list names frames of one announced stream, in all its layers, so that it can go to the receivers of that stream
  * alone. The lists of each stream are numbered from 0 in each epoch. A sender lists every sealed frame exactly once,
@@ -22,14 +20,15 @@
  * leaf, its frames are compared before they are played.
  */
 
+import { decode, encode } from "../../wire/layout";
+import { CERTIFIED, FRAME_LIST, SCOPE } from "../../wire/layouts";
 import { type Bytes, concat, utf8 } from "../bytes";
 import { MalformedError, StateError } from "../errors";
-import { exactly, Reader, uint } from "../fields";
-import { H, KEY_SIZE, SIGNATURE_SIZE, type SigningKey } from "../kdf";
+import { exactly } from "../fields";
+import { H, SIGNATURE_SIZE, type SigningKey } from "../kdf";
 import { FutureEpochError } from "./keys";
 import { decodeHeader } from "./sframe";
 
-export const VERSION = 1;
 /** Bytes of a frame's hash in a list: only a second preimage helps a forger (decision 78). */
 export const DIGEST_SIZE = 12;
 export const SCOPE_SIZE = 16 + 8 + 32;
@@ -76,11 +75,14 @@ export async function nameOf(frame: Bytes): Promise<FrameName> {
 
 /** Return the value (56 bytes) that binds certificates and lists to one epoch of one room. */
 export const scope = (room: Bytes, epochSlot: number, epochAuthenticator: Bytes): Bytes =>
-  concat(exactly(room, 16, "a room number"), uint(epochSlot, 8), H(epochAuthenticator));
+  encode(SCOPE, { room, epochSlot, epoch: H(epochAuthenticator) });
 
 /** Return the data that the leaf signs under MEDIA_KEY_LABEL (`Membership.sign`) for a media key. */
 export const certified = (bound: Bytes, leaf: number, key: Bytes): Bytes =>
-  concat(bound, uint(leaf, 4), exactly(key, KEY_SIZE, "a media key"));
+  encode(CERTIFIED, { scope: bound, leaf, key });
+
+/** A list without its signature. */
+const BODY = { ...FRAME_LIST, fields: FRAME_LIST.fields.slice(0, -1) };
 
 // -- the list --------------------------------------------------------------------------------------------
 
@@ -122,16 +124,7 @@ export class FrameList {
 
   /** The signed bytes, without label and scope. MalformedError if a value does not fit. */
   get body(): Bytes {
-    return concat(
-      uint(VERSION, 1),
-      uint(this.leaf, 4),
-      uint(this.stream, 1),
-      uint(this.number, 4),
-      this.key,
-      this.certificate,
-      uint(this.runs.length, 1),
-      ...this.runs.flatMap((r) => [uint(r.kid, 4), uint(r.first, 4), uint(r.length, 2), r.digests]),
-    );
+    return encode(BODY, this);
   }
 
   /** Return the complete encoding, signed with the media key. */
@@ -144,35 +137,24 @@ export class FrameList {
    * Decode a list. MalformedError on an unknown stream, wrong order, empty runs, or more frames or runs than allowed.
    */
   static decode(data: Bytes): FrameList {
-    const reader = new Reader(data);
-    const version = reader.uint(1);
-    const leaf = reader.uint(4);
-    const stream = reader.uint(1);
-    if (version !== VERSION || stream >= ANNOUNCED)
-      throw new MalformedError("another version or stream");
-    const number = reader.uint(4);
-    const key = reader.take(KEY_SIZE);
-    const certificate = reader.take(SIGNATURE_SIZE);
-    const runs: Run[] = [];
-    let total = 0;
-    for (let left = reader.uint(1); left > 0; left--) {
-      const kid = reader.uint(4);
-      const first = reader.uint(4);
-      const count = reader.uint(2);
-      const run = new Run(kid, first, reader.take(count * DIGEST_SIZE));
-      total += count;
-      const before = runs.at(-1);
-      const after =
-        before === undefined || kid > before.kid || (kid === before.kid && first > before.last + 1);
-      if (count === 0 || !after || run.last >= 2 ** 32)
-        throw new MalformedError("frames out of order");
-      runs.push(run);
+    const { leaf, stream, number, key, certificate, runs, signature } = decode(FRAME_LIST, data);
+    const named = runs.map(({ kid, first, digests }) => new Run(kid, first, digests));
+    const list = new FrameList(leaf, stream, number, key, certificate, named, signature);
+    list.#check();
+    return list;
+  }
+
+  #check(): void {
+    if (this.stream >= ANNOUNCED) throw new MalformedError("a stream that nobody announces");
+    let [total, before]: [number, Run | null] = [0, null];
+    for (const run of this.runs) {
+      total += run.length;
+      const after = before === null || run.kid > before.kid || (run.kid === before.kid && run.first > before.last + 1);
+      if (run.length === 0 || !after || run.last >= 2 ** 32) throw new MalformedError("frames out of order");
+      before = run;
     }
-    if (runs.length === 0 || runs.length > RUNS_MAX || total > FRAMES_MAX)
+    if (this.runs.length === 0 || this.runs.length > RUNS_MAX || total > FRAMES_MAX)
       throw new MalformedError("no frames, or too many");
-    const signature = reader.take(SIGNATURE_SIZE);
-    reader.end();
-    return new FrameList(leaf, stream, number, key, certificate, runs, signature);
   }
 }
 
