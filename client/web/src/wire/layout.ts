@@ -208,7 +208,8 @@ class Writer extends Path {
         return shape[1].forEach((item, i) => this.#put(item, value[i]));
       case "l": {
         const [, size, least, most, item, order, set] = shape;
-        const parts = set ? this.#parts(item, [...value].map(fromSet)).sort(compare) : this.#parts(item, value);
+        const parts = this.#parts(item, set ? [...value].map(fromSet) : value);
+        if (set) parts.sort(compare);
         this.check(order, item, parts);
         this.#uint(this.count(least, most, parts.length), size);
         this.#out.push(...parts);
