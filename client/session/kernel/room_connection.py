@@ -13,9 +13,7 @@ from snugroom.wire import messages as wire
 
 @dataclass
 class RoomConnection:
-    """Discarded with the connection; the room session keeps the state that outlasts it."""
-
-    """What is known of the connection that is open now."""
+    """The state of the open connection, discarded with it: the room session keeps what outlasts it."""
 
     nonce: bytes  # the server's
     server_key: bytes

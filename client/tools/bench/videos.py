@@ -87,14 +87,23 @@ def _processes() -> list[int]:
 
 def _worker_seconds(processes: Sequence[int]) -> float:
     """Return the CPU seconds of all threads of these processes that run workers."""
-    seconds = 0.0
-    for task in (task for pid in processes for task in Path(f"/proc/{pid}/task").iterdir()):
-        try:
-            if (task / "comm").read_text().startswith(_WORKER):
-                seconds += int((task / "schedstat").read_text().split()[0]) / 1e9
-        except OSError:
-            continue  # the thread is gone
-    return seconds
+    return sum(_of_thread(task) for pid in processes for task in _threads(pid))
+
+
+def _threads(pid: int) -> list[Path]:
+    try:
+        return list(Path(f"/proc/{pid}/task").iterdir())
+    except OSError:
+        return []  # the process is gone
+
+
+def _of_thread(task: Path) -> float:
+    try:
+        if (task / "comm").read_text().startswith(_WORKER):
+            return int((task / "schedstat").read_text().split()[0]) / 1e9
+    except OSError:
+        pass  # the thread is gone
+    return 0.0
 
 
 async def _phase(tab: Page, seconds: float) -> dict[str, Any]:

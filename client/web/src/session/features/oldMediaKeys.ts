@@ -1,7 +1,7 @@
 /**
  * Chooses the old media keys to publish, so that holders of our signatures could have forged them.
  *
- * It imports nothing, so that the files which the page loads first don't have to share more of theirs.
+ * It imports only a type, so that the files which the page loads first don't have to share more of theirs.
  */
 import type { Bytes } from "../../crypto/bytes";
 

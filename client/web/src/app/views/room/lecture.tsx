@@ -90,12 +90,12 @@ function Tree() {
 
 function Kill() {
   /** The address of the next server's window, once the server is killed. */
-  const stand = useSignal<"ready" | "killing" | "failed" | { readonly window: string }>("ready");
-  const { value } = stand;
+  const state = useSignal<"ready" | "killing" | "failed" | { readonly window: string }>("ready");
+  const { value } = state;
   const kill = (): void => {
-    stand.value = "killing";
+    state.value = "killing";
     void killServer().then((window) => {
-      stand.value = window === null ? "failed" : { window };
+      state.value = window === null ? "failed" : { window };
     });
   };
   return (
@@ -121,7 +121,7 @@ function Kill() {
 
 // -- the lab -------------------------------------------------------------------------------------------------
 
-type Stand = "asking" | "playing" | "busy" | "failed" | Played;
+type SceneState = "asking" | "playing" | "busy" | "failed" | Played;
 
 function Lab() {
   const every = useSignal<readonly SceneView[] | null | undefined>(undefined);
@@ -168,20 +168,20 @@ const themeKey = (theme: string) => {
 };
 
 function Act({ scene, back }: { readonly scene: SceneView; back(): void }) {
-  const stand = useSignal<Stand>("asking");
+  const state = useSignal<SceneState>("asking");
   const guess = useSignal<Guess | null>(null);
   const stop = useSignal(new AbortController());
   // leaving the view stops the scene
   useEffect(() => () => stop.peek().abort(), [stop]);
   const begin = (one: Guess): void => {
     guess.value = one;
-    stand.value = "playing";
+    state.value = "playing";
     const { signal } = stop.peek();
     void play(scene.scene, signal).then((played) => {
-      if (!signal.aborted) stand.value = played ?? "failed";
+      if (!signal.aborted) state.value = played ?? "failed";
     });
   };
-  const { value } = stand;
+  const { value } = state;
   return (
     <div class="act">
       <button type="button" class="button small quiet" onClick={back}>
