@@ -370,8 +370,8 @@ class Opener(Participant):
         self.opened = False
         handle, challenge = w.hub.connect()
         nonce, origin = bytes(32), of.room.origin
-        signed = self.door.sign(invite.door_message(origin, self.number, challenge.nonce, nonce))
-        w.hub.handle(handle, wire.RoomDoor(self.door.public, self.admin.public, nonce, signed), w.now)
+        signature = self.door.sign(invite.door_message(origin, self.number, challenge.nonce, nonce))
+        w.hub.handle(handle, wire.RoomDoor(self.door.public, self.admin.public, nonce, signature), w.now)
         text = signed.Opening(self.number, self.slot, bytes(32), bytes(32)).encode()
         effects = w.hub.handle(
             handle, wire.Open(self.slot, bytes(32), bytes(32), self.admin.sign(text)), w.now
