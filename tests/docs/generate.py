@@ -36,7 +36,7 @@ from snugroom.server.doctor import command as doctor
 from snugroom.server.nodes.settings import NodeSettings
 from snugroom.server.setup import command as setup
 from snugroom.server.sfu.limits import MediaLimits
-from tests.docs import layouts, python_api
+from tests.docs import differences, layouts, python_api
 from tests.model import run
 
 ROOT: Final = Path(__file__).parents[2]
@@ -313,6 +313,7 @@ PAGES: Final[dict[str, Callable[[], str]]] = {
     "lab.md": lab,
     "models.md": models,
     "python-api.md": python_api.page,
+    "where-the-page-differs.md": differences.page,
 }
 
 

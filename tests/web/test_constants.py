@@ -4,27 +4,14 @@ from __future__ import annotations
 
 import ast
 import re
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, Final
 
-from tests.docs.test_docs import ROOT
+from tests.web.twins import twins
 
-#: Folders of twins: a module `my_name.py` has the twin `myName.ts`.
-FOLDERS: Final = (("client/session", "client/web/src/session"), ("crypto", "client/web/src/crypto"))
 #: A number, or a product or power of numbers.
 _NUMBER: Final = r"[-\d_.]+(?: \*\*? [\d_.]+)*"
 _CONSTANT: Final = re.compile(rf"^(?:export )?const ([A-Z][A-Z0-9_]*) = ({_NUMBER});", re.MULTILINE)
-
-
-def twins() -> Iterator[tuple[Path, Path]]:
-    for ours, pages in FOLDERS:
-        for module in (ROOT / ours).rglob("*.py"):
-            folders = module.relative_to(ROOT / ours).with_suffix("").parts
-            path = "/".join(re.sub(r"_(\w)", lambda found: found[1].upper(), name) for name in folders)
-            twin = ROOT / pages / f"{path}.ts"
-            if twin.exists():
-                yield module, twin
 
 
 def constants(module: Path) -> dict[str, Any]:
