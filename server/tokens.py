@@ -21,7 +21,7 @@ from snugroom.server import config
 from snugroom.server.config import ConfigError, Settings
 from snugroom.server.rooms.permission import Permission, voucher
 from snugroom.server.tls import key_problem
-from snugroom.wire import limits, signed
+from snugroom.wire import limits, rights
 
 #: The beginning of a voucher's text.
 PREFIX: Final = "snug-voucher-"
@@ -143,7 +143,7 @@ def main(argv: Sequence[str]) -> int:
     except OSError as error:
         print(f"snug-server tokens: {arguments.new_key}: {error.strerror}", file=sys.stderr)
         return 2
-    week = signed.week_of(time.time()) + arguments.ahead
+    week = rights.week_of(time.time()) + arguments.ahead
     begin, end = week_bounds(week)
     print(
         f"These can be exchanged from {begin:%Y-%m-%d} until {end:%Y-%m-%d}, 00:00 UTC; the tokens open "

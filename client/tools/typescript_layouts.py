@@ -1,9 +1,10 @@
-"""Writes the page's tables of binary layouts, `client/web/src/wire/layouts.ts`, from the declarations."""
+"""Writes the page's tables of binary layouts, `client/web/src/wire/layouts/`, from the declarations."""
 
 from __future__ import annotations
 
 import json
 import re
+from collections.abc import Iterator
 from enum import IntEnum
 from pathlib import Path
 from typing import Any, Final
@@ -12,7 +13,7 @@ from snugroom.crypto.agreed import envelope, heartbeat, ledger, room_state, slot
 from snugroom.crypto.entry import answers, invite, link, lobby, pieces, recovery
 from snugroom.crypto.media import signatures
 from snugroom.crypto.proof import evidence, identity, report
-from snugroom.wire import layout, signed
+from snugroom.wire import layout, rights, signed
 from snugroom.wire.layout import kinds
 from snugroom.wire.layout.shape import (
     EnumShape,
@@ -80,10 +81,10 @@ LAYOUTS: Final[tuple[type[Any], ...]] = (
     evidence.Probed,
     signed.RoomDoor,
     signed.LobbyDoor,
-    signed.Opens,
-    signed.PasswordSalt,
-    signed.TokenKey,
-    signed.Voucher,
+    rights.Opens,
+    rights.PasswordSalt,
+    rights.TokenKey,
+    rights.Voucher,
     signed.Opening,
     signed.Rekey,
     signed.Receipt,
@@ -97,30 +98,61 @@ ONE_OF: Final[dict[str, layout.OneOf[Any]]] = {
     "InsideMessage": recovery.MESSAGE,
 }
 _HEAD: Final = """\
-// Written by `python -m snugroom.client.tools.typescript`, from crypto/ and wire/: change it there.
+// Written by `python -m snugroom.client.tools.typescript`, from {source}: change it there.
 
-import type { Bytes } from "../crypto/bytes";
-import type { Layout, OneOf } from "./layout";
+{imports}
 """
 
 
 def files(folder: Path) -> dict[Path, str]:
-    """Return the content of the generated file in the page's folder of the wire."""
-    parts = [_numbers(), *map(_enum, _enums())]
-    parts += [_interface(each) + _table(each) for each in LAYOUTS]
-    parts += [_one_of(name, each) for name, each in ONE_OF.items()]
-    return {folder / "layouts.ts": _HEAD + "\n".join(parts)}
+    """Return the content of the generated files in the page's folder of the wire: one for each module.
 
-
-def _numbers() -> str:
-    modules = (heartbeat, ledger, room_state, link)
-    numbers = {
-        name: value
-        for module in modules
-        for name, value in vars(module).items()
-        if name.isupper() and not name.startswith("_") and isinstance(value, int)
+    A file that the page loads later has its layouts in files of their own.
+    """
+    parts: dict[str, dict[str, str]] = {}
+    for module, name, text in _declarations():
+        parts.setdefault(module, {})[name] = text
+    owners = {name: module for module, named in parts.items() for name in named}
+    return {
+        folder / "layouts" / f"{_file(module)}.ts": _content(module, "\n".join(named.values()), owners)
+        for module, named in parts.items()
     }
-    return "".join(f"export const {name} = {value};\n" for name, value in numbers.items())
+
+
+def _file(module: str) -> str:
+    return _camel(module.rpartition(".")[2])
+
+
+def _declarations() -> Iterator[tuple[str, str, str]]:
+    """Yield all declarations: the Python module, the name, and the text in TypeScript."""
+    for module in (heartbeat, ledger, room_state, link):
+        for name, value in vars(module).items():
+            own = name not in vars(kinds) and not (module is link and name in vars(room_state))
+            if name.isupper() and not name.startswith("_") and isinstance(value, int) and own:
+                yield module.__name__, name, f"export const {name} = {value};"
+    for enum in _enums():
+        yield enum.__module__, enum.__name__, _enum(enum)
+    for kind in LAYOUTS:
+        yield kind.__module__, kind.__name__, _interface(kind)
+        yield kind.__module__, _constant(kind.__name__), _table(kind)
+    for name, one_of in ONE_OF.items():
+        first = next(iter(one_of.kinds.values()))
+        yield first.__module__, name, _one_of(name, one_of)
+
+
+def _content(module: str, text: str, owners: dict[str, str]) -> str:
+    """Return a file: its imports, and its declarations."""
+    used = set(re.findall(r"\b[A-Za-z_]+\b", re.sub(r"/\*\*.*?\*/", "", text)))
+    types = [name for name in ("Layout", "OneOf") if name in used]
+    lines = ['import type { Bytes } from "../../crypto/bytes";'] if "Bytes" in used else []
+    lines += [f'import type {{ {", ".join(types)} }} from "../layout";'] if types else []
+    for other in sorted(set(owners.values()) - {module}):
+        names = sorted(name for name, owner in owners.items() if owner == other and name in used)
+        if names:
+            marked = [name if name.isupper() else f"type {name}" for name in names]
+            lines.append(f'import {{ {", ".join(marked)} }} from "./{_file(other)}";')
+    source = module.removeprefix("snugroom.").replace(".", "/") + ".py"
+    return _HEAD.format(source=source, imports="\n".join(lines)) + text
 
 
 def _camel(name: str) -> str:

@@ -11,8 +11,8 @@ from typing import Final
 
 from snugroom.crypto.entry.invite import checked_origin
 from snugroom.crypto.kdf import mac
-from snugroom.wire import signed
-from snugroom.wire.signed import token_key, week_of
+from snugroom.wire import rights
+from snugroom.wire.rights import token_key, week_of
 
 __all__ = ["Token", "password_key", "proof_message", "spendable", "spendable_until", "token_key", "week_of"]
 
@@ -31,13 +31,13 @@ def spendable_until(week: int) -> int:
 
 def proof_message(origin: str, number: bytes, server_nonce: bytes) -> bytes:
     """Return the text under the MAC of a password or token: for one room, on one connection."""
-    return signed.Opens(checked_origin(origin), number, server_nonce).encode()
+    return rights.Opens(checked_origin(origin), number, server_nonce).encode()
 
 
 def password_key(password: str, origin: str, salt: bytes, cost: int) -> bytes:
     """Return scrypt's key, 32 bytes. Each guess at a proof takes this time, and 2**(cost + 10) bytes."""
     n = 2**cost
-    salted = signed.password_salt(checked_origin(origin), salt)
+    salted = rights.password_salt(checked_origin(origin), salt)
     return hashlib.scrypt(password.encode(), salt=salted, n=n, r=8, p=1, maxmem=n * 2048, dklen=32)
 
 

@@ -19,7 +19,7 @@ from voprf import ristretto
 from snugroom.crypto.entry.permission import Token, token_key
 from snugroom.crypto.errors import AuthenticationError, MalformedError
 from snugroom.crypto.kdf import Rng
-from snugroom.wire import signed
+from snugroom.wire import rights
 
 #: The beginning of a voucher's text.
 PREFIX: Final = "snug-voucher-"
@@ -44,7 +44,7 @@ class Voucher:
         body = text.removeprefix(PREFIX)
         try:
             raw = base64.b64decode(body + "=" * (-len(body) % 4), altchars=b"-_", validate=True)
-            found = signed.Voucher.decode(raw)
+            found = rights.Voucher.decode(raw)
         except (binascii.Error, ValueError, MalformedError):
             raise MalformedError("the voucher is cut off or changed: please copy all of it") from None
         return cls(found.week, raw[:_SENT], found.key_hash)

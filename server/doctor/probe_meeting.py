@@ -19,7 +19,7 @@ from nacl.signing import SigningKey
 
 from snugroom.server.doctor.facts import Room, Signaling
 from snugroom.server.doctor.probe_web import TIME
-from snugroom.wire import limits, messages, signed
+from snugroom.wire import limits, messages, rights, signed
 from snugroom.wire.messages import Challenge, Closing, Entered, Message, Refused, Shown, Transport
 from snugroom.wire.outgoing import RedirectedError
 
@@ -110,9 +110,9 @@ def _proof(challenge: Challenge, number: bytes, password: str | None) -> bytes |
     policy = challenge.permission
     if password is None or policy is None or policy.salt is None or policy.cost is None:
         return None
-    n, salt = 2**policy.cost, signed.password_salt(challenge.origin, policy.salt)
+    n, salt = 2**policy.cost, rights.password_salt(challenge.origin, policy.salt)
     key = hashlib.scrypt(password.encode(), salt=salt, n=n, r=8, p=1, maxmem=n * 2048, dklen=32)
-    return hmac.digest(key, signed.Opens(challenge.origin, number, challenge.nonce).encode(), "sha256")
+    return hmac.digest(key, rights.Opens(challenge.origin, number, challenge.nonce).encode(), "sha256")
 
 
 async def _say(ws: aiohttp.ClientWebSocketResponse, message: Message) -> None:

@@ -19,7 +19,7 @@ from voprf import ristretto
 
 from snugroom.server.config import Settings
 from snugroom.server.rate import TokenBucket
-from snugroom.wire import signed
+from snugroom.wire import rights
 from snugroom.wire.messages import Exchange, Exchanged, Refused, RoomDoor
 from snugroom.wire.permission import PermissionPolicy, TokenKey
 
@@ -68,8 +68,8 @@ class WeekKey:
 def voucher(secret: bytes, week: int, identifier: bytes) -> bytes:
     """Return the voucher with that random id (16 bytes): what a client sends, and a hash of the key."""
     mac = _voucher_mac(secret, week.to_bytes(4, "big") + identifier)
-    key_hash = signed.token_key(week, WeekKey(secret, week).public)
-    return signed.Voucher(week, identifier, mac, key_hash).encode()
+    key_hash = rights.token_key(week, WeekKey(secret, week).public)
+    return rights.Voucher(week, identifier, mac, key_hash).encode()
 
 
 def _voucher_mac(secret: bytes, head: bytes) -> bytes:
@@ -105,7 +105,7 @@ class Permission:
     def _derive(self, password: str) -> bytes:
         return hashlib.scrypt(
             password.encode(),
-            salt=signed.password_salt(self._origin, self._salt),
+            salt=rights.password_salt(self._origin, self._salt),
             n=2**PASSWORD_COST,
             r=8,
             p=1,
@@ -120,7 +120,7 @@ class Permission:
         if self._password_key is not None or self._secret is None:
             return []
         now = self._wall()
-        weeks = list(dict.fromkeys((signed.week_of(now), signed.week_of(now - SPEND_GRACE))))
+        weeks = list(dict.fromkeys((rights.week_of(now), rights.week_of(now - SPEND_GRACE))))
         if set(weeks) != set(self._weeks):
             self._weeks = {week: self._weeks.get(week) or WeekKey(self._secret, week) for week in weeks}
         return [self._weeks[week] for week in weeks]
@@ -165,7 +165,7 @@ class Permission:
         permission = self._by_permit(door, number)
         if permission is not None:
             return permission
-        text = signed.Opens(self._origin, number, nonce).encode()
+        text = rights.Opens(self._origin, number, nonce).encode()
         if self._password_key is not None:
             if door.password is None:
                 return _refused("permission", _NEEDS_PASSWORD)

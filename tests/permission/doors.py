@@ -17,7 +17,7 @@ from snugroom.server.config import Settings
 from snugroom.server.rooms.effects import Drop, Effect, Send
 from snugroom.server.rooms.hub import Hub
 from snugroom.server.rooms.permission import Permission
-from snugroom.wire import limits, signed
+from snugroom.wire import limits, rights, signed
 from snugroom.wire.messages import Challenge, ClientMessage, Exchange, Exchanged, Message, RoomDoor
 from snugroom.wire.permission import TokenSpent
 from tests.server.people import CLIENT_NONCE, SERVER, sign
@@ -71,7 +71,7 @@ class Server:
 
     def tokens(self, week: int | None = None) -> list[permission.Token]:
         """Exchange a new voucher."""
-        week = signed.week_of(self.wall) if week is None else week
+        week = rights.week_of(self.wall) if week is None else week
         text = tokens.vouchers(SECRET if self.secret is None else self.secret, 1, week)[0]
         handle, challenge = self.connect()
         message, asked = exchange(text, challenge)

@@ -11,7 +11,7 @@ from snugroom.server import tokens
 from snugroom.server.config import Settings
 from snugroom.server.rooms import permission as policy
 from snugroom.server.rooms.clients import Client
-from snugroom.wire import limits, signed
+from snugroom.wire import limits, rights, signed
 from snugroom.wire.messages import (
     Closing,
     Exchange,
@@ -128,7 +128,7 @@ def test_foreign_and_outdated_tokens_are_refused() -> None:
     assert codes(enter(server, Room("two"), token=token)[1]) == ["spent"], "remembered beyond the week's end"
     server.wall = monday + DAY
     assert codes(enter(server, Room("two"), token=other)[1]) == ["token"]
-    early = permission.Token(signed.week_of(server.wall) + 1, other.key, other.input, other.output)
+    early = permission.Token(rights.week_of(server.wall) + 1, other.key, other.input, other.output)
     assert codes(enter(server, Room("two"), token=early)[1]) == ["token"]
 
 
@@ -149,7 +149,7 @@ def test_what_was_spent_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
     assert codes(enter(server, Room("one"), token=one)[1]) == ["Entered", "Permit"]
     assert codes(enter(server, Room("two"), token=two)[1]) == ["full"]
     handle, challenge = server.connect()
-    message, _ = exchange(tokens.vouchers(server.secret or b"", 1, signed.week_of(NOON))[0], challenge)
+    message, _ = exchange(tokens.vouchers(server.secret or b"", 1, rights.week_of(NOON))[0], challenge)
     assert codes(server.say(handle, message)) == ["full"]
 
 
@@ -163,7 +163,7 @@ def offered(server: Server, text: str) -> tuple[bytes, Exchange]:
 
 def test_a_voucher_is_exchanged_once_and_again_for_the_same_blinded_elements() -> None:
     server = Server()
-    text = tokens.vouchers(server.secret or b"", 1, signed.week_of(NOON))[0]
+    text = tokens.vouchers(server.secret or b"", 1, rights.week_of(NOON))[0]
     handle, challenge = server.connect()
     message, asked = exchange(text, challenge)
     (first,) = server.say(handle, message)
@@ -183,7 +183,7 @@ def test_foreign_forged_and_untimely_vouchers_are_refused_and_cost_no_evaluation
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     server = Server()
-    week = signed.week_of(NOON)
+    week = rights.week_of(NOON)
     good = tokens.vouchers(server.secret or b"", 1, week)[0]
     _, message = offered(server, good)
     evaluated: list[object] = []
@@ -210,7 +210,7 @@ def test_foreign_forged_and_untimely_vouchers_are_refused_and_cost_no_evaluation
 def test_an_exchange_is_no_message_for_a_room_or_for_a_server_that_anyone_may_use() -> None:
     server = Server()
     handle, _ = enter(server, Room("one"), token=server.tokens()[0])
-    _, message = offered(server, tokens.vouchers(server.secret or b"", 1, signed.week_of(NOON))[0])
+    _, message = offered(server, tokens.vouchers(server.secret or b"", 1, rights.week_of(NOON))[0])
     assert codes(server.say(handle, message)) == ["state"]
     server.hub.permission = None
     assert codes(server.say(server.connect()[0], message)) == ["voucher"]

@@ -21,7 +21,7 @@ from snugroom.server import tokens
 from snugroom.server.config import ConfigError
 from snugroom.server.disclosure import audit, text, view
 from snugroom.server.rooms import permission as policy
-from snugroom.wire import limits, signed
+from snugroom.wire import limits, rights, signed
 from snugroom.wire.messages import Challenge, Entered, Exchange, Permit, RoomDoor, Shown
 from snugroom.wire.permission import TokenSpent
 from tests.cli import processes
@@ -46,7 +46,7 @@ def key(tmp_path: Path) -> Path:
 
 def vouchers(key: Path, count: int = 1, ahead: int = 0) -> list[str]:
     """As `snug-server tokens` prints them, for the week of the server's clock."""
-    return tokens.vouchers(tokens.read_key(key), count, signed.week_of(time.time()) + ahead)
+    return tokens.vouchers(tokens.read_key(key), count, rights.week_of(time.time()) + ahead)
 
 
 def door(challenge: Challenge, name: str, token: Token | None = None, proof: bytes | None = None) -> RoomDoor:

@@ -11,7 +11,7 @@ from voprf import ristretto
 
 from snugroom.crypto.entry import permission, voucher
 from snugroom.crypto.errors import AuthenticationError
-from snugroom.wire import signed
+from snugroom.wire import rights
 from tests.permission import rfc9497
 
 EVALUATOR = ristretto.Evaluator.from_seed(rfc9497.SEED, rfc9497.KEY_INFO)
@@ -79,5 +79,5 @@ def test_a_voucher_refuses_a_key_that_it_does_not_name() -> None:
 
 def test_both_ends_have_the_same_text() -> None:
     origin, number, nonce = "https://meet.example", bytes(range(16)), bytes(range(32))
-    assert signed.Opens(origin, number, nonce).encode() == permission.proof_message(origin, number, nonce)
-    assert signed.week_of(4 * 86_400) == signed.week_of(4 * 86_400 - 1) + 1, "1970-01-05 was a Monday"
+    assert rights.Opens(origin, number, nonce).encode() == permission.proof_message(origin, number, nonce)
+    assert rights.week_of(4 * 86_400) == rights.week_of(4 * 86_400 - 1) + 1, "1970-01-05 was a Monday"

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from snugroom.crypto.agreed import envelope
 from snugroom.crypto.entry import invite
 from snugroom.crypto.errors import MalformedError
-from snugroom.wire import limits, signed
+from snugroom.wire import limits, rights, signed
 from snugroom.wire.layout import Layout
 
 b32 = st.binary(min_size=32, max_size=32)
@@ -35,7 +35,7 @@ def test_no_two_kinds_of_message_can_be_taken_for_each_other() -> None:
         signed.Opening(number, 1, gate, chain).encode(),
         signed.Receipt(number, 1, chain).encode(),
         signed.Rekey(number, nonce).encode(),
-        signed.Opens("https://meet.example", number, nonce).encode(),
+        rights.Opens("https://meet.example", number, nonce).encode(),
         invite.door_message("https://meet.example", number, nonce, nonce),
     ]
     assert len({message[:12] for message in messages}) == len(messages)

@@ -14,13 +14,13 @@ from snugroom.crypto.entry.permission import Token
 from snugroom.server.config import Settings
 from snugroom.server.rooms import permission as policy
 from snugroom.server.rooms.permission import Permission, WeekKey
-from snugroom.wire import limits, signed
+from snugroom.wire import limits, rights
 from snugroom.wire.messages import Challenge, RoomDoor, decode_client, decode_server, encode
 from snugroom.wire.permission import TokenKey
 from tests.permission.doors import PASSWORD, SECRET
 from tests.session.world import ORIGIN, START, Link, Participant, World
 
-WEEK = signed.week_of(START)
+WEEK = rights.week_of(START)
 
 
 @pytest.fixture(autouse=True)

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from snugroom.server import tokens
-from snugroom.wire import signed
+from snugroom.wire import rights
 from tests.cli.processes import Process
 from tests.web.browsers import Browser
 from tests.web.visitor import Visitor, meeting_server, until
@@ -63,7 +63,7 @@ async def test_a_voucher_becomes_tokens_and_each_opens_a_room(
 ) -> None:
     key = tmp_path / "key"
     tokens.new_key(key)
-    (voucher,) = tokens.vouchers(tokens.read_key(key), 1, signed.week_of(time.time()))
+    (voucher,) = tokens.vouchers(tokens.read_key(key), 1, rights.week_of(time.time()))
     with meeting_server(tmp_path, settings=f'open = "tokens"\ntokens_key_file = "{key}"\n') as (process, url):
         ada = await _form(chromium, url)
         await ada.type("Voucher", voucher[:-3])

@@ -3,7 +3,7 @@ import * as identity from "../../../../client/web/src/crypto/proof/identity";
 import { IdentityKey } from "../../../../client/web/src/crypto/proof/identity";
 import { X25519Key } from "../../../../client/web/src/crypto/primitives";
 import { encode } from "../../../../client/web/src/wire/layout";
-import { VOUCH_CONTEXT, type VouchContext } from "../../../../client/web/src/wire/layouts";
+import { VOUCH_CONTEXT, type VouchContext } from "../../../../client/web/src/wire/layouts/identity";
 import { compareWithPython } from "./cases";
 
 type EndsGiven = [Bytes, number, Bytes, Bytes, number, Bytes, Bytes];

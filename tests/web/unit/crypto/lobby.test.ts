@@ -14,7 +14,7 @@ import { encodeAnswer, readAnswer, type ReplyBody } from "../../../../client/web
 import { Knocks } from "../../../../client/web/src/crypto/entry/knocks";
 import type { Card, Knock } from "../../../../client/web/src/crypto/entry/lobby";
 import { decode, encode } from "../../../../client/web/src/wire/layout";
-import { CARD } from "../../../../client/web/src/wire/layouts";
+import { CARD } from "../../../../client/web/src/wire/layouts/lobby";
 import { compareWithPython } from "./cases";
 import { seeded } from "./given";
 

@@ -14,7 +14,7 @@
  */
 
 import { decode, encode } from "../../wire/layout";
-import { MESSAGES } from "../../wire/layouts";
+import { MESSAGES } from "../../wire/layouts/envelope";
 import { type Bytes, concat, type Rng, systemRng, utf8 } from "../bytes";
 import { MalformedError } from "../errors";
 import { exactly, padded, Reader, uint, unpadded } from "../fields";

@@ -7,14 +7,22 @@
  */
 
 import { decode, encode } from "../../wire/layout";
-import { HEARTBEAT, type Heartbeat as Fields } from "../../wire/layouts";
+import { HEARTBEAT, type Heartbeat as Fields } from "../../wire/layouts/heartbeat";
 import { type Bytes, concat, utf8 } from "../bytes";
 import { MalformedError } from "../errors";
 import { exactly, uint } from "../fields";
 import { H, SIGNATURE_SIZE } from "../kdf";
 import { verifyWithLabel } from "../labels";
 
-export { Act, GOT_MAX, type Got, PENDING_MAX, type PendingAct, STREAMS_MAX, WINDOW } from "../../wire/layouts";
+export {
+  Act,
+  GOT_MAX,
+  type Got,
+  PENDING_MAX,
+  type PendingAct,
+  STREAMS_MAX,
+  WINDOW,
+} from "../../wire/layouts/heartbeat";
 
 export const LABEL = "snug 1 beat";
 /** `prev` of the first heartbeat. */

@@ -5,11 +5,11 @@
  */
 
 import { decode, encode } from "../../wire/layout";
-import { LEDGER, type Ledger as Fields, REJOIN_SLOTS, type Rejoined } from "../../wire/layouts";
+import { LEDGER, type Ledger as Fields, REJOIN_SLOTS, type Rejoined } from "../../wire/layouts/ledger";
 import { type Bytes, hex } from "../bytes";
 import { H } from "../kdf";
 
-export { LEDGER_KEYS_MAX, REJOIN_SLOTS, REJOINS_MAX, type Rejoined } from "../../wire/layouts";
+export { LEDGER_KEYS_MAX, REJOIN_SLOTS, REJOINS_MAX, type Rejoined } from "../../wire/layouts/ledger";
 
 /**
  * Invites of admitted members and revoked ones, all signature keys ever seen (in hex), [leaf, invite] by leaf, recent

@@ -24,7 +24,7 @@ import {
   type RejoinTicket as TicketFields,
   REPORTS,
   SIXTEEN,
-} from "../../wire/layouts";
+} from "../../wire/layouts/roomState";
 import { among, type Bytes, compare, same } from "../bytes";
 import { MalformedError } from "../errors";
 import type { SigningKey } from "../kdf";
@@ -45,7 +45,7 @@ export {
   SIXTEEN,
   TICKET_SIGNATURES_MAX,
   TITLE_MAX,
-} from "../../wire/layouts";
+} from "../../wire/layouts/roomState";
 
 const NO_KEY: Bytes = new Uint8Array(32);
 

@@ -6,7 +6,7 @@
  * commit into another blob, or at another place.
  */
 import { decode, encode } from "../../wire/layout";
-import { SLOT_AUTHOR, SLOT_TEXT } from "../../wire/layouts";
+import { SLOT_AUTHOR, SLOT_TEXT } from "../../wire/layouts/slotAuthor";
 import { type Bytes, concat } from "../bytes";
 import { H, SIGNATURE_SIZE } from "../kdf";
 import { verifyWithLabel } from "../labels";

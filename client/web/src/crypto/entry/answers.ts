@@ -1,11 +1,11 @@
 /** The contents of a reply to a knock (protocol section 4). `crypto/entry/lobby` seals them. */
 import { decodeOneOf, encodeOneOf } from "../../wire/layout";
-import { REPLY_BODY, type ReplyBody } from "../../wire/layouts";
+import { REPLY_BODY, type ReplyBody } from "../../wire/layouts/answers";
 import { checkText } from "../agreed/names";
 import type { Bytes } from "../bytes";
 import { MalformedError } from "../errors";
 
-export type { AlreadyMember, Answer, Refusal, ReplyBody } from "../../wire/layouts";
+export type { AlreadyMember, Answer, Refusal, ReplyBody } from "../../wire/layouts/answers";
 
 export const REASON_MAX = 280;
 

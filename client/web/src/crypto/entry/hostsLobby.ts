@@ -1,6 +1,6 @@
 /** The host's side of the lobby: cards with their private halves, knocks that it opens, and replies. */
 import { decode } from "../../wire/layout";
-import { KNOCK_CONTENTS, KNOCK_INSIDE } from "../../wire/layouts";
+import { KNOCK_CONTENTS, KNOCK_INSIDE } from "../../wire/layouts/lobby";
 import { checkName, checkText } from "../agreed/names";
 import { type Bytes, type Rng, systemRng } from "../bytes";
 import { AuthenticationError, StateError } from "../errors";

@@ -6,18 +6,9 @@
  */
 
 import { decode, encode } from "../../wire/layout";
-import {
-  CHAIN_LINK,
-  HOST_KEYS,
-  type HostKeys as HostKeysFields,
-  LOBBY_DOOR,
-  OPENING,
-  RECEIPT,
-  REKEY,
-  ROOM_DOOR,
-  ROOM_KEYS,
-  SERVERS_MAX,
-} from "../../wire/layouts";
+import { HOST_KEYS, type HostKeys as HostKeysFields } from "../../wire/layouts/invite";
+import { SERVERS_MAX } from "../../wire/layouts/roomState";
+import { CHAIN_LINK, LOBBY_DOOR, OPENING, RECEIPT, REKEY, ROOM_DOOR, ROOM_KEYS } from "../../wire/layouts/signed";
 import { sentence } from "../../words/sentence";
 import type { PolicyServer } from "../agreed/roomState";
 import { type Bytes, concat, hex, type Rng, same, systemRng, utf8 } from "../bytes";

@@ -8,7 +8,7 @@
  */
 
 import { decode, encode } from "../../wire/layout";
-import { CHECKSUM_SIZE, LINK_BODY, LINK_FLAGS, LINK_MAX, LINK_TEXT, type LinkBody } from "../../wire/layouts";
+import { CHECKSUM_SIZE, LINK_BODY, LINK_FLAGS, LINK_MAX, LINK_TEXT, type LinkBody } from "../../wire/layouts/link";
 import { sentence } from "../../words/sentence";
 import { type Bytes, concat, same } from "../bytes";
 import { MalformedError, UnsupportedError } from "../errors";

@@ -15,8 +15,16 @@
 
 import { decodeOneOf, encode, encodeOneOf } from "../../wire/layout";
 import {
-  CARD, CARD_MESSAGE, type Card, KNOCK_CONTENTS, KNOCK_INSIDE, type Knock, LOBBY_MESSAGE, type LobbyMessage, type Reply,
-} from "../../wire/layouts";
+  CARD,
+  CARD_MESSAGE,
+  type Card,
+  KNOCK_CONTENTS,
+  KNOCK_INSIDE,
+  type Knock,
+  LOBBY_MESSAGE,
+  type LobbyMessage,
+  type Reply,
+} from "../../wire/layouts/lobby";
 import { sentence } from "../../words/sentence";
 import { type Bytes, concat, type Rng, systemRng, utf8 } from "../bytes";
 import { AuthenticationError, MalformedError, ValidationError } from "../errors";
@@ -28,7 +36,7 @@ import { checkedOrigin, type Invite } from "./invite";
 import { H, mac, SEAL_OVERHEAD, same, seal, unseal, verify } from "../kdf";
 import { checkName, checkText } from "../agreed/names";
 
-export type { Card, ClockReport, Knock, LobbyMessage, Piece, RecoveryMessage, Reply } from "../../wire/layouts";
+export type { Card, ClockReport, Knock, LobbyMessage, Piece, RecoveryMessage, Reply } from "../../wire/layouts/lobby";
 
 /** Allowed blob sizes (bytes); the largest is the maximum of a lobby. */
 export const BUCKETS: readonly number[] = [512, 1024, 2048, 4096, 8192, 16384, 32768, 65536, 131072];

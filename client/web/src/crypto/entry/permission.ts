@@ -4,7 +4,7 @@
  * `voucher.ts` is about getting tokens.
  */
 import { encode } from "../../wire/layout";
-import { OPENS, PASSWORD_SALT, TOKEN_KEY } from "../../wire/layouts";
+import { OPENS, PASSWORD_SALT, TOKEN_KEY } from "../../wire/layouts/rights";
 import { type Bytes, utf8 } from "../bytes";
 import { H, mac } from "../kdf";
 import { checkedOrigin } from "./invite";

@@ -9,7 +9,7 @@
 import type * as mls from "../../mls";
 import { openWith, sealTo } from "../../mls/sealed";
 import { decode, encode } from "../../wire/layout";
-import { PIECE_LIST, TREE_AND_LEDGER } from "../../wire/layouts";
+import { PIECE_LIST, TREE_AND_LEDGER } from "../../wire/layouts/pieces";
 import { type Bytes, concat, hex, type Rng, systemRng, utf8 } from "../bytes";
 import { MalformedError } from "../errors";
 import { exactly, padded, uint, unpadded } from "../fields";

@@ -15,9 +15,15 @@
 
 import { decode, decodeOneOf, encode, encodeOneOf } from "../../wire/layout";
 import {
-  HOST_RECOVERY_DATA, HOST_RETURN_REQUEST, type HostReturnRequest, INSIDE_MESSAGE, type InsideMessage, REJOIN_REQUEST,
-  type RecoveryReply, type RejoinRequest,
-} from "../../wire/layouts";
+  HOST_RECOVERY_DATA,
+  HOST_RETURN_REQUEST,
+  type HostReturnRequest,
+  INSIDE_MESSAGE,
+  type InsideMessage,
+  REJOIN_REQUEST,
+  type RecoveryReply,
+  type RejoinRequest,
+} from "../../wire/layouts/recovery";
 import { type Bytes, concat, type Rng, systemRng, utf8 } from "../bytes";
 import { MalformedError } from "../errors";
 import { exactly, padded, unpadded } from "../fields";
@@ -31,7 +37,13 @@ import { checkName } from "../agreed/names";
 import { X25519Key } from "../primitives";
 import { hostReturnMessage } from "../agreed/roomState";
 
-export type { HelperOffer, HostReturnRequest, InsideMessage, RecoveryReply, RejoinRequest } from "../../wire/layouts";
+export type {
+  HelperOffer,
+  HostReturnRequest,
+  InsideMessage,
+  RecoveryReply,
+  RejoinRequest,
+} from "../../wire/layouts/recovery";
 
 const AAD = utf8("snug 1 inside");
 const ID = 8;

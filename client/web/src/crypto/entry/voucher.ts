@@ -7,7 +7,7 @@
  */
 import { ristretto255_oprf } from "@noble/curves/ed25519.js";
 import { decode } from "../../wire/layout";
-import { VOUCHER } from "../../wire/layouts";
+import { VOUCHER } from "../../wire/layouts/rights";
 import { sentence } from "../../words/sentence";
 import { type Bytes, type Rng, same, systemRng } from "../bytes";
 import { AuthenticationError, MalformedError } from "../errors";

@@ -21,7 +21,7 @@
  */
 
 import { decode, encode } from "../../wire/layout";
-import { CERTIFIED, FRAME_LIST, SCOPE } from "../../wire/layouts";
+import { CERTIFIED, FRAME_LIST, SCOPE } from "../../wire/layouts/signatures";
 import { type Bytes, concat, utf8 } from "../bytes";
 import { MalformedError, StateError } from "../errors";
 import { exactly } from "../fields";

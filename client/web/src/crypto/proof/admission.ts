@@ -1,6 +1,6 @@
 /** Admissions: a host's signature that a member's key came in by an invite (docs/reference/protocol.md, section 13). */
 import { encode } from "../../wire/layout";
-import { ADMISSION } from "../../wire/layouts";
+import { ADMISSION } from "../../wire/layouts/report";
 import type { Bytes } from "../bytes";
 import { AuthenticationError } from "../errors";
 import { type SigningKey, verify } from "../kdf";

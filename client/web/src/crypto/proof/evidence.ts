@@ -21,7 +21,7 @@
 
 import type { Sign } from "../agreed/heartbeat";
 import { encode as encodeLayout } from "../../wire/layout";
-import { PROBED } from "../../wire/layouts";
+import { PROBED } from "../../wire/layouts/evidence";
 import { type Bytes, utf8 } from "../bytes";
 import { H, SIGNATURE_SIZE } from "../kdf";
 import { verifyWithLabel } from "../labels";

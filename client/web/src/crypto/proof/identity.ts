@@ -15,7 +15,13 @@
  */
 
 import { decode, encode } from "../../wire/layout";
-import { OPENED_VOUCH, type OpenedVouch, SHOWN_IDENTITY, VOUCH_CONTEXT, type VouchContext } from "../../wire/layouts";
+import {
+  OPENED_VOUCH,
+  type OpenedVouch,
+  SHOWN_IDENTITY,
+  VOUCH_CONTEXT,
+  type VouchContext,
+} from "../../wire/layouts/identity";
 import { type Bytes, concat, hex, type Rng, systemRng, utf8 } from "../bytes";
 import { AuthenticationError, MalformedError } from "../errors";
 import { exactly } from "../fields";

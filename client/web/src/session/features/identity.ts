@@ -7,7 +7,7 @@
 import { type Bytes, hex, same } from "../../crypto/bytes";
 import { SnugError } from "../../crypto/errors";
 import { fingerprint, openVouch, verifyVouch } from "../../crypto/proof/identity";
-import type { OpenedVouch, VouchContext } from "../../wire/layouts";
+import type { OpenedVouch, VouchContext } from "../../wire/layouts/identity";
 import * as envelope from "../../crypto/agreed/envelope";
 import { BUCKETS } from "../../wire/limits";
 import { CommandError, sentence } from "../../words/sentence";

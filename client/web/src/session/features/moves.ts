@@ -1,7 +1,7 @@
 /** Where the meeting can go on, as hosts name it; and the moves there that a host calls (protocol section 12). */
 import type { Bytes } from "../../crypto/bytes";
 import { canonicalOrigin } from "../../crypto/entry/invite";
-import { SERVERS_MAX } from "../../wire/layouts";
+import { SERVERS_MAX } from "../../wire/layouts/roomState";
 import type { Policy } from "../../crypto/agreed/roomState";
 import { CommandError, sentence } from "../../words/sentence";
 import type { AnyContent } from "../catalogue/content";
