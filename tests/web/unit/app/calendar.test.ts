@@ -5,7 +5,7 @@ import { calendar } from "../../../../client/web/src/app/calendar";
 
 const entry = (title: string): string =>
   calendar(
-    { title, link: "https://meet.example/#1-" + "A".repeat(100), start: new Date("2026-12-01T17:30:00+01:00"), minutes: 90 },
+    { title, link: "https://meet.example/#2-" + "A".repeat(100), start: new Date("2026-12-01T17:30:00+01:00"), minutes: 90 },
     "a-uid", new Date("2026-11-29T08:00:00.123Z"),
   );
 const unfolded = (text: string): string[] => text.replaceAll("\r\n ", "").split("\r\n");
@@ -14,7 +14,7 @@ test("times are in UTC, and the end is the start and the length", () => {
   const lines = unfolded(entry("Tea"));
   for (const line of ["DTSTAMP:20261129T080000Z", "DTSTART:20261201T163000Z", "DTEND:20261201T180000Z", "UID:a-uid"])
     assert.ok(lines.includes(line), line);
-  assert.ok(lines.includes(`URL:https://meet.example/#1-${"A".repeat(100)}`));
+  assert.ok(lines.includes(`URL:https://meet.example/#2-${"A".repeat(100)}`));
   assert.equal(lines[0], "BEGIN:VCALENDAR");
   assert.deepEqual(lines.slice(-3), ["END:VEVENT", "END:VCALENDAR", ""]);
 });

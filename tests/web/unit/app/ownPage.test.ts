@@ -8,7 +8,7 @@ import { carriesLink, linkOf, where } from "../../../../client/web/src/app/where
 const OWN = `http://${"a2".repeat(13)}.localhost:8790`;
 const KEY = "k".repeat(22);
 const OTHER = "o".repeat(22);
-const LINK = "https://meet.example/#1abc";
+const LINK = "https://meet.example/#2abc";
 
 const before = { fetch: globalThis.fetch };
 afterEach(() => {

@@ -3,7 +3,7 @@ import { test } from "node:test";
 import generator from "qrcode-generator";
 import { qr } from "../../../../client/web/src/app/qrModules";
 
-const LINK = `https://meet.example/#1${"Yx3_-9".repeat(15)}`;
+const LINK = `https://meet.example/#2${"Yx3_-9".repeat(15)}`;
 
 /** The text that another implementation reads. */
 function other(text: string): boolean[][] {

@@ -4,6 +4,8 @@ import { afterEach, beforeEach, describe, it } from "node:test";
 import { signal } from "@preact/signals";
 import type { Around, MediaSide, RemoteStream } from "../../../../client/web/src/app/mediaSide";
 import { Store } from "../../../../client/web/src/app/store";
+import type { Bytes } from "../../../../client/web/src/crypto/bytes";
+import { Invite } from "../../../../client/web/src/crypto/entry/invite";
 import type { Command, Event, EventOf } from "../../../../client/web/src/session/events";
 import type { Counts, FromWorker, ToWorker } from "../../../../client/web/src/worker/messages";
 import { type Sentence, sentence, verbatim } from "../../../../client/web/src/words/sentence";
@@ -217,12 +219,13 @@ describe("the store", () => {
     store.do.enter();
     await turn();
     assert.deepEqual([workers.length, store.permissionForm.trouble.value?.key], [0, "unopened.no_tokens"]);
-    store.permissionForm.voucher.value = "https://meet.example/#1abc";
+    store.permissionForm.voucher.value = "https://meet.example/#2abc";
     store.do.exchange();
     while (store.permissionForm.exchanging.value) await turn();
     assert.equal(store.permissionForm.trouble.value?.key, "voucher.none");
     store.do.back();
-    store.do.follow(`${ORIGIN}/#1${"A".repeat(88)}`);
+    const bytes = (size: number): Bytes => new Uint8Array(size).fill(7);
+    store.do.follow(new Invite(ORIGIN, bytes(16), bytes(32), 0, bytes(16)).link());
     await turn();
     assert.equal(store.permissionForm.wanted.value, null);
   });
@@ -453,7 +456,7 @@ describe("the store", () => {
 
   it("follows no link out of a meeting, and says so", async () => {
     await open();
-    store.opened(`${ORIGIN}/#1${SECRET}`);
+    store.opened(`${ORIGIN}/#2${SECRET}`);
     assert.equal(store.place.value, "room");
     assert.deepEqual(store.toasts.value.map(({ text }) => text.key), ["note.in_meeting"]);
   });

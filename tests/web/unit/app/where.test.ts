@@ -6,6 +6,8 @@ import { signal } from "@preact/signals";
 import type { Where } from "../../../../client/web/src/app/model";
 import { PreJoin } from "../../../../client/web/src/app/preJoin";
 import { learnHash, misnamed, where } from "../../../../client/web/src/app/where";
+import type { Bytes } from "../../../../client/web/src/crypto/bytes";
+import { Invite } from "../../../../client/web/src/crypto/entry/invite";
 import { sentence } from "../../../../client/web/src/words/sentence";
 
 const OPENED = "https://meet.example";
@@ -34,8 +36,8 @@ test("a page of its server, of the own machine, or without a server has no such 
 
 test("a link to the page's own address tells the cause, and one to another server is another matter", () => {
   const form = new PreJoin();
-  // a link of a meeting, whose secret matters to nobody
-  const link = (origin: string): string => `${origin}/#1KYsgGmLyx9Gk7ob7pKFDcQbW5s3CHYTfpvQcxeMnstM73XJAWDyJF-JjQ4c0c9ZuAAA-zc1t1u4P7wiUiKNwrc3d`;
+  const bytes = (size: number): Bytes => new Uint8Array(size).fill(7);
+  const link = (origin: string): string => new Invite(origin, bytes(16), bytes(32), 0, bytes(16)).link();
   assert.equal(form.follow(link(OPENED), at({})), false);
   assert.deepEqual(form.linkTrouble.value, told);
   assert.equal(form.follow(link("https://elsewhere.example"), at({})), false);
