@@ -270,7 +270,7 @@ def test_powers_and_invites_from_the_command_line() -> None:
     ("arguments", "says"),
     [
         (("join", "https://example.org/"), "not a Snug link"),
-        (("join", "http://127.0.0.1:1/#2AAAA"), "cut off"),
+        (("join", "http://127.0.0.1:1/#2AAAA"), "missing or changed"),
         (("join", "http://127.0.0.1:1/#9AAAA"), "version"),
         (("host", "--server", "not a url"), "not a url"),
         (("host", "--server", "http://127.0.0.1:1", "--name", "x" * 65), "64 bytes"),
