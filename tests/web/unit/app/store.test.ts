@@ -4,13 +4,11 @@ import { afterEach, beforeEach, describe, it } from "node:test";
 import { signal } from "@preact/signals";
 import type { Around, MediaSide, RemoteStream } from "../../../../client/web/src/app/mediaSide";
 import { Store } from "../../../../client/web/src/app/store";
-import type { Bytes } from "../../../../client/web/src/crypto/bytes";
-import { Invite } from "../../../../client/web/src/crypto/entry/invite";
 import type { Command, Event, EventOf } from "../../../../client/web/src/session/events";
 import type { Counts, FromWorker, ToWorker } from "../../../../client/web/src/worker/messages";
 import { type Sentence, sentence, verbatim } from "../../../../client/web/src/words/sentence";
+import { linkTo, ORIGIN } from "./links";
 
-const ORIGIN = "http://127.0.0.1:8080";
 const SECRET = "A".repeat(21) + "A".repeat(40);
 // Node 20 has none
 if (!("navigator" in globalThis)) Object.defineProperty(globalThis, "navigator", { value: { languages: ["en"] } });
@@ -224,8 +222,7 @@ describe("the store", () => {
     while (store.permissionForm.exchanging.value) await turn();
     assert.equal(store.permissionForm.trouble.value?.key, "voucher.none");
     store.do.back();
-    const bytes = (size: number): Bytes => new Uint8Array(size).fill(7);
-    store.do.follow(new Invite(ORIGIN, bytes(16), bytes(32), 0, bytes(16)).link());
+    store.do.follow(linkTo(ORIGIN));
     await turn();
     assert.equal(store.permissionForm.wanted.value, null);
   });

@@ -6,9 +6,8 @@ import { signal } from "@preact/signals";
 import type { Where } from "../../../../client/web/src/app/model";
 import { PreJoin } from "../../../../client/web/src/app/preJoin";
 import { learnHash, misnamed, where } from "../../../../client/web/src/app/where";
-import type { Bytes } from "../../../../client/web/src/crypto/bytes";
-import { Invite } from "../../../../client/web/src/crypto/entry/invite";
 import { sentence } from "../../../../client/web/src/words/sentence";
+import { linkTo } from "./links";
 
 const OPENED = "https://meet.example";
 const told = sentence("contact.misnamed", { theirs: "http://127.0.0.1:8080", ours: OPENED });
@@ -36,11 +35,9 @@ test("a page of its server, of the own machine, or without a server has no such 
 
 test("a link to the page's own address tells the cause, and one to another server is another matter", () => {
   const form = new PreJoin();
-  const bytes = (size: number): Bytes => new Uint8Array(size).fill(7);
-  const link = (origin: string): string => new Invite(origin, bytes(16), bytes(32), 0, bytes(16)).link();
-  assert.equal(form.follow(link(OPENED), at({})), false);
+  assert.equal(form.follow(linkTo(OPENED), at({})), false);
   assert.deepEqual(form.linkTrouble.value, told);
-  assert.equal(form.follow(link("https://elsewhere.example"), at({})), false);
+  assert.equal(form.follow(linkTo("https://elsewhere.example"), at({})), false);
   assert.equal(form.linkTrouble.value?.key, "note.other_server");
 });
 
