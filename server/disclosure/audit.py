@@ -41,7 +41,7 @@ _CONTAINERS: Final = (list, tuple, set, frozenset, deque)
 def _of_ours(value: object) -> bool:
     """Return whether `value` is an object of the server. Messages of `wire` belong to their holder."""
     module = str(type(value).__module__)  # a class that is made in C may have any value here
-    return module.startswith("snugroom.server.") and not module.startswith("snugroom.wire.")
+    return module.startswith("snugroom.server.")
 
 
 def attributes(value: object) -> dict[str, Any]:
@@ -134,7 +134,7 @@ class Audit:
 def _globals() -> Iterator[tuple[str, object]]:
     """Yield containers and caches in the server's modules, by name. Data there would outlive a meeting."""
     for name, module in list(sys.modules.items()):
-        if name.startswith("snugroom.server.") and module is not None:
+        if name.startswith(("snugroom.server.", "snugroom.wire.")) and module is not None:
             for key, value in list(vars(module).items()):
                 if key.startswith("__") or isinstance(value, _WALLS):
                     continue

@@ -353,7 +353,12 @@ class Room:
         return []
 
     def _is_signed(self, message: messages.Commit, before: bytes) -> bool:
-        """Return whether the room admin has signed a commit for its slot after the chain value `before`."""
+        """Return whether the room admin has signed a commit for its slot after the chain value `before`.
+
+        `before` is empty where the room was opened at this very slot: nobody has signed a commit for it.
+        """
+        if not before:
+            return False
         chain = signed.chain_next(before, message.slot, message.blob)
         gate = signed.gate_of(message.blob)
         opening = message.opening

@@ -211,7 +211,7 @@ class HubHarness:
         if choice == 4:
             return Commit(slot, body[:8] + gate(slot) + body[40:])
         if choice == 5:
-            chain = signed.chain_next(bytes(32) if room is None else room.chain, slot, body)
+            chain = signed.chain_next((room.chain if room else b"") or bytes(32), slot, body)
             text = signed.Opening(number, slot, signed.gate_of(body), chain).encode()
             return Commit(slot, body, self._signed(room_admin, text, tape))
         if choice == 6:

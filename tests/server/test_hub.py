@@ -17,6 +17,7 @@ from snugroom.server.rooms.hub import Hub
 from snugroom.server.rooms.lobby import Lobby
 from snugroom.server.rooms.rate_limits import RateLimits
 from snugroom.wire import limits, signed
+from snugroom.wire.errors import MalformedError
 from snugroom.wire.messages import (
     Arrived,
     Challenge,
@@ -489,5 +490,5 @@ def test_signed_texts_are_fixed_to_the_byte() -> None:
 
 
 def test_an_origin_beyond_its_length_field_is_an_error() -> None:
-    with pytest.raises(ValueError, match="origin"):
+    with pytest.raises(MalformedError, match="origin"):
         signed.door("x" * 65536, bytes(16), bytes(32), bytes(32))

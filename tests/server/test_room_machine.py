@@ -250,7 +250,7 @@ class RoomMachine(RuleBasedStateMachine):
         message = commit(slot, f"{self.count}", twist=twist)
         if signs:
             before = self.chain if behind == 0 else self.chain_before
-            message = hosts_commit(slot, before, f"{self.count}", twist)
+            message = hosts_commit(slot, before or bytes(32), f"{self.count}", twist)
         entitled = behind == 0 and (signs or self.is_inside(who)) and who not in self.pending
         hosts_wait = any(a.signs for a in self.pending.values())
         if entitled:

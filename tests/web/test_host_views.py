@@ -159,7 +159,7 @@ class TestRemoval:
         await page.evaluate("model.people.value = model.people.value.filter(({ leaf }) => leaf !== 2)")
         await dialog.get_by_text("Cem is out").wait_for()
         assert "Make a new invite" in await dialog.inner_text(), "until there is one"
-        new = "https://meet.example/#1/new"
+        new = "https://meet.example/#2/new"
         await page.evaluate(
             f"""() => {{
               const invite = {{ link: "{new}", index: 9, label: "", once: false }};
@@ -198,7 +198,7 @@ class TestInvites:
         [[what, text]] = await asked(page)
         assert what == "saveCalendar"
         assert "DTSTART:20261201T173000Z\r\nDTEND:20261201T181500Z\r\nSUMMARY:Thursday seminar\r\n" in text
-        assert "URL:https://meet.example/#1/8Qx0hQ2Yc0Jb" in text
+        assert "URL:https://meet.example/#2/8Qx0hQ2Yc0Jb" in text
 
 
 class TestNewHost:

@@ -157,7 +157,7 @@ async def test_the_link_leaves_the_address_although_the_server_answers_nothing_e
     await runner.setup()
     await web.TCPSite(runner, "127.0.0.1", 0).start()
     tab = await fresh.tab()
-    opening = asyncio.ensure_future(tab.goto(f"http://127.0.0.1:{runner.addresses[0][1]}/#1secret"))
+    opening = asyncio.ensure_future(tab.goto(f"http://127.0.0.1:{runner.addresses[0][1]}/#2secret"))
 
     async def clean() -> bool:
         with contextlib.suppress(PlaywrightError, BidiError):  # between two documents

@@ -11,7 +11,7 @@ from tests.web.storybook import PHONE, Book, asked
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 
-LINK = "https://meet.example/#1/8Qx0hQ2Yc0Jb4lJmQvTt3w7oH0mXyq2s9Zr1u5bNfKg"
+LINK = "https://meet.example/#2/8Qx0hQ2Yc0Jb4lJmQvTt3w7oH0mXyq2s9Zr1u5bNfKg"
 
 
 async def opened(page: Page, book: Book, outcome: str) -> Any:

@@ -72,7 +72,7 @@ async def shown() -> AsyncIterator[WebKit]:
 async def test_the_page_opens_and_says_why_no_meeting_can_be_held(shown: WebKit, bundle: Path) -> None:
     tab = await shown.tab()
     async with serving(page.load()) as url:
-        await tab.goto(f"{url}/#1abc")
+        await tab.goto(f"{url}/#2abc")
         found = {what: await tab.js(what) for what in NEEDED}
         assert found == NEEDED, "docs/reference/browsers.md has this table"
         words = "document.querySelector('h1')?.textContent"

@@ -58,7 +58,7 @@ def cases() -> Cases:
         f" {good}\n",
         good[:-1],
         good + "A",
-        "https://meet.example/#1abc",
+        "https://meet.example/#2abc",
         PREFIX,
         good + "+",
     ):
