@@ -239,11 +239,9 @@ def test_a_slot_too_far_is_stale_too() -> None:
 
 def test_a_signed_commit_for_the_slot_at_which_the_room_was_opened_is_stale() -> None:
     """The room knows no chain value from before it: nothing can be signed for that slot."""
-    t = Table()
-    t.arrive(A)
-    t.says(A, opening(5))
+    t = Table().opened(A, B, slot=5)
     late = msgspec.structs.replace(commit(5), opening=bytes(64))
-    assert t.says(A, late) == [Stale(5, 5)]
+    assert t.says(B, late) == [Stale(5, 5)]
 
 
 def test_a_commit_needs_a_pass_that_fits_an_open_gate() -> None:
