@@ -353,16 +353,11 @@ class Room:
         return []
 
     def _is_signed(self, message: messages.Commit, before: bytes) -> bool:
-        """Return whether the room admin has signed a commit for its slot after the chain value `before`.
-
-        `before` is empty where the room was opened at this very slot: nobody has signed a commit for it.
-        """
-        if not before:
+        """Return whether the room admin has signed a commit for its slot after the chain value `before`."""
+        if message.opening is None or not before:  # empty: the room was opened at this very slot
             return False
         chain = signed.chain_next(before, message.slot, message.blob)
-        gate = signed.gate_of(message.blob)
-        opening = message.opening
-        return opening is not None and self._is_opening(message.slot, gate, chain, opening)
+        return self._is_opening(message.slot, signed.gate_of(message.blob), chain, message.opening)
 
     def _wait(self, seat: Seat, message: messages.Commit, now: float) -> float:
         """Return the seconds for which a commit waits: for an older loser, and for the room's next slot."""

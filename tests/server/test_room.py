@@ -237,11 +237,9 @@ def test_a_slot_too_far_is_stale_too() -> None:
     assert t.says(A, commit(limits.SLOT_MAX)) == [Stale(limits.SLOT_MAX, 0)]
 
 
-def test_a_signed_commit_for_the_slot_at_which_the_room_was_opened_is_stale() -> None:
-    """The room knows no chain value from before it: nothing can be signed for that slot."""
-    t = Table().opened(A, B, slot=5)
+def test_a_signed_commit_for_the_slot_of_the_opening_before_which_no_chain_is_known_is_stale() -> None:
     late = msgspec.structs.replace(commit(5), opening=bytes(64))
-    assert t.says(B, late) == [Stale(5, 5)]
+    assert Table().opened(A, B, slot=5).says(B, late) == [Stale(5, 5)]
 
 
 def test_a_commit_needs_a_pass_that_fits_an_open_gate() -> None:
