@@ -29,7 +29,6 @@ from snugroom.wire.layout.kinds import (
     Bool,
     Bytes,
     Bytes8,
-    Bytes12,
     Bytes16,
     Bytes32,
     Enum,
@@ -57,7 +56,6 @@ __all__ = [
     "Bool",
     "Bytes",
     "Bytes8",
-    "Bytes12",
     "Bytes16",
     "Bytes32",
     "Enum",
@@ -106,7 +104,7 @@ class Layout:
 
     @classmethod
     def decode(cls, data: bytes) -> Self:
-        """Decode. MalformedError for anything but the one encoding of a value."""
+        """Decode. MalformedError for anything but the one encoding of a value, and what `check` raises."""
         value: Self = decoder(cls)(data)
         return value
 

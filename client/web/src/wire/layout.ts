@@ -1,5 +1,5 @@
 /**
- * Encodes and decodes the binary layouts that `layouts.ts` lists (docs/reference/protocol.md, notation).
+ * Encodes and decodes the binary layouts in `layouts/` (docs/reference/protocol.md, notation).
  *
  * As `wire/layout/reference.py`: each value has exactly one encoding, and decoding refuses everything else.
  */
