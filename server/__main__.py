@@ -52,6 +52,7 @@ COMMANDS: Final[dict[str, Callable[[Sequence[str]], int]]] = {
     "init": setup.main,
     "tokens": tokens.main,
 }
+NAME: Final = "snug-server"
 #: Exit statuses: stopped by a signal; wrong command line or settings; an address in use, for example.
 STOPPED: Final = 0
 USAGE: Final = 2
@@ -64,13 +65,19 @@ METRICS = "127.0.0.1:9464"
 def parser() -> argparse.ArgumentParser:
     """Return the parser of the command line, without those of `COMMANDS`."""
     parser = argparse.ArgumentParser(
-        prog="snug-server",
+        prog=NAME,
         description="Snug: a meeting server that carries a meeting and cannot read it.",
         epilog="snug-server init writes the files of a new server; snug-server doctor checks a server; "
         "snug-server disclose [PID] asks a running one for everything that it could hand over; "
         "snug-server tokens prints vouchers for people who may open rooms.",
     )
     parser.add_argument("--version", action="version", version=f"%(prog)s {VERSION}")
+    add_options(parser)
+    return parser
+
+
+def add_options(parser: argparse.ArgumentParser) -> None:
+    """Add the options of a server, which `run` takes."""
     parser.add_argument("--listen", metavar="HOST:PORT", help="where to listen (default 127.0.0.1:8080)")
     parser.add_argument(
         "--tls",
@@ -116,16 +123,6 @@ def parser() -> argparse.ArgumentParser:
         action="store_true",
         help="stop when standard input ends, and so with the program that holds its other end",
     )
-    parser.add_argument(
-        "--hostile",
-        metavar="ACT[,ACT]",
-        help="turn against the meetings here when told to on standard input; list shows what can be done",
-    )
-    return parser
-
-
-def _arguments(argv: Sequence[str] | None) -> argparse.Namespace:
-    return parser().parse_args(argv)
 
 
 def _settings(arguments: argparse.Namespace) -> Settings:
@@ -149,12 +146,6 @@ def _settings(arguments: argparse.Namespace) -> Settings:
     if settings.metrics is not None:
         metrics.loopback_address(settings.metrics)
     config.check_ports(settings)
-    if arguments.hostile and settings.workers > 1:
-        raise ConfigError("a hostile server has its media in the one process: leave out --workers")
-    if arguments.hostile and arguments.until_eof:
-        raise ConfigError("a hostile server takes orders on standard input: leave out --until-eof")
-    if arguments.hostile and settings.nodes is not None:
-        raise ConfigError("a hostile server is the only one: leave out [nodes]")
     return settings
 
 
@@ -169,15 +160,6 @@ def _allow_files(settings: Settings) -> None:
     wanted = _files(settings) if hard == resource.RLIM_INFINITY else min(_files(settings), hard)
     if soft != resource.RLIM_INFINITY and soft < wanted:
         resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
-
-
-def _make(settings: Settings, hostile: str | None, in_process: bool) -> Server:
-    if hostile is None:
-        return Server(settings, in_process=in_process)
-    # imported here, so that an honest server's process never loads hostile code
-    from snugroom.server.hostile import run
-
-    return run.make(settings, hostile)
 
 
 class _Console:
@@ -302,7 +284,7 @@ def _stop_at_eof(stop: asyncio.Event) -> None:
         raise ConfigError("--until-eof waits for the end of a pipe: standard input is none") from None
 
 
-async def _serve(settings: Settings, hostile: str | None, in_process: bool, until_eof: bool = False) -> None:
+async def _serve(settings: Settings, make: Callable[[Settings], Server], until_eof: bool) -> None:
     loop = asyncio.get_running_loop()
     stop = asyncio.Event()
 
@@ -316,7 +298,7 @@ async def _serve(settings: Settings, hostile: str | None, in_process: bool, unti
         loop.add_signal_handler(number, asked)
     if until_eof:
         _stop_at_eof(stop)
-    server = _make(settings, hostile, in_process)
+    server = make(settings)
     console = _Console(server, settings)
     starting = loop.create_task(_start(server, console))
     stopped = loop.create_task(stop.wait())
@@ -342,21 +324,23 @@ def main(argv: Sequence[str] | None = None, *, in_process: bool = False) -> int:
     argv = sys.argv[1:] if argv is None else argv
     if argv and argv[0] in COMMANDS:
         return COMMANDS[argv[0]](argv[1:])
-    arguments = _arguments(argv)
+    return run(parser().parse_args(argv), lambda settings: Server(settings, in_process=in_process))
+
+
+def run(arguments: argparse.Namespace, make: Callable[[Settings], Server], name: str = NAME) -> int:
+    """Run the server that `make` returns, with the options of `add_options`; return the exit status.
+
+    `make` may raise ConfigError. `name`: of the program, in its errors.
+    """
     process.lock_memory_away(inspectable=arguments.inspectable)
     logs.install(arguments.log_level)
     try:
         settings = _settings(arguments)
         _allow_files(settings)
-        if arguments.hostile == "list":
-            from snugroom.server.hostile import run
-
-            print(run.listing())
-            return STOPPED
         memory.freeze()
-        asyncio.run(_serve(settings, arguments.hostile, in_process, arguments.until_eof))
+        asyncio.run(_serve(settings, make, arguments.until_eof))
     except (ConfigError, StartError) as error:
-        logs.writer(logs.STDERR).put(f"snug-server: {error}")
+        logs.writer(logs.STDERR).put(f"{name}: {error}")
         return USAGE if isinstance(error, ConfigError) else CANNOT_START
     finally:
         logs.close()

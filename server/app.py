@@ -236,7 +236,7 @@ class Server:
             raise StartError(f"the media worker can't be started: {error}") from None
         return self._workers
 
-    # -- parts of the server, which `server.hostile` replaces -----------------------------------
+    # -- parts of the server, which `lab.hostile` replaces -----------------------------------
 
     def _make_hub(self, origin: str, key: SigningKey) -> Hub:
         return Hub(

@@ -32,16 +32,18 @@ _TUNABLES: Final = "glibc.malloc.perturb=155:glibc.malloc.tcache_count=0"
 _ENDS: Final = frozenset({signal.SIGINT, signal.SIGTERM})
 
 
-def begin() -> None:
-    """Begin a process of `snug-server`. Call this before anything is imported that takes long.
+def begin(serves: bool | None = None) -> None:
+    """Begin a process of a server. Call this before anything is imported that takes long.
 
     From now on SIGINT and SIGTERM end the process without a traceback, until the server handles them. A
     process that is going to serve starts again if Python's objects are not in libc's memory: with the same
-    number and arguments, and with ``PYTHONMALLOC=malloc``.
+    number and arguments, and with ``PYTHONMALLOC=malloc``. `serves`: whether it is going to; None: as the
+    arguments of ``snug-server`` say.
     """
     for number in _ENDS:
         signal.signal(number, signal.SIG_DFL)
-    serves = len(sys.argv) < 2 or sys.argv[1].startswith("-")  # the other commands are words
+    if serves is None:
+        serves = len(sys.argv) < 2 or sys.argv[1].startswith("-")  # the other commands are words
     if serves and not wiping().items() <= os.environ.items() and not sys.flags.ignore_environment:
         signal.pthread_sigmask(signal.SIG_BLOCK, _ENDS)  # Python would handle them while it starts
         os.environ |= wiping()

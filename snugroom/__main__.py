@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 
-from snugroom.client.cli.main import main
+from snugroom.command import main
 
 if __name__ == "__main__":
     sys.exit(main())

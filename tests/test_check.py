@@ -12,7 +12,7 @@ import pytest
 from tests.tiers import Tiers, files
 
 ROOT = Path(__file__).parents[1]
-SOURCES = ("client", "crypto", "server", "wire")
+SOURCES = ("client", "crypto", "lab", "server", "wire")
 
 
 @pytest.mark.timeout(900)  # measured, the tests of `make check` take twice as long

@@ -1,17 +1,26 @@
-"""``snug``: the entry point. It imports little by itself, so that Ctrl-C ends it cleanly at once."""
+"""A command line's way in and out: signals, pipes, and what this machine may lack.
+
+It imports little by itself, so that Ctrl-C ends it cleanly at once. `snugroom.command` is ``snug``.
+"""
 
 from __future__ import annotations
 
 import os
 import signal
 import sys
-from collections.abc import Sequence
+from collections.abc import Sequence, Set
 from types import FrameType
-from typing import NoReturn
+from typing import TYPE_CHECKING, NoReturn
+
+if TYPE_CHECKING:
+    from snugroom.client.cli.parser import Commands
 
 
-def main(argv: Sequence[str] | None = None) -> int:
-    """Run the command line and return the exit status. Without `argv`, the process ends with it."""
+def main(argv: Sequence[str] | None, more: Commands, needs_linux: Set[str]) -> int:
+    """Run a participant's command or one of `more`; return the exit status. Without `argv`, the process ends.
+
+    `needs_linux`: commands that only Linux can run.
+    """
     signal.signal(signal.SIGINT, _end_at_once)
     from snugroom.client.cli.pipe import Pipe
     from snugroom.client.cli.status import Status
@@ -20,7 +29,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     # without a reader there is nothing to do: as after Ctrl-C
     pipe = sys.stdout = Pipe(output, lambda: signal.raise_signal(signal.SIGINT))
     try:
-        status = _run(sys.argv[1:] if argv is None else argv)
+        status = _run(sys.argv[1:] if argv is None else argv, more, needs_linux)
     except KeyboardInterrupt:
         status = Status.INTERRUPTED
     finally:
@@ -31,19 +40,15 @@ def main(argv: Sequence[str] | None = None) -> int:
     return Status.NO_READER if pipe.closed_by_reader else status
 
 
-def _run(argv: Sequence[str]) -> int:
+def _run(argv: Sequence[str], more: Commands, needs_linux: Set[str]) -> int:
     from snugroom.client.cli import requirements
     from snugroom.client.cli.parser import COMPLETION, parser
 
     command = argv[0] if argv else ""
     try:
-        requirements.check_system(argv)
-        made = parser(None if command.startswith(COMPLETION) else command)
+        requirements.check_system(argv, needs_linux)
+        made = parser(None if command.startswith(COMPLETION) else command, more)
         signal.signal(signal.SIGINT, signal.default_int_handler)
-        if list(argv[:2]) == ["lab", "leakage"]:
-            from snugroom.client.tools.lab.leakage import run as leakage
-
-            return leakage.main(argv[2:])
         arguments = made.parse_args(argv)
         status: int = arguments.run(arguments)
     except ModuleNotFoundError as error:
@@ -56,7 +61,3 @@ def _run(argv: Sequence[str]) -> int:
 def _end_at_once(number: int, frame: FrameType | None) -> NoReturn:
     """End while modules are imported: an exception there could pass for an error of theirs."""
     os._exit(128 + number)
-
-
-if __name__ == "__main__":
-    sys.exit(main())

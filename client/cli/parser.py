@@ -3,36 +3,36 @@
 from __future__ import annotations
 
 import argparse
+import functools
 import sys
+from collections.abc import Callable, Mapping, Sequence
 from importlib import import_module
+from types import MappingProxyType
 from typing import Any, Final, NoReturn
 
 from snugroom.client.cli.status import MEANINGS, Status
 from snugroom.installed import VERSION
 
-#: Each command with its line in the list of commands, by the module that adds it. Some modules take half a
-#: second to import: only the one of the command that runs is imported.
-COMMANDS: Final[dict[str, dict[str, str]]] = {
-    "meeting": {"host": "open a meeting", "join": "knock with a link"},
-    "permission": {
+#: Commands by the module that adds them, each with its line in the list of commands.
+Commands = Mapping[str, Mapping[str, str]]
+#: A participant's commands. Some modules take half a second to import: only the one of the command that runs
+#: is imported. `snugroom.command` adds those of the laboratory.
+COMMANDS: Final[Commands] = {
+    "snugroom.client.cli.meeting": {"host": "open a meeting", "join": "knock with a link"},
+    "snugroom.client.cli.permission": {
         "tokens": "exchange a voucher for tokens that open rooms, or count the tokens that you have"
     },
-    "contacts": {"contacts": "manage your identity and your contacts, in a sealed file"},
-    "evidence": {
+    "snugroom.client.cli.contacts": {"contacts": "manage your identity and your contacts, in a sealed file"},
+    "snugroom.client.cli.evidence": {
         "evidence": "check or merge evidence that a server dropped a meeting",
         "report": "check a report of messages",
     },
-    "explain": {"explain": "show what an alarm means, its possible causes, and what to do"},
-    "page": {
+    "snugroom.client.cli.explain": {
+        "explain": "show what an alarm means, its possible causes, and what to do"
+    },
+    "snugroom.client.cli.page": {
         "page": "serve the meeting page to your own browser, from this machine",
         "verify-page": "compare the page that a server serves with this one: files, headers, redirects",
-    },
-    "crowd": {"crowd": "load a server: let many participants join a meeting, and say what they observed"},
-    "schema": {"schema": "print the types of the lines of --json, as JSON Schema"},
-    "tools": {
-        "demo": "hold a whole meeting on this machine, and show what its server saw",
-        "lab": "play every act of a hostile operator on a live meeting here",
-        "bench": "measure, as ratios within one run",
     },
 }
 #: Prints a script for one of `SHELLS`.
@@ -51,6 +51,14 @@ class Parser(argparse.ArgumentParser):
     _has_commands = False
     _json = False
 
+    def __init__(self, *args: Any, **options: Any) -> None:
+        super().__init__(*args, **options)
+        self._programs: dict[str, Callable[[Sequence[str]], int]] = {}
+
+    def add_program(self, name: str, run: Callable[[Sequence[str]], int]) -> None:
+        """Let `name`, as the first argument, run a program on the others, with a parser of its own."""
+        self._programs[name] = run
+
     def add_subparsers(self, **options: Any) -> Any:
         """Add commands, as in argparse."""
         self._has_commands = True
@@ -61,6 +69,11 @@ class Parser(argparse.ArgumentParser):
         if self._has_commands and not args:
             self.print_help(sys.stderr)
             self.exit(Status.USAGE)
+        if args and args[0] in self._programs:
+            run = functools.partial(self._programs[args[0]], args[1:])
+            namespace = namespace or argparse.Namespace()
+            namespace.run = lambda _: run()
+            return namespace, []
         self._json = "--json" in (args or ())
         return super().parse_known_args(args, namespace)
 
@@ -86,7 +99,7 @@ class PrintCompletion(argparse.Action):
 class _Described:
     """Adds commands with their lines of `COMMANDS`."""
 
-    def __init__(self, commands: Any, lines: dict[str, str]) -> None:
+    def __init__(self, commands: Any, lines: Mapping[str, str]) -> None:
         self._commands = commands
         self._lines = lines
 
@@ -94,8 +107,8 @@ class _Described:
         return self._commands.add_parser(name, help=self._lines[name], **options)
 
 
-def parser(only: str | None = None) -> argparse.ArgumentParser:
-    """Return the parser. Each command sets `run`: arguments in, exit status out.
+def parser(only: str | None = None, more: Commands = MappingProxyType({})) -> argparse.ArgumentParser:
+    """Return the parser of `COMMANDS` and `more`. Each command sets `run`: arguments in, exit status out.
 
     With `only`, this command alone has its options, and only its module is imported.
     """
@@ -114,10 +127,10 @@ def parser(only: str | None = None) -> argparse.ArgumentParser:
         help="print a script that completes commands and options in this shell",
     )
     commands = made.add_subparsers(dest="command", required=True, metavar="COMMAND")
-    for module, lines in COMMANDS.items():
+    for module, lines in (*COMMANDS.items(), *more.items()):
         described = _Described(commands, lines)
         if only is None or only in lines:
-            import_module(f"snugroom.client.cli.{module}").add_parser(described)
+            import_module(module).add_parser(described)
         else:
             for name in lines:
                 described.add_parser(name)

@@ -4,14 +4,12 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Sequence, Set
 from typing import Final
 
 from snugroom.client.cli.status import Status
 
-#: Commands that run a server on this machine or read its memory, and options that do.
-_LINUX: Final = frozenset({"demo", "lab", "bench"})
-#: The option's shortest form: argparse takes abbreviations.
+#: The option that runs a server on this machine, and its shortest form: argparse takes abbreviations.
 _LINUX_OPTION: Final = "--landlord"
 _SHORT: Final = "--land"
 #: Extras of the package, by the modules that they bring. Every other module comes with the package itself.
@@ -22,17 +20,17 @@ class NeedsLinuxError(Exception):
     """The command needs Linux, and this system is another; the argument is what was typed."""
 
 
-def check_system(argv: Sequence[str]) -> None:
-    """Raise NeedsLinuxError for a command that only Linux can run, on another system."""
-    needs = _linux_part(argv)
+def check_system(argv: Sequence[str], commands: Set[str]) -> None:
+    """Raise NeedsLinuxError on a system other than Linux, for one of `commands` and for `--landlord`."""
+    needs = _linux_part(argv, commands)
     if needs is not None and sys.platform != "linux":
         raise NeedsLinuxError(needs)
 
 
-def _linux_part(argv: Sequence[str]) -> str | None:
+def _linux_part(argv: Sequence[str], commands: Set[str]) -> str | None:
     """Return what only Linux can do, if this is not about its help."""
     command, *options = argv or [""]
-    if command in _LINUX and not {"-h", "--help"} & set(options):
+    if command in commands and not {"-h", "--help"} & set(options):
         return f"snug {command}"
     if command == "host" and any(each.startswith(_SHORT) for each in options):
         return f"snug host {_LINUX_OPTION}"

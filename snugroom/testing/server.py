@@ -10,13 +10,13 @@ from types import TracebackType
 from typing import Any, Final, Self
 
 from snugroom.client.participant import Media, Participant
-from snugroom.client.tools.demo.process import ServerProcess
+from snugroom.lab.hostile.act import Act
+from snugroom.lab.hostile.acts import ACTS
+from snugroom.lab.hostile.context import OrderError
+from snugroom.lab.hostile.runner import Runner
+from snugroom.lab.hostile.server import HostileServer
+from snugroom.lab.process import ServerProcess
 from snugroom.server.config import Settings
-from snugroom.server.hostile.act import Act
-from snugroom.server.hostile.acts import ACTS
-from snugroom.server.hostile.context import OrderError
-from snugroom.server.hostile.runner import Runner
-from snugroom.server.hostile.server import HostileServer
 from snugroom.testing.network import PROXY, SERVER, Network
 
 #: A small test card: several participants of a test share one machine.
@@ -36,7 +36,7 @@ class Attack:
 
     @property
     def name(self) -> str:
-        """The name of the act, as ``snug-server --hostile list`` has it."""
+        """The name of the act, as ``snug lab serve --list`` has it."""
         return self._act.name
 
     @property

@@ -10,11 +10,11 @@ from snugroom.client.session import Session
 from snugroom.client.session import events as ev
 from snugroom.client.session.entry.recovery import RejoinLobby
 from snugroom.client.session.kernel.views import leaf_view
-from snugroom.client.tools.lab.mallory import thief_of
 from snugroom.crypto.entry import invite
 from snugroom.crypto.entry.recovery import HostRecoveryData
 from snugroom.crypto.errors import SnugError
 from snugroom.crypto.kdf import SigningKey
+from snugroom.lab.attacks.mallory import thief_of
 from snugroom.wire import messages as wire
 from snugroom.wire import signed
 from tests.adversary.network import Client, HostileNetwork

@@ -103,7 +103,7 @@ def _not_implemented(*_: object) -> None:
 def main() -> int:
     system, *arguments = sys.argv[1:]
     become(system)
-    from snugroom.client.cli.main import main as snug
+    from snugroom.command import main as snug
 
     return snug(arguments)
 

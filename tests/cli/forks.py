@@ -22,15 +22,17 @@ from pathlib import Path
 from typing import IO, Final, NoReturn
 
 from snugroom.client.cli.parser import COMMANDS
+from snugroom.command import LABORATORY
 
 ROOT: Final = Path(__file__).resolve().parents[2]
 #: Where the `main` of what `python -m` starts is.
 MAIN: Final = {
-    "snugroom.client.cli.main": "snugroom.client.cli.main",
+    "snugroom.command": "snugroom.command",
     "snugroom.server": "snugroom.server.__main__",
+    "snugroom.lab.hostile": "snugroom.lab.hostile.__main__",
 }
 #: Modules that `main` imports only when it runs.
-LATER: Final = {"snugroom.client.cli.main": [f"snugroom.client.cli.{name}" for name in COMMANDS]}
+LATER: Final = {"snugroom.command": [*COMMANDS, *LABORATORY]}
 _REQUEST_MAX: Final = 1 << 16
 
 

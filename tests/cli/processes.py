@@ -51,7 +51,7 @@ def start(
     )
 
 
-def run(*arguments: str, module: str = "snugroom.client.cli.main") -> subprocess.CompletedProcess[str]:
+def run(*arguments: str, module: str = "snugroom.command") -> subprocess.CompletedProcess[str]:
     """Run it to its end, without input."""
     with running(*arguments, module=module) as process:
         process.end_input()
@@ -63,9 +63,7 @@ def run(*arguments: str, module: str = "snugroom.client.cli.main") -> subprocess
 class Process:
     """A child whose standard output is read as it comes."""
 
-    def __init__(
-        self, *arguments: str, module: str = "snugroom.client.cli.main", inside: Sequence[str] = ()
-    ) -> None:
+    def __init__(self, *arguments: str, module: str = "snugroom.command", inside: Sequence[str] = ()) -> None:
         self._process = start(module, arguments, inside)
         self.lines: list[str] = []
         self.errors: list[str] = []
@@ -154,7 +152,7 @@ class Process:
 
 
 @contextmanager
-def running(*arguments: str, module: str = "snugroom.client.cli.main") -> Iterator[Process]:
+def running(*arguments: str, module: str = "snugroom.command") -> Iterator[Process]:
     process = Process(*arguments, module=module)
     try:
         yield process

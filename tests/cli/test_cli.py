@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from snugroom.client.cli.main import main
 from snugroom.client.media import check
+from snugroom.command import main
 from tests.cli.processes import Process, free_port, names, running, server
 from tests.media_client import recordings
 

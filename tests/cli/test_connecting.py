@@ -212,7 +212,7 @@ def test_a_certificate_that_proves_nothing_is_said_at_once_and_is_status_10(
         url = f"https://127.0.0.1:{port}"
         # by itself: OpenSSL reads its settings when a program starts
         done = subprocess.run(
-            [sys.executable, "-m", "snugroom.client.cli.main", "host", "--server", url, *NO_MEDIA],
+            [sys.executable, "-m", "snugroom.command", "host", "--server", url, *NO_MEDIA],
             cwd=ROOT,
             env=environment() | ({"SSL_CERT_FILE": str(authority.path)} if trusted else {}),
             stdin=subprocess.DEVNULL,

@@ -11,11 +11,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from snugroom.client.cli.main import main
 from snugroom.client.files.contact_book import KIND, Book
 from snugroom.client.files.sealed_file import Cost, DamagedFileError, SealedFile, seal_file
 from snugroom.client.session.entry import contacts as contacts_module
 from snugroom.client.session.entry.contacts import ContactError, Contacts
+from snugroom.command import main
 from snugroom.crypto.errors import MalformedError
 from snugroom.crypto.proof.identity import IdentityKey, fingerprint
 from snugroom.crypto.proof.verification import grouped

@@ -12,8 +12,8 @@ from pathlib import Path
 import pytest
 
 from snugroom.client.cli import event_loop
-from snugroom.client.cli.main import main as snug
 from snugroom.client.files import folder_lock
+from snugroom.command import main as snug
 from snugroom.crypto.proof import evidence
 from snugroom.server import entry
 from tests.cli.elsewhere import MODULES

@@ -13,11 +13,11 @@ from typing import Any
 
 import pytest
 
-from snugroom.client.cli import main
 from snugroom.client.cli.json_output import JsonOutput
 from snugroom.client.cli.saved_files import SavedFiles
 from snugroom.client.session import events as ev
 from snugroom.client.session.catalogue import content
+from snugroom.command import main
 from snugroom.crypto.kdf import H
 from snugroom.crypto.proof import evidence
 from tests.cli.processes import PATIENCE, Process, run, running, server
@@ -46,7 +46,7 @@ def hears_everybody(process: Process, path: Path, people: int) -> None:
 
 @contextmanager
 def hostile(acts: str) -> Iterator[tuple[Process, str]]:
-    with running("--listen", "127.0.0.1:0", "--hostile", acts, module="snugroom.server") as process:
+    with running(acts, "--listen", "127.0.0.1:0", module="snugroom.lab.hostile") as process:
         line = process.wait_line(lambda line: line.startswith("listening on "))
         yield process, line.removeprefix("listening on ")
         process.signal(signal.SIGTERM)
@@ -251,7 +251,7 @@ def test_a_report_is_judged_by_whom_the_host_names(tmp_path: Path) -> None:
 
 def verify(path: Path, exhibits: list[evidence.Exhibit]) -> int:
     path.write_bytes(evidence.encode(made.of(*exhibits)))
-    return main.main(["evidence", "verify", str(path)])
+    return main(["evidence", "verify", str(path)])
 
 
 def test_two_stories_are_said_in_capitals(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -282,7 +282,7 @@ def test_a_merged_file_says_how_many_members_lost_the_room(
     )
     assert "2 members were there, by the newest beats." in out.split("not proven:")[1]
     assert "How many members there were" in out.split("Not proven:")[1]
-    assert main.main(["evidence", "verify", str(tmp_path / "e"), "--json"]) == 0
+    assert main(["evidence", "verify", str(tmp_path / "e"), "--json"]) == 0
     found = json.loads(capsys.readouterr().out)
     (loss,) = found["losses"]
     assert (len(loss["keys"]), loss["heard"], loss["seconds"], found["present"]) == (2, 2, 2, 2)
@@ -360,13 +360,13 @@ def test_the_servers_words_can_not_move_the_cursor(
 
 
 def test_files_that_are_not_there_or_no_evidence(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    assert main.main(["evidence", "verify", str(tmp_path / "none")]) == 2
+    assert main(["evidence", "verify", str(tmp_path / "none")]) == 2
     (tmp_path / "e").write_text("{}")
     for command in (["evidence", "verify"], ["evidence", "merge"]):
-        assert main.main([*command, str(tmp_path / "e")]) == 1
-    assert main.main(["evidence", "verify", str(tmp_path / "e"), "--json"]) == 1
-    assert main.main(["report", "verify", str(tmp_path / "e"), "--host-key", "ab" * 32]) == 1
-    assert main.main(["report", "verify", str(tmp_path / "e"), "--link", "https://x/"]) == 2
+        assert main([*command, str(tmp_path / "e")]) == 1
+    assert main(["evidence", "verify", str(tmp_path / "e"), "--json"]) == 1
+    assert main(["report", "verify", str(tmp_path / "e"), "--host-key", "ab" * 32]) == 1
+    assert main(["report", "verify", str(tmp_path / "e"), "--link", "https://x/"]) == 2
     capsys.readouterr()
 
 

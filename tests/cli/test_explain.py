@@ -12,10 +12,10 @@ import pytest
 from rich.console import Console
 
 from snugroom.client.cli import explain
-from snugroom.client.cli.main import main
 from snugroom.client.cli.output import HumanOutput
 from snugroom.client.session.catalogue import sentences
 from snugroom.client.session.events import Alarm
+from snugroom.command import main
 
 ROOT = Path(__file__).parents[2]
 
@@ -70,7 +70,7 @@ def test_the_pages_are_in_the_wheel(tmp_path: Path) -> None:
     [wheel] = tmp_path.glob("*.whl")
     with zipfile.ZipFile(wheel) as archive:
         archive.extractall(tmp_path / "site")
-    start = "import sys; from snugroom.client.cli.main import main; sys.exit(main())"
+    start = "import sys; from snugroom.command import main; sys.exit(main())"
     for arguments, said in ((["silent"], "Do this."), ([], "two_stories")):
         told = subprocess.run(
             [sys.executable, "-P", "-c", start, "explain", *arguments],

@@ -17,7 +17,7 @@ from tests.cli.processes import Process, run, running
 )
 def test_it_says_and_ends_as_a_started_one_does(arguments: tuple[str, ...]) -> None:
     started = subprocess.run(
-        [sys.executable, "-m", "snugroom.client.cli.main", *arguments],
+        [sys.executable, "-m", "snugroom.command", *arguments],
         cwd=ROOT, env=environment(), stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False,
     )  # fmt: skip
     forked = run(*arguments)

@@ -55,7 +55,7 @@ def test_a_hundred_wrong_lines_in_a_row_end_the_input() -> None:
 def test_a_host_with_endless_input_rests_and_ends_when_told(path: str) -> None:
     with server() as (_, url), open(path, "rb") as endless:
         process = subprocess.Popen(
-            [sys.executable, "-m", "snugroom.client.cli.main", "host", "--server", url, "--json"],
+            [sys.executable, "-m", "snugroom.command", "host", "--server", url, "--json"],
             cwd=ROOT,
             env=environment(),
             stdin=endless,

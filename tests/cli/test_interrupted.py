@@ -28,7 +28,7 @@ class Finder:
             os.kill(os.getpid(), signal.SIGINT)
 
 sys.meta_path.insert(0, Finder())
-from snugroom.client.cli.main import main
+from snugroom.command import main
 sys.exit(main())
 """
 
@@ -36,7 +36,7 @@ sys.exit(main())
 def started(arguments: list[str], *, apart: bool = False) -> subprocess.Popen[str]:
     """Start `snug` as a person does; `apart`: in a session of its own, which gets no signal of ours."""
     return subprocess.Popen(
-        [sys.executable, "-m", "snugroom.client.cli.main", *arguments],
+        [sys.executable, "-m", "snugroom.command", *arguments],
         cwd=ROOT,
         env=environment(),
         stdin=subprocess.DEVNULL,
@@ -163,7 +163,7 @@ def test_a_meeting_whose_reader_goes_is_left(json: tuple[str, ...]) -> None:
 
 @pytest.mark.parametrize("command", ["--help", "explain", "explain refused", "lab --list"])
 def test_the_first_line_is_enough_for_head(command: str) -> None:
-    snug = f"{sys.executable} -m snugroom.client.cli.main {command}"
+    snug = f"{sys.executable} -m snugroom.command {command}"
     # nobody reads from the beginning on: what `head` does by chance
     done = subprocess.run(
         ["bash", "-c", f"{snug} > >(exec <&-) ; echo $? >&2"],

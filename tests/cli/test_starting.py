@@ -15,8 +15,8 @@ import pytest
 
 import snugroom
 from snugroom.client.cli import completion, requirements
-from snugroom.client.cli.main import main
 from snugroom.client.cli.parser import COMMANDS, SHELLS, parser
+from snugroom.command import LABORATORY, main
 from tests.cli.forks import ROOT, environment
 from tests.cli.processes import PATIENCE
 
@@ -38,6 +38,7 @@ HEAVY: Final = (
 )
 #: A package that the server does not need: half of what is downloaded.
 LARGE: Final = ("av",)
+EVERY: Final = {**COMMANDS, **LABORATORY}
 
 
 def ran(code: str, *arguments: str) -> subprocess.CompletedProcess[str]:
@@ -68,7 +69,7 @@ def test_the_version_is_the_projects() -> None:
 
 @pytest.mark.parametrize("arguments", [("--version",), ("--help",), ()], ids=str)
 def test_version_and_help_import_nothing_that_takes_long(arguments: Sequence[str]) -> None:
-    status, output, modules = imported("snugroom.client.cli.main", *arguments)
+    status, output, modules = imported("snugroom.command", *arguments)
     assert status == (0 if arguments else 2)
     assert output.startswith(f"snug {snugroom.__version__}" if "--version" in arguments else "usage: snug ")
     assert not modules & set(HEAVY)
@@ -88,12 +89,12 @@ def test_python_runs_the_package() -> None:
     assert done.stdout == f"snug {snugroom.__version__}\n"
 
 
-@pytest.mark.parametrize("name", [name for lines in COMMANDS.values() for name in lines])
+@pytest.mark.parametrize("name", [name for lines in EVERY.values() for name in lines])
 def test_a_command_alone_has_the_options_that_it_has_among_all(
     name: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
     texts = set()
-    for made in (parser(), parser(name)):
+    for made in (parser(more=LABORATORY), parser(name, LABORATORY)):
         with pytest.raises(SystemExit) as ended:
             made.parse_args([name, "--help"])
         assert ended.value.code == 0
@@ -103,9 +104,9 @@ def test_a_command_alone_has_the_options_that_it_has_among_all(
 
 
 def test_every_module_adds_the_commands_of_its_own(capsys: pytest.CaptureFixture[str]) -> None:
-    assert parser().format_help() == parser("").format_help()
-    for module in COMMANDS:
-        assert hasattr(import_module(f"snugroom.client.cli.{module}"), "add_parser")
+    assert parser(more=LABORATORY).format_help() == parser("", LABORATORY).format_help()
+    for module in EVERY:
+        assert hasattr(import_module(module), "add_parser")
 
 
 @pytest.mark.parametrize("group", ["", "contacts", "evidence", "report", "bench"])
@@ -126,7 +127,7 @@ def test_a_bare_command_shows_its_help(group: str, capsys: pytest.CaptureFixture
 def bash(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The script of bash."""
     path = tmp_path_factory.mktemp("bash") / "snug"
-    path.write_text(completion.script(parser(), "bash"), encoding="utf-8")
+    path.write_text(completion.script(parser(more=LABORATORY), "bash"), encoding="utf-8")
     return path
 
 
@@ -149,7 +150,7 @@ def completed(script: Path, folder: Path, *words: str) -> list[str]:
 def test_bash_completes_commands_options_and_files(bash: Path, tmp_path: Path) -> None:
     (tmp_path / "meeting.evidence").touch()
     assert completed(bash, tmp_path, "ho") == ["host"]
-    assert set(completed(bash, tmp_path, "")) == {name for lines in COMMANDS.values() for name in lines}
+    assert set(completed(bash, tmp_path, "")) == {name for lines in EVERY.values() for name in lines}
     assert completed(bash, tmp_path, "host", "--ad") == ["--admit"]
     assert completed(bash, tmp_path, "host", "--admit", "a") == ["ask", "all"]
     assert completed(bash, tmp_path, "evidence", "v") == ["verify"]
@@ -163,7 +164,7 @@ def test_every_shell_gets_a_script_with_every_command(shell: str, capsys: pytest
         main(["--print-completion", shell])
     assert ended.value.code == 0
     script = capsys.readouterr().out
-    assert all(name in script for lines in COMMANDS.values() for name in lines)
+    assert all(name in script for lines in EVERY.values() for name in lines)
     assert "--patience" in script
 
 
@@ -174,7 +175,7 @@ WITHOUT: Final = (
     "import sys\n"
     "from tests.cli.elsewhere import Blocker\n"
     "sys.meta_path.insert(0, Blocker(sys.argv[1].split(',')))\n"
-    "from snugroom.client.cli.main import main\n"
+    "from snugroom.command import main\n"
     "sys.exit(main(sys.argv[2:]))\n"
 )
 

@@ -7,7 +7,7 @@ import pytest
 from snugroom.client.media import codec
 from snugroom.client.media.recognition import Card, Tone
 from snugroom.client.media.sources import blank, silence
-from snugroom.client.tools.crowd.card import SECONDS, EncodedCard
+from snugroom.lab.crowd.card import SECONDS, EncodedCard
 
 WIDTH, HEIGHT = 128, 96
 FRAMES = SECONDS * codec.VIDEO_RATE

@@ -13,9 +13,9 @@ import pytest
 
 from snugroom import Participant
 from snugroom.client.session.features.absence import KEPT
-from snugroom.client.tools.crowd import crowd as crowds
-from snugroom.client.tools.crowd.crowd import Crowd, Plan
-from snugroom.client.tools.crowd.summary import EndCount, HeardPairs, Summary
+from snugroom.lab.crowd import crowd as crowds
+from snugroom.lab.crowd.crowd import Crowd, Plan
+from snugroom.lab.crowd.summary import EndCount, HeardPairs, Summary
 from snugroom.testing import Server
 from snugroom.testing.plugin import snug_server
 from tests.cli.processes import names, run, running, server

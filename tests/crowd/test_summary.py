@@ -9,9 +9,9 @@ from typing import Any, Union
 import msgspec
 from rich.console import Console
 
-from snugroom.client.tools import schema
-from snugroom.client.tools.crowd import summary
-from snugroom.client.tools.crowd.summary import AlarmCount, EndCount, HeardPairs, JoinTimes, Summary, Unheard
+from snugroom import schema
+from snugroom.lab.crowd import summary
+from snugroom.lab.crowd.summary import AlarmCount, EndCount, HeardPairs, JoinTimes, Summary, Unheard
 
 STRICT: Any = Union[tuple(schema.events(strict=True))]  # noqa: UP007 - of a list
 SEEN = Summary(

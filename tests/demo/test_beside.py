@@ -13,10 +13,10 @@ import msgspec
 import pytest
 import pytest_asyncio
 
-from snugroom.client.tools.demo import live as module
-from snugroom.client.tools.demo.beside import NAMES, Beside
-from snugroom.client.tools.demo.live import Live
-from snugroom.client.tools.demo.projector import RefusedError
+from snugroom.lab.demo import live as module
+from snugroom.lab.demo.beside import NAMES, Beside
+from snugroom.lab.demo.live import Live
+from snugroom.lab.demo.projector import RefusedError
 from snugroom.server.memory_search import Form, Wanted
 from tests.patience import PATIENCE
 from tests.web.children import alive

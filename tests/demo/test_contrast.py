@@ -21,19 +21,19 @@ from aiortc import RTCPeerConnection
 from numpy.typing import NDArray
 from rich.console import Console
 
-import snugroom.client.tools.demo.meeting
+import snugroom.lab.demo.meeting
 from snugroom.client.media.codec import HEIGHT, WIDTH, RawFrame, Vp8Decoder, Vp8Encoder
 from snugroom.client.media.record import Recorder, Taken
 from snugroom.client.media.sources import TestCard, pitch_of_identity, planes
 from snugroom.client.session.catalogue.sentence import LANGUAGES
-from snugroom.client.tools.demo.both import result
-from snugroom.client.tools.demo.contrast import hold, together
-from snugroom.client.tools.demo.meeting import Meeting, until
-from snugroom.client.tools.demo.memory import Copy, copy_all
-from snugroom.client.tools.demo.projector import RefusedError
-from snugroom.client.tools.demo.proof import FRAMES_MAX, frames_in
-from snugroom.client.tools.demo.show import HumanShow, JsonShow
-from snugroom.client.tools.demo.traces import (
+from snugroom.lab.demo.both import result
+from snugroom.lab.demo.contrast import hold, together
+from snugroom.lab.demo.meeting import Meeting, until
+from snugroom.lab.demo.memory import Copy, copy_all
+from snugroom.lab.demo.projector import RefusedError
+from snugroom.lab.demo.proof import FRAMES_MAX, frames_in
+from snugroom.lab.demo.show import HumanShow, JsonShow
+from snugroom.lab.demo.traces import (
     ROWS,
     Contrast,
     Person,
@@ -43,9 +43,9 @@ from snugroom.client.tools.demo.traces import (
     rows_of,
     seconds_of,
 )
-from snugroom.client.tools.ordinary.member import Member
-from snugroom.client.tools.ordinary.server import Member as Kept
-from snugroom.client.tools.ordinary.server import Server
+from snugroom.lab.ordinary.member import Member
+from snugroom.lab.ordinary.server import Member as Kept
+from snugroom.lab.ordinary.server import Server
 from tests.demo.test_demo import finished, start
 from tests.media_client.recordings import counter_in
 from tests.patience import PATIENCE
@@ -300,7 +300,7 @@ async def test_the_search_for_snugs_meeting_finds_it_where_members_decode(
         time.sleep(2)  # the copy of a large process: pictures go on meanwhile
         return copy_all([os.getpid()])
 
-    monkeypatch.setattr(snugroom.client.tools.demo.meeting, "copy_all", slow_copy)
+    monkeypatch.setattr(snugroom.lab.demo.meeting, "copy_all", slow_copy)
     meeting = Meeting(NAMES, 4.0, tmp_path, JsonShow(io.StringIO()))
     await meeting.run()
     found = await asyncio.to_thread(meeting.traces)
@@ -324,8 +324,8 @@ async def test_the_demo_makes_the_same_search_in_both() -> None:
 
 def test_neither_the_server_nor_a_participant_loads_it() -> None:
     code = (
-        "import sys, snugroom, snugroom.server.__main__, snugroom.client.cli.main\n"
-        "import snugroom.client.tools.demo\n"
+        "import sys, snugroom, snugroom.server.__main__, snugroom.command\n"
+        "import snugroom.lab.demo\n"
         "snugroom.Participant\n"
         "loaded = {name for name in sys.modules if 'aiortc' in name or 'tools.ordinary' in name}\n"
         "sys.exit(f'loaded: {sorted(loaded)}' if loaded else 0)\n"

@@ -13,19 +13,19 @@ from typing import Any
 
 import pytest
 
-import snugroom.client.tools.demo
-import snugroom.client.tools.demo.meeting
-import snugroom.client.tools.demo.robot
+import snugroom.lab.demo
+import snugroom.lab.demo.meeting
+import snugroom.lab.demo.robot
 from snugroom.client.connection import SessionCrypto
 from snugroom.client.media.sources import TestCard
 from snugroom.client.session import events as ev
-from snugroom.client.tools.bench import join
-from snugroom.client.tools.bench.join import PARTS, Marks, summary
-from snugroom.client.tools.demo.facts import Facts, verdict
-from snugroom.client.tools.demo.meeting import Meeting
-from snugroom.client.tools.demo.robot import Robot, Witness
 from snugroom.crypto.errors import AuthenticationError
 from snugroom.crypto.media.keys import OpenedFrame
+from snugroom.lab.bench import join
+from snugroom.lab.bench.join import PARTS, Marks, summary
+from snugroom.lab.demo.facts import Facts, verdict
+from snugroom.lab.demo.meeting import Meeting
+from snugroom.lab.demo.robot import Robot, Witness
 from snugroom.wire.messages import MediaKind
 
 ROOT = Path(__file__).parents[2]
@@ -49,7 +49,7 @@ async def start(*arguments: str, stdin: int = asyncio.subprocess.DEVNULL) -> asy
     return await asyncio.create_subprocess_exec(
         sys.executable,
         "-m",
-        "snugroom.client.cli.main",
+        "snugroom.command",
         *arguments,
         cwd=ROOT,
         stdin=stdin,
@@ -268,9 +268,9 @@ async def test_unopened_frames_and_a_wrong_test_card_are_reported(
     def card(name: str, leaf: int, *, width: int, height: int) -> TestCard:
         return TestCard(name, leaf + 5 if leaf == 0 else leaf, width=width, height=height)
 
-    monkeypatch.setattr(snugroom.client.tools.demo.robot, "Witness", witness)  # the host's is made first
-    monkeypatch.setattr(snugroom.client.tools.demo.robot, "TestCard", card)
-    monkeypatch.setattr(snugroom.client.tools.demo.meeting, "_MEDIA_TIME", 1.0)
+    monkeypatch.setattr(snugroom.lab.demo.robot, "Witness", witness)  # the host's is made first
+    monkeypatch.setattr(snugroom.lab.demo.robot, "TestCard", card)
+    monkeypatch.setattr(snugroom.lab.demo.meeting, "_MEDIA_TIME", 1.0)
     facts = await held(("Ada Brandt", "Bo Ekman"), tmp_path)
     failures = verdict(facts)
     refused = failures.pop()
@@ -301,5 +301,5 @@ async def test_a_lie_about_the_code_makes_the_demo_fail(monkeypatch: pytest.Monk
             self.code = ev.Code(event.epoch, "7" * 40)
 
     monkeypatch.setattr(Robot, "_event", event)
-    monkeypatch.setattr(snugroom.client.tools.demo.meeting, "_SETTLE_TIME", 0.5)
-    assert await snugroom.client.tools.demo.run(2, 3.0, True) == 7
+    monkeypatch.setattr(snugroom.lab.demo.meeting, "_SETTLE_TIME", 0.5)
+    assert await snugroom.lab.demo.run(2, 3.0, True) == 7

@@ -11,9 +11,9 @@ from typing import Any, Final
 import aiohttp
 import pytest
 
-from snugroom.client.tools.demo import lan
-from snugroom.client.tools.demo.lan import LanError, Phones, checked, parsed, preferred
-from snugroom.client.tools.demo.votes import ADDRESS_BURST, ADDRESS_RATE, Votes
+from snugroom.lab.demo import lan
+from snugroom.lab.demo.lan import LanError, Phones, checked, parsed, preferred
+from snugroom.lab.demo.votes import ADDRESS_BURST, ADDRESS_RATE, Votes
 from snugroom.server import page
 from tests.patience import PATIENCE
 

@@ -11,8 +11,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from snugroom.client.tools.demo.memory import Copy, UnreadableError, copy, find, forms
-from snugroom.client.tools.demo.search import Wanted, search
+from snugroom.lab.demo.memory import Copy, UnreadableError, copy, find, forms
+from snugroom.lab.demo.search import Wanted, search
 
 PIECE = 1 << 20
 

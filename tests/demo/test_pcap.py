@@ -9,9 +9,9 @@ from collections.abc import Iterator
 
 import pytest
 
-from snugroom.client.tools.demo.acts import LectureServer
-from snugroom.client.tools.demo.pcap import Recorded, encode
-from snugroom.client.tools.demo.troupe import NAMES, TITLE, Troupe
+from snugroom.lab.demo.acts import LectureServer
+from snugroom.lab.demo.pcap import Recorded, encode
+from snugroom.lab.demo.troupe import NAMES, TITLE, Troupe
 from tests.patience import PATIENCE
 
 RTP = bytes.fromhex("806f0001000003c000001234") + b"sealed" * 20

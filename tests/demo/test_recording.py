@@ -10,10 +10,10 @@ from typing import Any, Final
 
 import pytest
 
-from snugroom.client.tools.demo import lecture, player, recording
-from snugroom.client.tools.demo.player import Player
-from snugroom.client.tools.demo.projector import RefusedError, Stage
-from snugroom.client.tools.demo.recording import Deed, Frame, Hiding, Recorder, RecordingError, load
+from snugroom.lab.demo import lecture, player, recording
+from snugroom.lab.demo.player import Player
+from snugroom.lab.demo.projector import RefusedError, Stage
+from snugroom.lab.demo.recording import Deed, Frame, Hiding, Recorder, RecordingError, load
 from tests.patience import PATIENCE
 
 ROBOTS: Final = ("Ada", "Bo")

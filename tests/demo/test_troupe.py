@@ -11,10 +11,10 @@ import aiohttp
 import pytest
 import pytest_asyncio
 
-from snugroom.client.tools.demo.acts import ACTS, LATER, LectureServer
-from snugroom.client.tools.demo.projector import RefusedError
-from snugroom.client.tools.demo.troupe import NAMES, Troupe
-from snugroom.client.tools.lab.operator import OperatorError
+from snugroom.lab.attacks.operator import OperatorError
+from snugroom.lab.demo.acts import ACTS, LATER, LectureServer
+from snugroom.lab.demo.projector import RefusedError
+from snugroom.lab.demo.troupe import NAMES, Troupe
 from tests.patience import PATIENCE
 from tests.web.visitor import until
 

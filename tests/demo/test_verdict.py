@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from snugroom.client.tools.demo.facts import Facts, Pair, Search, Stream, verdict
+from snugroom.lab.demo.facts import Facts, Pair, Search, Stream, verdict
 
 NAMES = ("Ada Brandt", "Bo Ekman", "Cem Aydin")
 ADA, BO, CEM = NAMES

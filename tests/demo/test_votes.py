@@ -9,9 +9,9 @@ from typing import Final
 import pytest
 
 from snugroom.client.session.catalogue.sentence import table
-from snugroom.client.tools.demo import votes as module
-from snugroom.client.tools.demo.acts import ACTS
-from snugroom.client.tools.demo.votes import PHONES_MAX, PHONES_PER_ADDRESS, QUESTIONS, Rates, Votes
+from snugroom.lab.demo import votes as module
+from snugroom.lab.demo.acts import ACTS
+from snugroom.lab.demo.votes import PHONES_MAX, PHONES_PER_ADDRESS, QUESTIONS, Rates, Votes
 
 STEPS: Final = Path(__file__).parents[2] / "client/web/src/projector/steps.ts"
 

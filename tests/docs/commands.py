@@ -18,15 +18,16 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Final
 
+from snugroom import command as snug
 from snugroom.client.cli import commands as typed
-from snugroom.client.cli import parser as cli
-from snugroom.client.tools.lab.command import chosen_scenes
-from snugroom.client.tools.lab.leakage import run as leakage
+from snugroom.lab.attacks.command import chosen_scenes
+from snugroom.lab.hostile import __main__ as hostile
+from snugroom.lab.hostile.run import chosen_acts
+from snugroom.lab.leakage import run as leakage
 from snugroom.server import __main__ as server
 from snugroom.server import tokens
 from snugroom.server.disclosure import command as disclose
 from snugroom.server.doctor import command as doctor
-from snugroom.server.hostile import run as hostile
 from snugroom.server.setup import command as setup
 from tests.docs.structure import ROOT
 
@@ -186,12 +187,23 @@ def _parsed(parser: argparse.ArgumentParser, words: Sequence[str]) -> list[str]:
 
 @cache
 def _of_snug() -> argparse.ArgumentParser:
-    return cli.parser()
+    return snug.parser()
+
+
+@cache
+def _of_lab() -> dict[str, argparse.ArgumentParser]:
+    return {"leakage": leakage.parser(), "serve": hostile.parser()}
 
 
 def _snug(words: list[str]) -> list[str]:
-    if words[:2] == ["lab", "leakage"]:
-        return _parsed(leakage.parser(), words[2:])
+    if words[:1] == ["lab"] and words[1:2] and words[1] in _of_lab():
+        found = _parsed(_of_lab()[words[1]], words[2:])
+        if words[1] == "serve" and not found:
+            try:
+                chosen_acts(hostile.parser().parse_args(words[2:]).acts or "all")
+            except ValueError as error:
+                found.append(str(error))
+        return found
     found = _parsed(_of_snug(), words)
     if words[:1] == ["lab"] and not found:
         wanted = _of_snug().parse_args(words).scenes
@@ -214,12 +226,7 @@ def _snug_server(words: list[str]) -> list[str]:
     if words and words[0] in _of_server():
         # a process is named by a variable of the shell
         return _parsed(_of_server()[words[0]], ["1" if word.startswith("$") else word for word in words[1:]])
-    found = _parsed(server.parser(), words)
-    if "--hostile" in words and not found:
-        known = {*re.findall(r"^ *(\w+)", hostile.listing(), re.MULTILINE), "list", "all"}
-        named = words[words.index("--hostile") + 1].split(",")
-        found += [f"there is no act {act}" for act in named if act not in known]
-    return found
+    return _parsed(server.parser(), words)
 
 
 def _make(words: list[str]) -> list[str]:
@@ -281,8 +288,8 @@ def named_wrongly(text: str) -> list[str]:
     rest = words[1:]
     if words[0] == "snug-server" and rest and rest[0] in _of_server():
         parser, rest = _of_server()[rest[0]], rest[1:]
-    elif rest[:2] == ["lab", "leakage"]:
-        parser, rest = leakage.parser(), rest[2:]
+    elif rest[:1] == ["lab"] and rest[1:2] and rest[1] in _of_lab():
+        parser, rest = _of_lab()[rest[1]], rest[2:]
     while below := [a for a in parser._actions if isinstance(a, argparse._SubParsersAction)]:
         if rest[:1] == ["..."]:
             # any of the commands below

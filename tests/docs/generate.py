@@ -21,13 +21,14 @@ from typing import Final
 import msgspec
 from msgspec import inspect
 
-from snugroom.client.cli import parser as cli
+from snugroom import command as snug
+from snugroom import schema
 from snugroom.client.cli.status import MEANINGS
 from snugroom.client.session.catalogue.sentence import table
 from snugroom.client.session.incidents import SEVERITIES, rules
-from snugroom.client.tools import schema
-from snugroom.client.tools.lab.leakage import run as leakage
-from snugroom.client.tools.lab.scenes import SCENES
+from snugroom.lab.attacks.scenes import SCENES
+from snugroom.lab.hostile import __main__ as hostile
+from snugroom.lab.leakage import run as leakage
 from snugroom.server import __main__ as server
 from snugroom.server import tokens
 from snugroom.server.config import Settings
@@ -156,7 +157,7 @@ def _command(parser: argparse.ArgumentParser, about: str) -> Iterator[str]:
 def command_line() -> str:
     """Return all commands of `snug` and `snug-server` with their options."""
     of_servers = (server.parser(), disclose.parser(), doctor.parser(), setup.parser(), tokens.parser())
-    parsers = (cli.parser(), leakage.parser(), *of_servers)
+    parsers = (snug.parser(), leakage.parser(), hostile.parser(), *of_servers)
     lines = [line for parser in parsers for line in _command(parser, parser.description or "")]
     return "\n".join((*_statuses(), *lines)).rstrip() + "\n"
 

@@ -8,7 +8,7 @@ from functools import cache
 
 import pytest
 
-from snugroom.client.tools.lab.scenes import SCENES
+from snugroom.lab.attacks.scenes import SCENES
 from tests.docs.structure import parsed, statements
 from tests.docs.test_docs import ROOT, chapter, page
 

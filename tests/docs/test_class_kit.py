@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from snugroom.client.session.catalogue.sentence import LANGUAGES, Language
-from snugroom.client.tools.slides import build
+from snugroom.lab.slides import build
 from tests.docs.test_docs import ROOT
 
 NOTEBOOK = ROOT / "docs/examples/one-frame.ipynb"
@@ -97,7 +97,7 @@ def test_a_wrong_step_in_the_notebook_is_noticed() -> None:
 
 
 def test_the_slides_are_one_file_that_loads_nothing() -> None:
-    command = [sys.executable, "-m", "snugroom.client.tools.slides", str(SLIDES["en"])]
+    command = [sys.executable, "-m", "snugroom.lab.slides", str(SLIDES["en"])]
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True)
     page = done.stdout
     assert page.count("<section>") == SLIDES["en"].read_text(encoding="utf-8").count("\n---\n") + 1

@@ -106,7 +106,7 @@ def test_commands_are_found(text: str, found: list[str]) -> None:
         "snug host --nmae Ada",
         "snug join",
         "until snug-server doctor --from-inside; do sleep 1; done",
-        "snug-server --hostile silence,whisper",
+        "snug lab serve silence,whisper",
         "snug lab bad_comit",
         "make demos",
         "make -C snug releases",

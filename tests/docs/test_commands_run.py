@@ -19,17 +19,17 @@ from pathlib import Path
 
 import pytest
 
-from snugroom.client.tools.lab.scenes import SCENES
 from snugroom.installed import VERSION, environment
+from snugroom.lab.attacks.scenes import SCENES
+from snugroom.lab.hostile.acts import ACTS
 from snugroom.server import page
-from snugroom.server.hostile.acts import ACTS
 from tests.cli.processes import Process, free_port, running
 from tests.docs.test_commands import table
 from tests.docs.test_docs import ROOT
 from tests.media_client import recordings
 from tests.patience import PATIENCE
 
-MODULES = {"snug": "snugroom.client.cli.main", "snug-server": "snugroom.server"}
+MODULES = {"snug": "snugroom.command", "snug-server": "snugroom.server"}
 TUTORIAL = (ROOT / "docs/tutorials/first-meeting.md").read_text(encoding="utf-8")
 
 
@@ -198,7 +198,7 @@ PRINTED: dict[str, Callable[[], str]] = {
     "snug --version": lambda: f"snug {VERSION}",
     "snug page --hash": lambda: page.load().hash,
     "snug lab --list": lambda: SCENES[0].id,
-    "snug-server --hostile list": lambda: min(ACTS),
+    "snug lab serve --list": lambda: min(ACTS),
 }
 
 

@@ -24,10 +24,10 @@ from snugroom.client.session import events as ev
 from snugroom.client.session.catalogue import content
 from snugroom.client.session.catalogue.sentence import table
 from snugroom.client.session.monitor import heartbeats
-from snugroom.client.tools.crowd.summary import Summary
-from snugroom.client.tools.lab import scene
-from snugroom.client.tools.lab.leakage import report as leakage
 from snugroom.crypto.agreed import policy
+from snugroom.lab.attacks import scene
+from snugroom.lab.crowd.summary import Summary
+from snugroom.lab.leakage import report as leakage
 from snugroom.wire import limits, messages
 
 ROOT = Path(__file__).parents[2]
@@ -114,7 +114,7 @@ def test_paths_in_the_pages_exist() -> None:
         f"{path.name}: {name}"
         for path in PAGES
         for name in re.findall(
-            r"`((?:crypto|server|client|wire|tests|docs)/[\w./-]+?)/?`", path.read_text(encoding="utf-8")
+            r"`((?:crypto|server|client|wire|lab|tests|docs)/[\w./-]+?)/?`", path.read_text(encoding="utf-8")
         )
         if not name.endswith("node_modules") and not (ROOT / name).exists()
     }
@@ -130,14 +130,14 @@ def test_the_folders_of_the_architecture_exist() -> None:
         named.add("/".join(path))
     there = {
         str(file.parent.relative_to(ROOT))
-        for top in ("crypto", "server", "client", "wire")
+        for top in ("crypto", "server", "client", "wire", "lab")
         for file in (ROOT / top).rglob("__init__.py")
     }
-    below = ("server/hostile/acts", "client/tools/")
+    below = ("lab/hostile/acts", "lab/attacks/scenes")
     assert {name for name in there if not name.startswith(below)} <= named
     assert {name for name in named if not (ROOT / name).is_dir()} == set()
     files = set(re.findall(r"\b[\w_]+\.py\b", text))
-    tops = ("crypto", "server", "client", "wire", "tests")
+    tops = ("crypto", "server", "client", "wire", "lab", "snugroom", "tests")
     assert files - {file.name for top in tops for file in (ROOT / top).rglob("*.py")} == set()
 
 
@@ -227,7 +227,7 @@ def test_the_order_of_the_checks_is_documented() -> None:
 
 def test_every_label_is_documented() -> None:
     table = chapter(page("docs/reference/protocol.md"), "## 11. All labels")
-    made = set(re.findall(r'b?"(snug 1 [a-z ]*[a-z])"', sources("crypto", "client", "server", "wire")))
+    made = set(re.findall(r'b?"(snug 1 [a-z ]*[a-z])"', sources("crypto", "client", "server", "wire", "lab")))
     made |= {f"snug 1 {label}" for label in re.findall(r'exported\([\w.]+, "(\w+)"\)', sources("client"))}
     assert len(made) >= 25
     assert {label for label in made if f'"{label}"' not in table} == set()
@@ -376,7 +376,7 @@ def test_every_key_that_other_commands_print_is_documented(command: str, keys: s
 
 
 def test_every_key_that_the_demo_prints_is_documented() -> None:
-    keys = keys_of((ROOT / "client/tools/demo/show.py").read_text("utf-8"))
+    keys = keys_of((ROOT / "lab/demo/show.py").read_text("utf-8"))
     told = set(
         re.findall(r"[`\"](\w+)[`\"]", chapter(page("docs/reference/json.md"), "## `snug demo --json`"))
     )

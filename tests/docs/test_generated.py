@@ -8,7 +8,7 @@ import re
 import msgspec
 import pytest
 
-from snugroom.client.tools.lab.scenes import SCENES
+from snugroom.lab.attacks.scenes import SCENES
 from snugroom.server.config import Settings
 from tests.docs import generate, python_api
 from tests.docs.test_docs import rows

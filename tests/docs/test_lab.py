@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from snugroom.client.tools.lab.scenes import SCENES
+from snugroom.lab.attacks.scenes import SCENES
 from tests.docs.test_docs import ROOT, chapter, page, rows
 
 MIRRORS = [*(f"case {number}" for number in range(1, 8)), "field"]

@@ -16,7 +16,7 @@ MOST = 0.4
 
 def checked() -> list[Path]:
     catalogue = (ROOT / "client/session/catalogue/sentences").glob("*.toml")
-    return [*PAGES, *catalogue, *sources([".py"], ("client", "crypto", "server", "wire", "tests"))]
+    return [*PAGES, *catalogue, *sources([".py"], ("client", "crypto", "lab", "server", "wire", "tests"))]
 
 
 def test_few_sentences_hide_their_subject() -> None:

@@ -10,7 +10,7 @@ from tests.docs.structure import cycle, functions, python, shown, sources, types
 FILE_LINES: Final = 500
 #: Without the docstring.
 FUNCTION_LINES: Final = 60
-ALL: Final = ("client", "crypto", "server", "wire", "snugroom", "tests")
+ALL: Final = ("client", "crypto", "lab", "server", "wire", "snugroom", "tests")
 #: How a file begins that nobody reads to change it.
 GENERATED: Final = "// Written by `python -m snugroom.client.tools.typescript`"
 

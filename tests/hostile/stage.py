@@ -9,9 +9,9 @@ from typing import Any
 
 import pytest
 
-from snugroom.server.hostile.acts import ACTS
-from snugroom.server.hostile.runner import Runner
-from snugroom.server.hostile.server import HostileServer
+from snugroom.lab.hostile.acts import ACTS
+from snugroom.lab.hostile.runner import Runner
+from snugroom.lab.hostile.server import HostileServer
 from snugroom.wire.messages import Relay, Relayed, Streams, Transport, WireError
 from tests.media_server.peer import Peer, rtp
 from tests.patience import PATIENCE

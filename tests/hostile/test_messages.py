@@ -413,7 +413,7 @@ async def test_orders_that_cannot_be_carried_out_are_told(stage: Stage) -> None:
 def test_the_honest_server_carries_nothing_of_it() -> None:
     code = (
         "import sys, snugroom.server.app, snugroom.server.__main__, snugroom.server.disclosure.view; "
-        "print([m for m in sys.modules if m.startswith('snugroom.server.hostile')])"
+        "print([m for m in sys.modules if m.startswith('snugroom.lab.hostile')])"
     )
     done = subprocess.run(
         [sys.executable, "-c", code], capture_output=True, text=True, timeout=60, check=True
@@ -423,7 +423,7 @@ def test_the_honest_server_carries_nothing_of_it() -> None:
 
 async def test_orders_come_by_standard_input_and_deeds_go_to_standard_output() -> None:
     process = await asyncio.create_subprocess_exec(
-        sys.executable, "-m", "snugroom.server", "--listen", "127.0.0.1:0", "--hostile", "commit_flood,kick",
+        sys.executable, "-m", "snugroom", "lab", "serve", "commit_flood,kick", "--listen", "127.0.0.1:0",
         stdin=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.PIPE,
     )  # fmt: skip
     assert process.stdin is not None

@@ -5,10 +5,10 @@ from __future__ import annotations
 import asyncio
 import json
 
+from snugroom.lab.hostile.acts.drop import Drop
+from snugroom.lab.hostile.runner import Runner
+from snugroom.lab.hostile.server import HostilePacketIo
 from snugroom.server.disclosure.window import snapshot
-from snugroom.server.hostile.acts.drop import Drop
-from snugroom.server.hostile.runner import Runner
-from snugroom.server.hostile.server import HostilePacketIo
 from snugroom.server.sfu.io.packet_io import PacketIo
 from tests.hostile.stage import Stage, playing, say, words
 from tests.patience import PATIENCE

@@ -33,7 +33,7 @@ INSTALL: Final = ".ci/hosting installs what these tests need on Debian, as root"
 _SPACES: Final = ("-m", "-u", "-i", "-n", "-p", "-C", "-r", "-w")
 _ENVIRONMENT: Final = ("PATH=/usr/sbin:/usr/bin:/sbin:/bin", "HOME=/root", "LANG=C.UTF-8", "TERM=dumb")
 #: Wrappers of the two commands: the machine has the package as if it were installed.
-_COMMANDS: Final = {"snug-server": "snugroom.server", "snug": "snugroom.client.cli.main"}
+_COMMANDS: Final = {"snug-server": "snugroom.server", "snug": "snugroom.command"}
 
 
 class UnavailableError(Exception):

@@ -28,7 +28,7 @@ def commands(tmp_path: Path) -> dict[str, str]:
     """An environment with `snug` and `snug-server` on the path: those of this checkout."""
     folder = tmp_path / "bin"
     folder.mkdir()
-    for name, module in (("snug", "snugroom.client.cli.main"), ("snug-server", "snugroom.server")):
+    for name, module in (("snug", "snugroom.command"), ("snug-server", "snugroom.server")):
         (folder / name).write_text(f'#!/bin/sh\nexec "{sys.executable}" -m {module} "$@"\n')
         (folder / name).chmod(0o755)
     return environment() | {"PATH": f"{folder}:{os.environ['PATH']}"}

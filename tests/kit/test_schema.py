@@ -9,8 +9,8 @@ from typing import Any, Union
 import msgspec
 import pytest
 
+from snugroom import schema
 from snugroom.client.cli import commands
-from snugroom.client.tools import schema
 from snugroom.testing import Server
 from snugroom.testing.plugin import snug_server
 from tests.docs.test_docs import events

@@ -8,12 +8,12 @@ import sys
 
 import pytest
 
-from snugroom.client.tools.lab.scenes import SCENES
+from snugroom.lab.attacks.scenes import SCENES
 
 
 @pytest.mark.timeout(1500)
 def test_every_verdict_is_the_documented_one() -> None:
-    command = [sys.executable, "-m", "snugroom.client.cli.main", "lab", "--json"]
+    command = [sys.executable, "-m", "snugroom.command", "lab", "--json"]
     done = subprocess.run(command, check=False, capture_output=True, text=True)
     lines = [line for line in map(json.loads, done.stdout.splitlines()) if "scene" in line]
     worse = {line["scene"]: line["why"] for line in lines if line["worse"]}

@@ -14,14 +14,14 @@ from rich.console import Console
 from snugroom.client.session.catalogue import sentences
 from snugroom.client.session.catalogue.sentence import templates
 from snugroom.client.session.incidents import Incidents, rules
-from snugroom.client.tools.lab import command, runner
-from snugroom.client.tools.lab.operator import OperatorError
-from snugroom.client.tools.lab.runner import run_one
-from snugroom.client.tools.lab.scene import Scene
-from snugroom.client.tools.lab.scenes import SCENES
-from snugroom.client.tools.lab.show import HumanShow, JsonShow
-from snugroom.client.tools.lab.stage import Stage
-from snugroom.client.tools.lab.verdict import TRACES, Facts, Outcome, Seen, Trace, impossible
+from snugroom.lab.attacks import command, runner
+from snugroom.lab.attacks.operator import OperatorError
+from snugroom.lab.attacks.runner import run_one
+from snugroom.lab.attacks.scene import Scene
+from snugroom.lab.attacks.scenes import SCENES
+from snugroom.lab.attacks.show import HumanShow, JsonShow
+from snugroom.lab.attacks.stage import Stage
+from snugroom.lab.attacks.verdict import TRACES, Facts, Outcome, Seen, Trace, impossible
 
 ROOT = Path(__file__).parents[2]
 

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from snugroom.client.tools.lab.intruder import Intruder, SealedFrame, frames
 from snugroom.crypto.media.clear_header import Kind
 from snugroom.crypto.media.keys import EpochKeys, MediaKeys, seal_frame
+from snugroom.lab.attacks.intruder import Intruder, SealedFrame, frames
 from snugroom.wire import rtp, vp8
 from snugroom.wire.rtp import RtpPacket
 

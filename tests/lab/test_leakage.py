@@ -15,14 +15,14 @@ from numpy.typing import NDArray
 
 from snugroom.client.media.codec import FRAME_SAMPLES, SAMPLE_RATE, OpusEncoder, Sound
 from snugroom.client.media.outgoing import Outgoing
-from snugroom.client.tools.lab.leakage import run
-from snugroom.client.tools.lab.leakage import seen as s
-from snugroom.client.tools.lab.leakage.guess import Guess, _fast_auc, auc, guess
-from snugroom.client.tools.lab.leakage.plan import SEGMENT, draw
-from snugroom.client.tools.lab.leakage.questions import QUESTIONS, Answer, Result, _lives, _windows, ask
-from snugroom.client.tools.lab.leakage.report import as_json, as_page, as_table, found
-from snugroom.client.tools.lab.leakage.speech import Microphone, speech
-from snugroom.client.tools.lab.leakage.worker import Held
+from snugroom.lab.leakage import run
+from snugroom.lab.leakage import seen as s
+from snugroom.lab.leakage.guess import Guess, _fast_auc, auc, guess
+from snugroom.lab.leakage.plan import SEGMENT, draw
+from snugroom.lab.leakage.questions import QUESTIONS, Answer, Result, _lives, _windows, ask
+from snugroom.lab.leakage.report import as_json, as_page, as_table, found
+from snugroom.lab.leakage.speech import Microphone, speech
+from snugroom.lab.leakage.worker import Held
 from snugroom.wire.messages import Stream
 from tests.patience import PATIENCE
 

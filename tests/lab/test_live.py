@@ -8,11 +8,11 @@ from __future__ import annotations
 import pytest
 
 from snugroom.client.session.kernel.frames import Frames
-from snugroom.client.tools.lab.command import chosen_scenes
-from snugroom.client.tools.lab.runner import Result, run_one
 from snugroom.crypto.agreed import policy
 from snugroom.crypto.media.clear_header import Kind
 from snugroom.crypto.media.sframe import ReplayWindow
+from snugroom.lab.attacks.command import chosen_scenes
+from snugroom.lab.attacks.runner import Result, run_one
 
 
 async def play(name: str) -> Result:

@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 
 from snugroom.client.session.features.audible import SLOTS
-from snugroom.client.tools.lab.leakage import selection
-from snugroom.client.tools.lab.leakage.guess import auc
-from snugroom.client.tools.lab.leakage.selection import Talk, features, least_auc, sets, talk
+from snugroom.lab.leakage import selection
+from snugroom.lab.leakage.guess import auc
+from snugroom.lab.leakage.selection import Talk, features, least_auc, sets, talk
 from tests.docs.test_docs import ROOT
 
 KEY = bytes(32)

@@ -9,7 +9,7 @@ import pytest
 from snugroom.client.session import events as ev
 from snugroom.client.session.catalogue import sentences
 from snugroom.client.session.incidents import Incident, Incidents
-from snugroom.client.tools.lab.verdict import (
+from snugroom.lab.attacks.verdict import (
     TRACES,
     Documented,
     Facts,

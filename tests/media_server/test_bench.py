@@ -12,9 +12,9 @@ import sys
 import pylibsrtp
 import pytest
 
-from snugroom.client.tools.bench import forward
-from snugroom.server.sfu.bench import command
-from snugroom.server.sfu.bench import loop as bench_loop
+from snugroom.lab.bench import forward
+from snugroom.lab.bench.forwarding import command
+from snugroom.lab.bench.forwarding import loop as bench_loop
 from snugroom.server.sfu.core import Forwarding
 from snugroom.server.sfu.core.tracks import Track
 from snugroom.server.sfu.io import mmsg, srtp

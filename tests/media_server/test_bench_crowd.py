@@ -9,8 +9,8 @@ import time
 import pytest
 
 from snugroom.client.connection import TICK
-from snugroom.client.tools.bench import entrances
-from snugroom.client.tools.bench.guests import GuestsProcess, SlowClocks
+from snugroom.lab.bench import entrances
+from snugroom.lab.bench.guests import GuestsProcess, SlowClocks
 
 MEASURED = {"admitted": 100.0, "admitted_together": 100.0, "server_cpu_s": 9.0, **entrances.GOALS}
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import socket
 
-from snugroom.client.tools.bench.distance import Distance, Line
+from snugroom.lab.bench.distance import Distance, Line
 from snugroom.wire.messages import Transport
 from tests.patience import PATIENCE
 

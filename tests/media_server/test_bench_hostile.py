@@ -7,9 +7,9 @@ from typing import Any
 
 import pytest
 
-from snugroom.client.cli import main
-from snugroom.client.tools.bench import hostile, storms
-from snugroom.client.tools.bench.hostile import HostileError, Result
+from snugroom import command
+from snugroom.lab.bench import hostile, storms
+from snugroom.lab.bench.hostile import HostileError, Result
 
 
 def result(**changes: Any) -> Result:
@@ -77,7 +77,7 @@ async def test_a_failed_measurement_is_reported_as_one(
 
 def test_every_storm_is_in_the_plan_and_only_those_can_be_named(capsys: pytest.CaptureFixture[str]) -> None:
     assert {name for name, _ in hostile.PLAN} == set(storms.STORMS)
-    assert main.main(["bench", "hostile", "--storms", "rain"]) == 2
+    assert command.main(["bench", "hostile", "--storms", "rain"]) == 2
     assert "passing_rooms" in capsys.readouterr().err
 
 

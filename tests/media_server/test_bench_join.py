@@ -14,12 +14,12 @@ from snugroom.client.connection import Connection
 from snugroom.client.session import Session
 from snugroom.client.session import events as ev
 from snugroom.client.session.kernel.session import Admission
-from snugroom.client.tools.bench import arrive, join
-from snugroom.client.tools.bench.crowd import CrowdProcess
-from snugroom.client.tools.bench.flow import Audio, Video
-from snugroom.client.tools.bench.light import LightError
-from snugroom.client.tools.demo.process import ServerProcess
 from snugroom.crypto.entry.invite import canonical_origin
+from snugroom.lab.bench import arrive, join
+from snugroom.lab.bench.crowd import CrowdProcess
+from snugroom.lab.bench.flow import Audio, Video
+from snugroom.lab.bench.light import LightError
+from snugroom.lab.process import ServerProcess
 from tests.patience import PATIENCE
 
 

@@ -11,9 +11,9 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from snugroom.client.tools.bench import cameras, meeting, microphones, one_room
-from snugroom.client.tools.bench.drain import SO_TIMESTAMPNS, Drain
-from snugroom.client.tools.bench.meeting_load import Step
+from snugroom.lab.bench import cameras, meeting, microphones, one_room
+from snugroom.lab.bench.drain import SO_TIMESTAMPNS, Drain
+from snugroom.lab.bench.meeting_load import Step
 from snugroom.server.sfu.io import mmsg
 from snugroom.wire import rtp
 from snugroom.wire.limits import AUDIO_PARTS, AUDIO_SIZE

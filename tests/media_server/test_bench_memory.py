@@ -7,7 +7,7 @@ import json
 import pytest
 from OpenSSL import SSL
 
-from snugroom.client.tools.bench import memory
+from snugroom.lab.bench import memory
 from snugroom.server.sfu.io import dtls
 
 

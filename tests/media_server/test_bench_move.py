@@ -6,7 +6,7 @@ import json
 
 import pytest
 
-from snugroom.client.tools.bench import move
+from snugroom.lab.bench import move
 
 
 async def test_both_ends_of_a_server_are_measured(capsys: pytest.CaptureFixture[str]) -> None:

@@ -9,11 +9,12 @@ from dataclasses import replace
 
 import pytest
 
-from snugroom.client.tools.bench import machine, room
-from snugroom.client.tools.bench.drain import Drain
-from snugroom.client.tools.bench.flow import FRAMES, Audio, Video
-from snugroom.client.tools.bench.house import UNLIMITED, BenchServer, table
-from snugroom.client.tools.bench.light import LightError, LightPeer, LightRoom, gathering
+from snugroom.lab import machine
+from snugroom.lab.bench import room
+from snugroom.lab.bench.drain import Drain
+from snugroom.lab.bench.flow import FRAMES, Audio, Video
+from snugroom.lab.bench.house import UNLIMITED, BenchServer, table
+from snugroom.lab.bench.light import LightError, LightPeer, LightRoom, gathering
 from snugroom.server.sfu.io import mmsg
 from snugroom.wire import rtp, vp8
 from snugroom.wire.messages import Stream

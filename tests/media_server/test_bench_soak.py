@@ -8,9 +8,9 @@ from collections import Counter
 
 import pytest
 
-from snugroom.client.tools.bench import soak
-from snugroom.client.tools.bench.growth import trend
-from snugroom.client.tools.bench.house import table
+from snugroom.lab.bench import soak
+from snugroom.lab.bench.growth import trend
+from snugroom.lab.bench.house import table
 
 
 async def test_half_a_minute_of_joins_and_leaves_leaves_nothing(capsys: pytest.CaptureFixture[str]) -> None:

@@ -6,9 +6,9 @@ import json
 
 import pytest
 
-from snugroom.client.tools.bench import workers
-from snugroom.client.tools.bench.light import LightError
-from snugroom.client.tools.bench.workers import Run
+from snugroom.lab.bench import workers
+from snugroom.lab.bench.light import LightError
+from snugroom.lab.bench.workers import Run
 from snugroom.server.sfu.io import mmsg
 
 pytestmark = pytest.mark.skipif(mmsg.load() is None, reason="no recvmmsg here")

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from snugroom.client.tools.lab.newcomer import NEWCOMER, join_from_outside
 from snugroom.crypto.mls import (
     Extension,
     ExternalInit,
@@ -23,6 +22,7 @@ from snugroom.crypto.mls.messages import (
 )
 from snugroom.crypto.mls.nodes import ExtensionType
 from snugroom.crypto.mls.proposals import Commit, ProposalOrRef, UpdatePath
+from snugroom.lab.attacks.newcomer import NEWCOMER, join_from_outside
 from tests.mls.rule_cases import GCE, NEW, PSK, Case, Off
 from tests.mls.world import (
     Room,

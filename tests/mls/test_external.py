@@ -6,7 +6,6 @@ from dataclasses import replace
 
 import pytest
 
-from snugroom.client.tools.lab.newcomer import join_from_outside
 from snugroom.crypto.errors import AuthenticationError, MalformedError
 from snugroom.crypto.mls import (
     Add,
@@ -21,6 +20,7 @@ from snugroom.crypto.mls import (
 from snugroom.crypto.mls.codec import vector
 from snugroom.crypto.mls.messages import PublicMessage, Sender, SenderType, decode_message, encode_message
 from snugroom.crypto.mls.nodes import Credential, ExtensionType, external_senders
+from snugroom.lab.attacks.newcomer import join_from_outside
 from tests.mls.world import SUITE, Room, add_of, new_bundle, rng, sign_framed
 
 

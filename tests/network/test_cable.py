@@ -56,7 +56,7 @@ def meeting(mtu: int = 1500, host: str = SERVER) -> Iterator[Meeting]:
         except UnavailableError as why:
             pytest.skip(str(why))
 
-        def start(where: Any, *arguments: str, module: str = "snugroom.client.cli.main") -> Process:
+        def start(where: Any, *arguments: str, module: str = "snugroom.command") -> Process:
             process: Process = where(lambda: Process(*arguments, module=module))
             stack.callback(process.stop)
             return process

@@ -181,7 +181,7 @@ def ways(tree: ast.AST) -> list[str]:
 def test_http_clients_are_made_in_one_place() -> None:
     files = [
         path
-        for folder in ("client", "server", "crypto", "wire", "snugroom/testing", "packaging")
+        for folder in ("client", "server", "crypto", "wire", "lab", "snugroom/testing", "packaging")
         for path in (ROOT / folder).rglob("*.py")
         if "node_modules" not in path.parts
     ]

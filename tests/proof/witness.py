@@ -264,7 +264,7 @@ def main() -> int:
     with arguments.tap.open("wb", buffering=0) as tap_file:
         if arguments.secrets is None:
             watch_wire(Tap(tap_file))
-            from snugroom.client.cli.main import main as snug
+            from snugroom.command import main as snug
 
             return snug(arguments.arguments)
         with arguments.secrets.open("w", buffering=1, encoding="utf-8") as secrets_file:
@@ -273,7 +273,7 @@ def main() -> int:
             watch_frames(secrets)
             watch_wire(Tap(tap_file))
             open_landlord()
-            from snugroom.client.cli.main import main as snug
+            from snugroom.command import main as snug
 
             return snug(arguments.arguments)
 

@@ -14,11 +14,11 @@ from typing import Any
 
 import msgspec
 
+from snugroom.lab.hostile.runner import Runner
+from snugroom.lab.hostile.server import HostileServer
 from snugroom.server import page
 from snugroom.server.app import Server
 from snugroom.server.disclosure import audit, inventory, inventory_nodes, view
-from snugroom.server.hostile.runner import Runner
-from snugroom.server.hostile.server import HostileServer
 from snugroom.server.rooms.memory import Ledger
 from snugroom.server.sfu.io.worker_link import WorkerLink, socket_pair
 from snugroom.server.sfu.sfu import Sfu
@@ -431,4 +431,4 @@ async def test_an_attribute_added_to_the_server_is_found() -> None:
     finally:
         await server.stop()
     assert any("hostile.runner.Runner" in where for where in undeclared)
-    assert all(where.startswith("snugroom.server.hostile.") for where in undeclared)
+    assert all(where.startswith("snugroom.lab.hostile.") for where in undeclared)

@@ -192,8 +192,8 @@ async def test_it_is_off_unless_asked_for_and_for_this_machine_alone(tmp_path: P
     file = tmp_path / "snug.toml"
     file.write_text('metrics = "0.0.0.0:1"\n')
     with pytest.raises(ConfigError, match=r"loopback address, .* and not on 0\.0\.0\.0"):
-        __main__._settings(__main__._arguments(["--config", str(file)]))
-    assert __main__._settings(__main__._arguments(["--metrics"])).metrics == "127.0.0.1:9464"
+        __main__._settings(__main__.parser().parse_args(["--config", str(file)]))
+    assert __main__._settings(__main__.parser().parse_args(["--metrics"])).metrics == "127.0.0.1:9464"
     status, errors = await fails("--listen", "127.0.0.1:0", "--metrics", "192.0.2.1:9464")
     assert status == 2
     assert (

@@ -196,7 +196,6 @@ async def test_a_failed_start_gives_one_sentence_and_a_status(tmp_path: Path) ->
             (("--listen", "127.0.0.1:0", "--metrics", f"127.0.0.1:{port}"), 3, "in use"),
             (("--listen", "nowhere"), 2, "HOST:PORT"),
             (("--listen", "127.0.0.1:0", "--until-eof"), 2, "the end of a pipe"),
-            (("--until-eof", "--hostile", "kick"), 2, "leave out --until-eof"),
             (("--config", str(settings)), 2, "max_memebers"),
             (("--config", str(tmp_path / "none")), 2, "can't be read"),
         ):

@@ -8,10 +8,10 @@ from pathlib import Path
 
 import pytest
 
-from snugroom.client.tools.bench import page as bench
-from snugroom.client.tools.bench import videos
-from snugroom.client.tools.bench.transfer import Answer
 from snugroom.client.web import node
+from snugroom.lab.bench import page as bench
+from snugroom.lab.bench import videos
+from snugroom.lab.bench.transfer import Answer
 from snugroom.server import page
 from tests.web.test_page import loaded_first
 

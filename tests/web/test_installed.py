@@ -13,7 +13,7 @@ import pytest
 from tests.test_make import uv
 from tests.web.test_package import build
 
-OWN = ("client", "server", "crypto", "wire")
+OWN = ("client", "server", "crypto", "wire", "lab")
 
 
 def run(folder: Path, *command: str | Path) -> str:
@@ -44,9 +44,7 @@ def test_it_runs_beside_a_project_that_has_folders_of_the_same_names(
     # the project's own modules are the ones that it imports, and Snug's have one name
     told = run(project, python, "-c", f"import {', '.join(OWN)}; print({', '.join(f'{n}.OWN' for n in OWN)})")
     assert told.split() == list(OWN)
-    packages = run(
-        project, python, "-c", "import snugroom.client.cli.main, sys; print(*sys.path[-1:])"
-    ).strip()
+    packages = run(project, python, "-c", "import snugroom.command, sys; print(*sys.path[-1:])").strip()
     ours = {entry.name for entry in Path(packages).iterdir() if "snug" in entry.name}
     assert {name.partition("-")[0] for name in ours} == {"snugroom"}
     assert not any((Path(packages) / name).exists() for name in OWN)

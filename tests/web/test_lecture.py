@@ -17,9 +17,9 @@ import pytest
 import pytest_asyncio
 from playwright.async_api import Page
 
-from snugroom.client.tools.demo.lecture import Lecture
-from snugroom.client.tools.demo.troupe import NAMES, TITLE
-from snugroom.client.tools.lab.scenes import SCENES
+from snugroom.lab.attacks.scenes import SCENES
+from snugroom.lab.demo.lecture import Lecture
+from snugroom.lab.demo.troupe import NAMES, TITLE
 from snugroom.server import page as pages
 from tests.web.browsers import ChromiumTab, chromium
 from tests.web.children import appear

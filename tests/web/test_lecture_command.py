@@ -12,9 +12,9 @@ from pathlib import Path
 import pytest
 
 from snugroom.client.session.catalogue.sentence import table
-from snugroom.client.tools.demo import lecture
-from snugroom.client.tools.demo.theatre import outcome, play, question
-from snugroom.client.tools.lab.scenes import SCENES
+from snugroom.lab.attacks.scenes import SCENES
+from snugroom.lab.demo import lecture
+from snugroom.lab.demo.theatre import outcome, play, question
 from snugroom.server import page as pages
 from tests.patience import PATIENCE
 from tests.web.children import alive, appear, children
@@ -53,7 +53,7 @@ def test_questions_do_not_give_the_answer_away() -> None:
 
 async def test_the_command_prints_both_addresses_and_ends_when_told(tmp_path: Path) -> None:
     process = await asyncio.create_subprocess_exec(
-        sys.executable, "-m", "snugroom.client.cli.main", "demo", "--lecture", "--no-open",
+        sys.executable, "-m", "snugroom.command", "demo", "--lecture", "--no-open",
         "--pcap", str(tmp_path / "lecture.pcap"), "--lan", "127.0.0.1", "--lang", "en",
         cwd=ROOT, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.PIPE,
     )  # fmt: skip

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from snugroom.client.tools.demo.lecture import Lecture
-from snugroom.client.tools.demo.troupe import NAMES
+from snugroom.lab.demo.lecture import Lecture
+from snugroom.lab.demo.troupe import NAMES
 from snugroom.server import page as pages
 from tests.web.browsers import ChromiumTab, chromium
 from tests.web.storybook import see

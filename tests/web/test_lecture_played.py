@@ -12,8 +12,8 @@ from typing import Any
 import aiohttp
 import pytest
 
-from snugroom.client.tools.demo.lecture import Lecture
-from snugroom.client.tools.demo.troupe import NAMES, TITLE
+from snugroom.lab.demo.lecture import Lecture
+from snugroom.lab.demo.troupe import NAMES, TITLE
 from snugroom.server import page as pages
 from tests.patience import PATIENCE
 from tests.web.browsers import ChromiumTab, chromium
@@ -67,7 +67,7 @@ async def test_a_lecture_that_was_recorded_is_shown_without_servers(tmp_path: Pa
     await recorded(file)
     assert file.stat().st_size < 200_000
     process = await asyncio.create_subprocess_exec(
-        sys.executable, "-m", "snugroom.client.cli.main", "demo", "--lecture", "--play", str(file),
+        sys.executable, "-m", "snugroom.command", "demo", "--lecture", "--play", str(file),
         "--no-open", "--lang", "en", cwd=ROOT, stdout=asyncio.subprocess.PIPE,
     )  # fmt: skip
     try:

@@ -11,8 +11,8 @@ from playwright.async_api import Error, Page
 
 from snugroom.client.session import events as ev
 from snugroom.client.session.monitor.silence import GONE
-from snugroom.client.tools.demo.lecture import Lecture
-from snugroom.client.tools.demo.robot import Robot
+from snugroom.lab.demo.lecture import Lecture
+from snugroom.lab.demo.robot import Robot
 from snugroom.server import page as pages
 from tests.patience import PATIENCE
 from tests.web.browsers import Chromium, ChromiumTab, chromium

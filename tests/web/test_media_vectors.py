@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from snugroom.client.cli.main import main
+from snugroom.command import main
 from snugroom.crypto.kdf import SigningKey
 from snugroom.crypto.proof import evidence, report
 from tests.web import vectors_media, vectors_proof

@@ -119,7 +119,7 @@ async def test_all_that_a_page_can_need_is_there_without_its_server(
 async def test_a_host_at_the_page_saves_what_all_members_have_signed(
     chromium: Browser, bundle: Path, tmp_path: Path
 ) -> None:
-    with two_servers(tmp_path, "--hostile", "end") as (operator, url, second):
+    with two_servers(tmp_path, "end") as (operator, url, second):
         async with chromium.fresh() as browser:
             ada = await Visitor.at(browser, url, "Ada", ("#c00000", 500.0), KEEP_FILES)
             await ada.press("Open a room")

@@ -21,9 +21,9 @@ from snugroom.client.connection import SessionCrypto
 from snugroom.client.media.codec import is_key_frame
 from snugroom.client.session import events as ev
 from snugroom.client.session.catalogue import content
-from snugroom.client.tools.lab.operator import OperatorError
-from snugroom.client.tools.lab.stage import room_of, staged
 from snugroom.crypto.media.keys import OpenedFrame
+from snugroom.lab.attacks.operator import OperatorError
+from snugroom.lab.attacks.stage import room_of, staged
 from snugroom.server import page
 from snugroom.wire.messages import MediaKind
 from tests.cli.processes import free_port, running

@@ -30,7 +30,7 @@ def test_the_wheel_carries_the_page_and_nothing_that_it_is_built_of(bundle: Path
     for name in ("landlord", "projector", "phone"):
         assert (site / "snugroom" / "server" / "page" / name / "index.html").is_file()
     assert not (site / "snugroom" / "client" / "web").exists()
-    start = "import sys; from snugroom.client.cli.main import main; sys.exit(main())"
+    start = "import sys; from snugroom.command import main; sys.exit(main())"
     told = subprocess.run(
         [sys.executable, "-P", "-c", start, "page", "--hash"],
         cwd=tmp_path,

@@ -11,8 +11,8 @@ import pytest_asyncio
 from playwright.async_api import Page
 
 from snugroom.client.session.catalogue.sentence import table
-from snugroom.client.tools.demo.lan import Phones
-from snugroom.client.tools.demo.votes import Votes
+from snugroom.lab.demo.lan import Phones
+from snugroom.lab.demo.votes import Votes
 from snugroom.server import page as pages
 from tests.web.browsers import Chromium, ChromiumTab, chromium
 from tests.web.storybook import see

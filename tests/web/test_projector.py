@@ -16,10 +16,10 @@ import pytest_asyncio
 from playwright.async_api import Page
 
 from snugroom.client.session.catalogue.sentence import table
-from snugroom.client.tools.demo import live
-from snugroom.client.tools.demo.lecture import Lan, Lecture
-from snugroom.client.tools.demo.projector import DEEDS
-from snugroom.client.tools.demo.troupe import NAMES, TITLE
+from snugroom.lab.demo import live
+from snugroom.lab.demo.lecture import Lan, Lecture
+from snugroom.lab.demo.projector import DEEDS
+from snugroom.lab.demo.troupe import NAMES, TITLE
 from snugroom.server import page as pages
 from tests.web.browsers import ChromiumTab, chromium
 from tests.web.storybook import see, submit

@@ -55,14 +55,18 @@ def rgb_of(yuv: tuple[float, float, float]) -> Colour:
 
 @contextlib.contextmanager
 def meeting_server(
-    folder: Path, port: int = 0, *more: str, settings: str = ""
+    folder: Path, port: int = 0, *, hostile: str | None = None, settings: str = ""
 ) -> Iterator[tuple[Process, str]]:
-    """A `snug-server` process and its URL; its media where Firefox finds it, which reaches no loopback."""
+    """A server's process and its URL; its media where Firefox finds it, which reaches no loopback.
+
+    `hostile`: the acts that it may begin.
+    """
     config = folder / "server.toml"
     told = address()
     config.write_text(f'media_address = "{told}"\nmedia_bind = "{told}"\n{settings}', encoding="utf-8")
     with running(
-        "--listen", f"127.0.0.1:{port}", "--config", str(config), *more, module="snugroom.server"
+        *("--listen", f"127.0.0.1:{port}", "--config", str(config), *((hostile,) if hostile else ())),
+        module="snugroom.lab.hostile" if hostile else "snugroom.server",
     ) as process:
         line = process.wait_line(lambda line: line.startswith("listening on "))
         yield process, line.removeprefix("listening on ")
@@ -75,16 +79,20 @@ HOSTING: Final = ("host", "--admit", "all", "--name", "Cem", "--json")
 
 
 @contextlib.contextmanager
-def two_servers(folder: Path, *more: str) -> Iterator[tuple[Process, str, str]]:
-    """Two servers that name each other as peers: the process of the first, started with `more`; both URLs."""
+def two_servers(folder: Path, hostile: str | None = None) -> Iterator[tuple[Process, str, str]]:
+    """Two servers that name each other as peers: the process of the first, hostile if so named; both URLs."""
     ports = free_port(), free_port()
     first, second = (f"http://127.0.0.1:{port}" for port in ports)
     folders = folder / "one", folder / "two"
+
+    def peers(url: str) -> str:
+        return f'peers = ["{url}"]\n'
+
     for each in folders:
         each.mkdir()
     with (
-        meeting_server(folders[0], ports[0], *more, settings=f'peers = ["{second}"]\n') as (process, _),
-        meeting_server(folders[1], ports[1], settings=f'peers = ["{first}"]\n'),
+        meeting_server(folders[0], ports[0], hostile=hostile, settings=peers(second)) as (process, _),
+        meeting_server(folders[1], ports[1], settings=peers(first)),
     ):
         yield process, first, second
 

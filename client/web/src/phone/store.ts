@@ -1,4 +1,4 @@
-/** Asks the lecture for its question every other second, and sends a vote (client/tools/demo/lan.py). */
+/** Asks the lecture for its question every other second, and sends a vote (lab/demo/lan.py). */
 import { type ReadonlySignal, type Signal, signal } from "@preact/signals";
 import type { Language } from "../app/model";
 

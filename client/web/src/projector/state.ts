@@ -1,4 +1,4 @@
-/** The answer of `/state` (client/tools/demo/projector.py): a member's view and the server's, of the same second. */
+/** The answer of `/state` (lab/demo/projector.py): a member's view and the server's, of the same second. */
 import type { Severity } from "../session/incidents";
 import type { Now } from "../landlord/now";
 import type { Sentence } from "../words/sentence";

@@ -4,7 +4,7 @@
 export const STEPS = ["who", "sees", "find", "ordinary", "word", "tree", "joins", "removed", "kill", "acts"] as const;
 export type StepName = (typeof STEPS)[number];
 
-/** Steps about which a class can predict something (`client/tools/demo/votes.py`); for acts there is a question each. */
+/** Steps about which a class can predict something (`lab/demo/votes.py`); for acts there is a question each. */
 const ASKED: ReadonlySet<StepName> = new Set(["sees", "find", "ordinary", "word", "tree", "joins", "removed", "kill"]);
 
 /** Return the questions of a step. */

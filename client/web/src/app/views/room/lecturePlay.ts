@@ -1,4 +1,4 @@
-/** Plays scenes of the lab: `snug demo --lecture` runs them beside the page (client/tools/demo/theatre.py). */
+/** Plays scenes of the lab: `snug demo --lecture` runs them beside the page (lab/demo/theatre.py). */
 
 import type { Language } from "../../model";
 
