@@ -20,11 +20,11 @@ from typing import Any, Final, Literal, Self
 
 import numpy as np
 
-from snugroom.client.cli.commands import parse_json
-from snugroom.client.cli.json_output import JsonOutput, media_json
-from snugroom.client.cli.media_choice import MediaChoice
-from snugroom.client.cli.participant import Participant as Runner
-from snugroom.client.cli.status import Status
+from snugroom.client.headless.commands import parse_json
+from snugroom.client.headless.json_output import JsonOutput, media_json
+from snugroom.client.headless.media_choice import MediaChoice
+from snugroom.client.headless.runner import Runner
+from snugroom.client.headless.status import Status
 from snugroom.client.media import codec
 from snugroom.client.media.codec import RawFrame, Sound
 from snugroom.client.media.files import SourceError
@@ -148,7 +148,6 @@ class Participant:
                 name=name,
                 media=choice,
                 output=_Events(self._take),
-                owns_process=False,
                 on_decoded=self._take_decoded,
             )
         except (SnugError, SourceError) as error:

@@ -1,9 +1,9 @@
 """``snug schema``: the lines that ``snug host``, ``snug join`` and ``snug crowd`` print, as JSON Schema and
 TypeScript types, for programs in other languages.
 
-The events come from the table by which they are printed (`client.cli.json_output`) and from the types of the
-fields. The commands, and the notes of this program itself, are described here; tests compare them with the
-parser, and with the output of real meetings. `tests.docs.generate` writes both files into docs/reference.
+The events come from the table by which they are printed (`client.headless.json_output`) and from the types
+of the fields. The commands, and the notes of this program itself, are described here; tests compare them with
+the parser, and with the output of real meetings. `tests.docs.generate` writes both files into docs/reference.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from typing import Annotated, Any, Final, Literal, get_type_hints
 import msgspec
 from msgspec import inspect
 
-from snugroom.client.cli.json_output import EVENTS, MEDIA, SENDING
+from snugroom.client.headless.json_output import EVENTS, MEDIA, SENDING
 from snugroom.client.media.stats import OwnStats, StreamStats
 from snugroom.client.session.catalogue.content import ReactionKind
 from snugroom.lab.crowd.summary import Summary

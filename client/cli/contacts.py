@@ -9,10 +9,10 @@ import time
 from pathlib import Path
 from typing import Any
 
-from snugroom.client.cli.text import plain
 from snugroom.client.files import passphrase
 from snugroom.client.files.contact_book import Book
 from snugroom.client.files.sealed_file import FileThereError, SealedFileError
+from snugroom.client.headless.text import plain
 from snugroom.client.session.entry.contacts import Contact, ContactError
 from snugroom.crypto.proof.identity import fingerprint
 from snugroom.crypto.proof.verification import grouped

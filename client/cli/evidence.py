@@ -15,7 +15,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Final
 
-from snugroom.client.cli.text import plain
+from snugroom.client.headless.text import plain
 from snugroom.client.session.catalogue import content
 from snugroom.client.session.catalogue.sentence import listed
 from snugroom.client.session.features.images import mime_of

@@ -23,7 +23,7 @@ from typing import IO, Final
 from urllib.parse import urlsplit
 
 from snugroom.client.cli import language
-from snugroom.client.cli.output import Output
+from snugroom.client.headless.output import Output
 from snugroom.client.session import events as ev
 from snugroom.client.session.addresses import check_all
 from snugroom.client.session.catalogue.sentence import Language, Sentence, in_language, sentence

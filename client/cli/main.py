@@ -23,7 +23,7 @@ def main(argv: Sequence[str] | None, more: Commands, needs_linux: Set[str]) -> i
     """
     signal.signal(signal.SIGINT, _end_at_once)
     from snugroom.client.cli.pipe import Pipe
-    from snugroom.client.cli.status import Status
+    from snugroom.client.headless.status import Status
 
     output = sys.stdout
     # without a reader there is nothing to do: as after Ctrl-C

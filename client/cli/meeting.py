@@ -14,16 +14,17 @@ from typing import Any
 
 from snugroom.client.cli import event_loop, language, permission, proxy_option
 from snugroom.client.cli.arguments import count, duration, link_of, usage
-from snugroom.client.cli.json_output import JsonOutput
 from snugroom.client.cli.landlord import Address, LandlordError, address, carry
-from snugroom.client.cli.media_choice import MediaChoice, check_folder
-from snugroom.client.cli.output import HumanOutput, Output
+from snugroom.client.cli.output import HumanOutput
 from snugroom.client.cli.participant import Participant
 from snugroom.client.cli.ready_files import ReadyFiles
 from snugroom.client.files import host_recovery_file, passphrase
 from snugroom.client.files.contact_book import Book
 from snugroom.client.files.host_recovery_file import RecoveryFile
 from snugroom.client.files.sealed_file import SealedFileError
+from snugroom.client.headless.json_output import JsonOutput
+from snugroom.client.headless.media_choice import MediaChoice, check_folder
+from snugroom.client.headless.output import Output
 from snugroom.client.media.files import SourceError
 from snugroom.client.proxy import SLOWNESS, ProxyAddressError
 from snugroom.client.session import Session
@@ -237,7 +238,7 @@ def _run(arguments: argparse.Namespace, start: _Start) -> int:
 
 def _run_until(ends: ExitStack, arguments: argparse.Namespace, start: _Start) -> int:
     spoken = language.chosen(arguments.lang, os.environ)
-    output = JsonOutput() if arguments.json else HumanOutput(language=spoken)
+    output: Output = JsonOutput() if arguments.json else HumanOutput(language=spoken)
     media = MediaChoice(
         arguments.play,
         not arguments.no_audio,

@@ -16,10 +16,9 @@ from rich.table import Table
 from rich.text import Text
 
 from snugroom.client.cli.code_art import COLOURS, blocks, code_art_of
-from snugroom.client.cli.json_output import JsonOutput
 from snugroom.client.cli.speech import Speech, Styled, bold
-from snugroom.client.cli.status import Status
-from snugroom.client.cli.text import plain
+from snugroom.client.headless.status import Status
+from snugroom.client.headless.text import plain
 from snugroom.client.media.stats import OwnStats, StreamStats
 from snugroom.client.session import events as ev
 from snugroom.client.session.catalogue.sentence import Language, Sentence, render, sentence
@@ -344,6 +343,3 @@ class HumanOutput:
             counters = (stats.opened, stats.decoded, stats.failed, stats.lost)
             table.add_row(Text(plain(name)), stats.kind, *(str(c) for c in counters))
         self._console.print(table)
-
-
-Output = JsonOutput | HumanOutput

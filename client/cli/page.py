@@ -20,7 +20,7 @@ from snugroom.client import failures
 from snugroom.client.cli import event_loop, proxy_option, served_page
 from snugroom.client.cli.arguments import link_of, usage
 from snugroom.client.cli.own_page import PORT, OwnPage
-from snugroom.client.cli.status import Status
+from snugroom.client.headless.status import Status
 from snugroom.client.session.catalogue.sentence import sentence
 from snugroom.crypto.entry.invite import Invite, canonical_origin
 from snugroom.crypto.errors import SnugError

@@ -10,7 +10,7 @@ from importlib import import_module
 from types import MappingProxyType
 from typing import Any, Final, NoReturn
 
-from snugroom.client.cli.status import MEANINGS, Status
+from snugroom.client.headless.status import MEANINGS, Status
 from snugroom.installed import VERSION
 
 #: Commands by the module that adds them, each with its line in the list of commands.
@@ -80,7 +80,7 @@ class Parser(argparse.ArgumentParser):
     def error(self, message: str) -> NoReturn:
         """Print an error in the arguments, and end the program."""
         if self._json:
-            from snugroom.client.cli.json_output import JsonOutput
+            from snugroom.client.headless.json_output import JsonOutput
 
             self.exit(JsonOutput().error(message))
         super().error(message)

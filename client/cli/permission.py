@@ -14,10 +14,10 @@ from typing import Any, Final
 
 from snugroom.client.cli import event_loop, language, proxy_option
 from snugroom.client.cli.arguments import first_line, usage
-from snugroom.client.cli.status import Status
-from snugroom.client.cli.text import json_line
 from snugroom.client.files.sealed_file import SealedFileError
 from snugroom.client.files.token_file import TokenFile, default_path
+from snugroom.client.headless.status import Status
+from snugroom.client.headless.text import json_line
 from snugroom.client.proxy import Proxy, ProxyAddressError
 from snugroom.client.session.catalogue import reasons
 from snugroom.client.session.catalogue.sentence import in_language, sentence

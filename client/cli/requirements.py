@@ -7,7 +7,7 @@ import sys
 from collections.abc import Sequence, Set
 from typing import Final
 
-from snugroom.client.cli.status import Status
+from snugroom.client.headless.status import Status
 
 #: The option that runs a server on this machine, and its shortest form: argparse takes abbreviations.
 _LINUX_OPTION: Final = "--landlord"

@@ -8,7 +8,7 @@ from typing import Final, NamedTuple
 from rich.console import Console
 from rich.text import Text
 
-from snugroom.client.cli.text import plain
+from snugroom.client.headless.text import plain
 from snugroom.client.session.catalogue.sentence import Arg, Language, Sentence, in_language, sentence
 from snugroom.client.session.incidents import Severity
 

@@ -13,8 +13,8 @@ from rich.console import Console
 
 from snugroom.client.cli import event_loop, language, proxy_option
 from snugroom.client.cli.arguments import count, duration, link_of, usage
-from snugroom.client.cli.json_output import JsonOutput
-from snugroom.client.cli.status import Status
+from snugroom.client.headless.json_output import JsonOutput
+from snugroom.client.headless.status import Status
 from snugroom.client.proxy import ProxyAddressError
 from snugroom.client.session.catalogue import reasons
 from snugroom.client.session.catalogue.sentence import in_language

@@ -13,7 +13,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from snugroom.client.cli.text import plain
+from snugroom.client.headless.text import plain
 
 Kind = Literal["audio", "video", "chat"]
 #: For each kind, the names of the senders from whom something came.

@@ -8,7 +8,7 @@ import sys
 import tempfile
 from pathlib import Path
 
-from snugroom.client.cli.status import Status
+from snugroom.client.headless.status import Status
 from snugroom.client.session.catalogue.sentence import Language, in_language, sentence
 from snugroom.lab.demo.facts import Facts, verdict
 from snugroom.lab.demo.meeting import CUT_OFF, NAMES, Meeting

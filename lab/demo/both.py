@@ -10,7 +10,7 @@ import contextlib
 import json
 from typing import Any, Final
 
-from snugroom.client.cli.status import Status
+from snugroom.client.headless.status import Status
 from snugroom.lab.demo import commands
 from snugroom.lab.demo.projector import RefusedError
 from snugroom.lab.demo.traces import KINDS

@@ -24,7 +24,7 @@ from rich.text import Text
 
 from snugroom.client.cli import qr
 from snugroom.client.cli.own_page import OwnPage
-from snugroom.client.cli.status import Status
+from snugroom.client.headless.status import Status
 from snugroom.client.session.catalogue.sentence import Arg, Language, in_language, sentence
 from snugroom.crypto.entry.invite import canonical_origin
 from snugroom.lab.demo import beside, pcap

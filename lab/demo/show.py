@@ -17,7 +17,7 @@ from rich.table import Table
 from rich.text import Text
 
 from snugroom.client.cli import qr
-from snugroom.client.cli.json_output import as_json
+from snugroom.client.headless.json_output import as_json
 from snugroom.client.session import events as ev
 from snugroom.client.session.catalogue.sentence import Arg, Language, in_language, sentence
 from snugroom.crypto.proof.verification import grouped

@@ -13,8 +13,8 @@ from typing import Any
 
 import pytest
 
-from snugroom.client.cli.json_output import JsonOutput
-from snugroom.client.cli.saved_files import SavedFiles
+from snugroom.client.headless.json_output import JsonOutput
+from snugroom.client.headless.saved_files import SavedFiles
 from snugroom.client.session import events as ev
 from snugroom.client.session.catalogue import content
 from snugroom.command import main

@@ -76,7 +76,7 @@ def interrupted(arguments: list[str], moment: Callable[[str], bool]) -> tuple[in
     "module",
     [
         "snugroom.client.cli.pipe",
-        "snugroom.client.cli.status",
+        "snugroom.client.headless.status",
         "snugroom.client.cli.parser",
         "aiohttp",
         "rich.console",

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from snugroom.client.cli.media_choice import MediaChoice
+from snugroom.client.headless.media_choice import MediaChoice
 from tests.cli.processes import names, run, running, server
 
 

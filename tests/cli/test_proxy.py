@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 
 from snugroom.client.cli import proxy_option
-from snugroom.client.cli.status import Status
+from snugroom.client.headless.status import Status
 from snugroom.client.proxy import Proxy, ProxyAddressError, Tunnel
 from tests.cli.forks import ROOT, environment
 from tests.cli.processes import PATIENCE, Process, free_port, run, running

@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import Final
 
 from snugroom import command as snug
-from snugroom.client.cli import commands as typed
+from snugroom.client.headless import commands as typed
 from snugroom.lab.attacks.command import chosen_scenes
 from snugroom.lab.hostile import __main__ as hostile
 from snugroom.lab.hostile.run import chosen_acts

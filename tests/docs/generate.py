@@ -23,7 +23,7 @@ from msgspec import inspect
 
 from snugroom import command as snug
 from snugroom import schema
-from snugroom.client.cli.status import MEANINGS
+from snugroom.client.headless.status import MEANINGS
 from snugroom.client.session.catalogue.sentence import table
 from snugroom.client.session.incidents import SEVERITIES, rules
 from snugroom.lab.attacks.scenes import SCENES

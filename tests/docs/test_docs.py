@@ -16,9 +16,9 @@ from typing import Any, get_args, get_type_hints
 import msgspec
 import pytest
 
-from snugroom.client.cli import commands, json_output
 from snugroom.client.cli import page as page_command
-from snugroom.client.cli.status import Status
+from snugroom.client.headless import commands, json_output
+from snugroom.client.headless.status import Status
 from snugroom.client.media.stats import OwnStats, StreamStats
 from snugroom.client.session import events as ev
 from snugroom.client.session.catalogue import content

@@ -10,7 +10,7 @@ import msgspec
 import pytest
 
 from snugroom import schema
-from snugroom.client.cli import commands
+from snugroom.client.headless import commands
 from snugroom.testing import Server
 from snugroom.testing.plugin import snug_server
 from tests.docs.test_docs import events

@@ -13,8 +13,8 @@ from typing import get_args
 import pytest
 
 from snugroom.client import connection
-from snugroom.client.cli.status import Status
 from snugroom.client.connection import Connection, SessionCrypto
+from snugroom.client.headless.status import Status
 from snugroom.client.media.engine import MediaEngine
 from snugroom.client.media.sources import TestCard
 from snugroom.client.proxy import SLOWNESS, Proxy

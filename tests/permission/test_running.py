@@ -10,8 +10,8 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from snugroom.client.cli.status import Status
 from snugroom.client.files.token_file import TokenFile
+from snugroom.client.headless.status import Status
 from snugroom.client.tokens import ExchangeError, UnreachableError, exchange
 from snugroom.crypto.entry import permission, voucher
 from snugroom.crypto.entry.permission import Token

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from snugroom.client.cli.commands import CommandError, parse_human, parse_json
+from snugroom.client.headless.commands import CommandError, parse_human, parse_json
 from snugroom.client.session import events as ev
 
 

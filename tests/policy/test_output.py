@@ -7,8 +7,8 @@ from typing import Any
 
 from rich.console import Console
 
-from snugroom.client.cli.json_output import JsonOutput
 from snugroom.client.cli.output import HumanOutput
+from snugroom.client.headless.json_output import JsonOutput
 from snugroom.client.media.stats import StreamStats
 from snugroom.client.session import events as ev
 

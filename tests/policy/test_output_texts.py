@@ -13,9 +13,9 @@ from hypothesis import strategies as st
 from rich.console import Console
 
 from snugroom.client.cli.code_art import blocks, code_art_of
-from snugroom.client.cli.json_output import JsonOutput, media_json
 from snugroom.client.cli.output import HumanOutput
-from snugroom.client.cli.text import plain
+from snugroom.client.headless.json_output import JsonOutput, media_json
+from snugroom.client.headless.text import plain
 from snugroom.client.session import events as ev
 from tests.policy.test_output import ADA, BO, EVENTS, PRINT, SPOKEN, as_json_lines, human, stats
 

@@ -20,7 +20,7 @@ import aiohttp
 import pytest
 from aiohttp import web
 
-from snugroom.client.cli.status import Status
+from snugroom.client.headless.status import Status
 from snugroom.client.media.sources import colour_of_identity
 from snugroom.client.session.catalogue.sentence import LANGUAGES
 from snugroom.client.web import node

@@ -13,8 +13,8 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Final
 
-from snugroom.client.cli.output import Output
 from snugroom.client.files import flags
+from snugroom.client.headless.output import Output
 from snugroom.client.session import events as ev
 from snugroom.client.session.catalogue import content, sentences
 from snugroom.client.session.catalogue.sentence import sentence

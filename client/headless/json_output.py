@@ -10,8 +10,8 @@ from collections.abc import Iterable
 from dataclasses import asdict, is_dataclass
 from typing import Any, Final, TextIO
 
-from snugroom.client.cli.status import Status
-from snugroom.client.cli.text import json_line
+from snugroom.client.headless.status import Status
+from snugroom.client.headless.text import json_line
 from snugroom.client.media.stats import OwnStats, StreamStats
 from snugroom.client.session import events as ev
 
