@@ -1,4 +1,4 @@
-"""What a participant tells: the interface of its outputs."""
+"""The interface of a participant's outputs."""
 
 from __future__ import annotations
 

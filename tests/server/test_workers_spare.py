@@ -15,6 +15,7 @@ from snugroom.server.sfu.workers import child, spare
 from snugroom.server.sfu.workers import pool as workers
 from snugroom.server.sfu.workers.pool import Workers
 from tests.media_server.peer import Peer
+from tests.patience import PATIENCE
 from tests.server.wire_clients import quiet
 from tests.server.worker_pools import pid, pool, until
 
@@ -59,7 +60,7 @@ async def test_a_worker_comes_back_although_the_spare_hangs() -> None:
             began = time.monotonic()
             os.kill(pid(made.slots[0]), signal.SIGKILL)
             await until(lambda: made.replaced == 1)
-            async with asyncio.timeout(11.0):
+            async with asyncio.timeout(PATIENCE):
                 await made.join(b"r" * 16, b"h" * 8, peer.media)
             print(f"back after {time.monotonic() - began:.2f} s")
             assert pid(made.slots[0]) != stuck

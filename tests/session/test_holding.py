@@ -175,6 +175,7 @@ def step(w: Servers, people: list[Participant], liar: Liar, what: str, how: obje
             w.do(who, ev.Move(str(how)))
 
 
+@pytest.mark.timeout(900)  # every tick of sixty plays takes 250 s on a slow and busy machine
 @settings(
     max_examples=60 if EVERY_TICK else 10,
     deadline=None,

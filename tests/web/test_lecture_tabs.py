@@ -90,7 +90,7 @@ async def close(student: Page, told: list[ev.StateTold], lecture: Lecture, brows
     pytest.fail(f"none of {_CLOSINGS} closed tabs has said that it is closed")
 
 
-@pytest.mark.timeout(1200)  # two browsers beside a lecture: on a busy machine, coming in alone took 240 s
+@pytest.mark.timeout(1200)  # two browsers beside a lecture
 async def test_a_closed_tab_and_a_killed_one_turn_nothing_red() -> None:
     if not (pages.PROJECTOR / "manifest.json").exists():
         pytest.skip("the pages have not been built")

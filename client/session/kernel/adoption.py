@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 
-from snugroom.client.session.kernel.verdict import Change
+from snugroom.client.session.kernel.verdict import Added, Change, Gone
 from snugroom.crypto import mls
 from snugroom.crypto.agreed.commit_view import CommitView
 from snugroom.crypto.agreed.ledger import Ledger, Rejoined
@@ -74,11 +74,12 @@ class Adoption:
         return Change(
             by=view.sender if view.sender is not None else -1,
             added=tuple(
-                (leaf, _name(self._after[leaf].credential.identity), ledger.invite_of(leaf))
+                Added(leaf, _name(self._after[leaf].credential.identity), ledger.invite_of(leaf))
                 for leaf in self._added
             ),
             removed=tuple(
-                (leaf, _name(view.members[leaf].identity), self._key_before(leaf)) for leaf in self.removed
+                Gone(leaf, _name(view.members[leaf].identity), self._key_before(leaf))
+                for leaf in self.removed
             ),
             rejoined=ticket is not None,
             policy_before=view.policy,

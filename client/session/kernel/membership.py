@@ -82,12 +82,20 @@ def policy_of(group: mls.Group) -> room_state.Policy:
     raise ValidationError("SNUG-13", "the group has no policy")
 
 
-class _Listed(NamedTuple):
+class Listed(NamedTuple):
+    """A member, and whether it is a host."""
+
+    leaf: int
+    name: str
+    host: bool
+
+
+class _List(NamedTuple):
     """What the members of an epoch are, under a policy."""
 
     epoch: int
     policy: room_state.Policy
-    members: tuple[tuple[int, str, bool], ...]
+    members: tuple[Listed, ...]
     hosts: tuple[int, ...]
     rank: int
 
@@ -145,7 +153,7 @@ class Membership:
         self.leave_proposals = LeaveProposals(group)
         self._rng = rng
         self.epoch_slot = slot
-        self._listed: _Listed | None = None
+        self._listed: _List | None = None
         self._envelope_keys = {slot: exported(group, "veil")}
         self._install_media(frozenset(), False, now)
 
@@ -168,8 +176,8 @@ class Membership:
         """Return the name at a leaf; "somebody" if the leaf is empty."""
         return next((name for at, name, _ in self.members() if at == leaf), sentence("room.somebody"))
 
-    def members(self) -> tuple[tuple[int, str, bool], ...]:
-        """Return (leaf, name, whether a host) of all members, in leaf order."""
+    def members(self) -> tuple[Listed, ...]:
+        """Return all members, in leaf order."""
         return self._list().members
 
     def hosts(self) -> tuple[int, ...]:
@@ -180,12 +188,12 @@ class Membership:
         """Return our index among the hosts if we are a host, else among the other members, by leaf."""
         return self._list().rank
 
-    def _list(self) -> _Listed:
+    def _list(self) -> _List:
         # Cached: called at every tick and frame, and constant within an epoch.
         held = self._listed
         if held is None or held.epoch != self.group.epoch or held.policy is not self.policy:
             members = tuple(
-                (
+                Listed(
                     m.leaf,
                     room_state.Identity.decode(m.leaf_node.credential.identity).name,
                     m.leaf_node.signature_key in self.policy.hosts,
@@ -195,7 +203,7 @@ class Membership:
             hosts = tuple(leaf for leaf, _, host in members if host)
             alike = hosts if self.own_leaf in hosts else {leaf for leaf, _, host in members if not host}
             rank = sum(leaf < self.own_leaf for leaf in alike)
-            self._listed = held = _Listed(self.group.epoch, self.policy, members, hosts, rank)
+            self._listed = held = _List(self.group.epoch, self.policy, members, hosts, rank)
         return held
 
     def is_host(self, leaf: int) -> bool:

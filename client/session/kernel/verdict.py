@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Set
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from snugroom.client.session.kernel.intents import Intent
 from snugroom.crypto import mls
@@ -49,14 +50,29 @@ class Staged:
     view: commit_view.CommitView
 
 
+class Added(NamedTuple):
+    """A member that a commit adds. `invite`: at a rejoin, of its first entry."""
+
+    leaf: int
+    name: str
+    invite: int | None
+
+
+class Gone(NamedTuple):
+    """A member that a commit removes, with its signature key."""
+
+    leaf: int
+    name: str
+    key: bytes
+
+
 @dataclass(frozen=True)
 class Change:
     """The changes by an adopted commit."""
 
     by: int
-    #: (leaf, name, invite; at a rejoin, of its first entry)
-    added: tuple[tuple[int, str, int | None], ...]
-    removed: tuple[tuple[int, str, bytes], ...]  # (leaf, name, signature key)
+    added: tuple[Added, ...]
+    removed: tuple[Gone, ...]
     rejoined: bool
     policy_before: Policy
     policy_after: Policy

@@ -13,7 +13,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from math import inf
-from typing import Final
+from typing import Final, NamedTuple
 
 from snugroom.client.session.kernel.ports import Room
 from snugroom.client.session.kernel.verdict import Change
@@ -63,6 +63,13 @@ class Signer:
     def end_claim(self, now: float) -> None:
         """End the claim that stands, if one does."""
         self.spent, self.claim = self.stood(now), None
+
+
+class Stopping(NamedTuple):
+    """The leaves whose claims stop us: with a host's or a second member's word, and alone."""
+
+    strong: list[int]
+    alone: list[int]
 
 
 class Claims:
@@ -137,7 +144,7 @@ class Claims:
             and (self._is_host(signer) or not signer.contradicts)
         ]
 
-    def stop(self, now: float, *, fresh: bool) -> tuple[list[int], list[int]]:
+    def stop(self, now: float, *, fresh: bool) -> Stopping:
         """Return the leaves whose claims stop us now: with a host's or a second member's word; and alone.
 
         `fresh`: enough members have confirmed our epoch. Otherwise the first go on.
@@ -150,7 +157,7 @@ class Claims:
         if len(others) > 1 and any(now - (s.unconfirmed or 0.0) < DOUBT or not fresh for s in others):
             strong += others
         alone = [s for s in others if s not in strong and s.stood(now) < ALONE and self._gone < GONE_MAX]
-        return [signer.leaf for signer in strong], [signer.leaf for signer in alone]
+        return Stopping([signer.leaf for signer in strong], [signer.leaf for signer in alone])
 
     def _is_host(self, signer: Signer) -> bool:
         return bool(self._members.others.get(signer.leaf))

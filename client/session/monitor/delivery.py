@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, NamedTuple
 
 from snugroom.crypto.media.keys import base_stream
 
@@ -38,6 +38,13 @@ class _Pair:
         return self.misses >= MISSES
 
 
+class Judged(NamedTuple):
+    """The streams that are now known not to reach a listener, and those that reach it again."""
+
+    lost: list[Stream]
+    back: list[Stream]
+
+
 class Delivery:
     """Bounded by members times streams; a removed member's state is forgotten."""
 
@@ -61,7 +68,7 @@ class Delivery:
         now: float,
         *,
         wanted: Callable[[int], Collection[int]] | None = None,
-    ) -> tuple[list[Stream], list[Stream]]:
+    ) -> Judged:
         """Process a listener's counters of opened frames: leaf -> stream -> frames.
 
         Returns the streams that are now known not to reach it, and those that reach it again. `settled` are
@@ -92,7 +99,7 @@ class Delivery:
                     pair.misses, pair.mark, pair.at = pair.misses + 1, sent, now
                     if pair.misses == MISSES:
                         lost.append((leaf, stream))
-        return lost, back
+        return Judged(lost, back)
 
     def not_reached(self, stream: Stream) -> list[int]:
         """Return the listeners that the stream does not reach."""

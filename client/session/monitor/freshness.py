@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from math import inf
-from typing import Final
+from typing import Final, NamedTuple
 
 #: Seconds for which a member's confirmation holds, or that many beat intervals if they are longer.
 FRESH: Final = (15.0, 3)
@@ -54,6 +54,13 @@ class Beginning:
         return 2 * (1 + len(self._answered & others.keys())) > 1 + len(others)
 
 
+class Lacking(NamedTuple):
+    """Whether a host's confirmation is missing, and whether too few would be left with the hosts'."""
+
+    no_host: bool
+    few: bool
+
+
 class Freshness:
     """All times are in seconds; this class reads no clock."""
 
@@ -76,7 +83,7 @@ class Freshness:
         """Return the leaves without a valid confirmation."""
         return [leaf for leaf in others if self._until.get(leaf, 0.0) <= now]
 
-    def lacks(self, others: Mapping[int, bool], now: float, *, host: bool) -> tuple[bool, bool]:
+    def lacks(self, others: Mapping[int, bool], now: float, *, host: bool) -> Lacking:
         """Return whether a host's confirmation is missing, and whether too few would be left with the hosts'.
 
         `others` and `host` as for `until`: both are False exactly while that is later than `now`.
@@ -85,7 +92,7 @@ class Freshness:
         hosts = [leaf for leaf, is_host in others.items() if is_host]
         no_host = bool(hosts) and not host and set(hosts) <= set(missing)
         lost = [leaf for leaf in missing if not (no_host and others[leaf])]
-        return no_host, 2 * (1 + len(others) - len(lost)) <= 1 + len(others)
+        return Lacking(no_host, 2 * (1 + len(others) - len(lost)) <= 1 + len(others))
 
     def until(self, others: Mapping[int, bool], *, host: bool) -> float:
         """Return the time until which media may be sealed; infinity when alone.

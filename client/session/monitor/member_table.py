@@ -97,8 +97,8 @@ class MemberTable:
         return heard
 
     def last_heard(self, leaf: int) -> float:
-        """Return when another member was last heard; if never, when it came in."""
-        return max(self.heard.get(leaf, 0.0), self.since[leaf])
+        """Return when another member was last heard; if never, when it came in; 0 for somebody unknown."""
+        return max(self.heard.get(leaf, 0.0), self.since.get(leaf, 0.0))
 
     def span(self, least_and_intervals: tuple[float, int]) -> float:
         """Return the longer of a number of seconds and a number of beat intervals, in seconds."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Final, Literal
+from typing import Final, Literal, NamedTuple
 
 from snugroom.client.session.catalogue import sentences
 from snugroom.client.session.features.states import States
@@ -23,18 +23,29 @@ UNDER_WAY: Final = 2.0
 GATHER: Final = 3.0
 
 
+class News(NamedTuple):
+    """Leaves to report now, and leaves whose finding is over."""
+
+    fresh: list[int]
+    over: list[int]
+
+
 class Reported:
     """Leaves with one kind of finding that was reported and is not over."""
 
     def __init__(self) -> None:
         self.leaves: set[int] = set()
 
-    def update(self, now_so: Iterable[int]) -> tuple[list[int], list[int]]:
-        """Return (leaves to report now, leaves whose finding is over)."""
+    def update(self, now_so: Iterable[int]) -> News:
+        """Return the leaves to report now, and the leaves whose finding is over."""
         so = set(now_so)
-        new, over = sorted(so - self.leaves), sorted(self.leaves - so)
+        news = News(sorted(so - self.leaves), sorted(self.leaves - so))
         self.leaves = so
-        return new, over
+        return news
+
+    def forget(self, leaf: int) -> None:
+        """Forget the member of a leaf that is empty now or has another member."""
+        self.leaves.discard(leaf)
 
 
 class Silence:
@@ -61,12 +72,12 @@ class Silence:
         """Forget the member of a leaf that is empty now or has another member."""
         self._deaf.pop(leaf, None)
         for told in (self._silent, self._gone, self._unheard):
-            told.leaves.discard(leaf)
+            told.forget(leaf)
 
     def heard(self, leaf: int, acknowledged: int, now: float) -> None:
         """Process the number of our beat that a member's beat acknowledges."""
         missed = self._heartbeats.first_sent_after(
-            acknowledged, max(self._members.since[leaf], self._members.synced_at or now)
+            acknowledged, max(self._members.since.get(leaf, now), self._members.synced_at or now)
         )
         deaf = missed is not None and now - missed > UNDER_WAY
         self._deaf[leaf] = self._deaf.get(leaf, 0) + 1 if deaf else 0

@@ -7,7 +7,7 @@ from typing import Final
 from snugroom.client.session.catalogue import sentences
 from snugroom.client.session.kernel.ports import Room
 from snugroom.client.session.kernel.verdict import Change
-from snugroom.client.session.monitor.claims import DOUBT, TOLD_AGAIN, Claim, Claims, Signer
+from snugroom.client.session.monitor.claims import DOUBT, TOLD_AGAIN, Claim, Claims, Signer, Stopping
 from snugroom.client.session.monitor.member_table import MemberTable
 from snugroom.crypto.agreed.heartbeat import Heartbeat
 
@@ -108,7 +108,7 @@ class Withholding:
         """Whether the server says that it is ahead, and hands nothing over."""
         return self._server_withholds
 
-    def stop(self, now: float, *, fresh: bool) -> tuple[list[int], list[int]]:
+    def stop(self, now: float, *, fresh: bool) -> Stopping:
         """Return the leaves of the members whose claims stop us (`Claims.stop`)."""
         return self._claims.stop(now, fresh=fresh)
 

@@ -222,7 +222,7 @@ export class Signing extends Feature {
     return now - oldest > interval(this.#members) + PATIENCE ? sentence("signing.out_of_step") : null;
   }
 
-  override frameSealed(sealed: number, frame: FrameName, now: number): void {
+  override frameSealed(sealed: number, frame: FrameName, now: number): undefined {
     const epoch = this.#epochOf(frame.kid);
     if (epoch === undefined) return; // sealed with keys that nobody has any more
     const [stream] = baseStream(sealed);
@@ -268,7 +268,7 @@ export class Signing extends Feature {
 
   // -- the others' frames ----------------------------------------------------------------------------------
 
-  override checkFrame(_ssrc: number, leaf: number, _stream: number, frame: FrameName, now: number): void {
+  override checkFrame(_ssrc: number, leaf: number, _stream: number, frame: FrameName, now: number): undefined {
     // Nothing is counted now: frames that the server forwards meanwhile wait for the connection.
     if (!this.#connected) throw new UnverifiedFrameError("no list can come now");
     const epoch = this.#epochOf(frame.kid);
@@ -277,7 +277,7 @@ export class Signing extends Feature {
     if (leaf !== this.room.membership.ownLeaf) this.#checker(leaf).opening(epoch.number, frame, now);
   }
 
-  override frameOpened(_ssrc: number, leaf: number, _stream: number, frame: FrameName, now: number): void {
+  override frameOpened(_ssrc: number, leaf: number, _stream: number, frame: FrameName, now: number): undefined {
     const epoch = this.#epochOf(frame.kid);
     if (epoch !== undefined) this.#checker(leaf).opened(epoch.number, frame, now);
   }

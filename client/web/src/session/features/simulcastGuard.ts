@@ -33,11 +33,11 @@ export class SimulcastGuard extends Feature {
    *
    * UnverifiedFrameError if lost lists make the order unknown: the next list will settle it.
    */
-  override checkFrame(_ssrc: number, leaf: number, stream: number, frame: FrameName, _now: number): void {
+  override checkFrame(_ssrc: number, leaf: number, stream: number, frame: FrameName, _now: number): undefined {
     this.#compare(leaf, stream, frame);
   }
 
-  override frameOpened(_ssrc: number, leaf: number, stream: number, frame: FrameName, _now: number): void {
+  override frameOpened(_ssrc: number, leaf: number, stream: number, frame: FrameName, _now: number): undefined {
     this.#compare(leaf, stream, frame); // another layer may have opened a newer frame meanwhile
     const [base, layer] = baseStream(stream);
     if (base !== Stream.VIDEO && base !== Stream.SCREEN_VIDEO) return;

@@ -21,7 +21,8 @@ export type Soon<T> = T | Promise<T>;
  * Every hook does nothing by default. `now` is in Unix seconds and never goes back.
  *
  * The media hooks (`pauseReason`, `heardRecently`, `frameSealed`, `checkFrame`, `frameOpened`) may run at any time,
- * between the others' awaits.
+ * between the others' awaits. They wait for nothing themselves: `undefined` is a result that no promise has, while
+ * anything may stand for `void`.
  */
 export class Feature {
   constructor(readonly room: Room) {}
@@ -133,17 +134,17 @@ export class Feature {
   }
 
   /** A media frame of ours was sealed. They come in the order of their counters. */
-  frameSealed(_stream: number, _frame: FrameName, _now: number): Soon<void> {}
+  frameSealed(_stream: number, _frame: FrameName, _now: number): undefined {}
 
   /**
    * Check a received SFrame frame of that leaf's key id before it is opened.
    *
    * Throw a SnugError to refuse it, FutureEpochError to have it held and tried again.
    */
-  checkFrame(_ssrc: number, _leaf: number, _stream: number, _frame: FrameName, _now: number): void {}
+  checkFrame(_ssrc: number, _leaf: number, _stream: number, _frame: FrameName, _now: number): undefined {}
 
   /** The same frame, after it was opened. */
-  frameOpened(_ssrc: number, _leaf: number, _stream: number, _frame: FrameName, _now: number): void {}
+  frameOpened(_ssrc: number, _leaf: number, _stream: number, _frame: FrameName, _now: number): undefined {}
 }
 
 /** The names of the hooks. */

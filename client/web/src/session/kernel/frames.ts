@@ -44,7 +44,7 @@ export class Frames {
       const data = await sealing;
       const named = await nameOf(split(kind, data)[1]);
       await before;
-      for (const feature of featuresWith(this.#features, "frameSealed")) await feature.frameSealed(stream, named, now);
+      for (const feature of featuresWith(this.#features, "frameSealed")) feature.frameSealed(stream, named, now);
       return this.pauseReason(now) === null ? data : null; // this may have changed meanwhile
     })();
     this.#last = done.catch(() => undefined);

@@ -74,7 +74,9 @@ export interface MembershipFacts {
   readonly rng?: Rng;
 }
 
-type Row = Member & { readonly key: Bytes };
+/** A member, and whether it is a host. */
+export type Listed = Member;
+type Row = Listed & { readonly key: Bytes };
 
 /**
  * State and judgement; every method either succeeds or changes nothing.
@@ -178,7 +180,7 @@ export class Membership {
   }
 
   /** Return all members, in leaf order. */
-  members(): Member[] {
+  members(): Listed[] {
     return this.#rows.map(({ leaf, name, host }) => ({ leaf, name, host }));
   }
 

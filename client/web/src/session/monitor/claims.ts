@@ -67,6 +67,12 @@ export class Signer {
   }
 }
 
+/** The leaves whose claims stop us: with a host's or a second member's word, and alone. */
+export interface Stopping {
+  readonly strong: readonly number[];
+  readonly alone: readonly number[];
+}
+
 /** The members that have claimed something: no more than the tree has. */
 export class Claims {
   readonly #room: Room;
@@ -156,7 +162,7 @@ export class Claims {
    *
    * `fresh`: enough members have confirmed our epoch. Otherwise the first go on.
    */
-  stop(now: number, fresh: boolean): { strong: number[]; alone: number[] } {
+  stop(now: number, fresh: boolean): Stopping {
     const standing = this.standing();
     const others = standing.filter((signer) => !this.#isHost(signer));
     const strong = standing.filter(

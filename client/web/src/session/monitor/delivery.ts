@@ -29,6 +29,12 @@ interface Pair {
 const lost = (pair: Pair): boolean => pair.misses >= MISSES;
 const keyOf = ([leaf, stream]: Stream): string => `${leaf}/${stream}`;
 
+/** The streams that are now known not to reach a listener, and those that reach it again. */
+export interface Judged {
+  readonly lost: readonly Stream[];
+  readonly back: readonly Stream[];
+}
+
 /** Bounded by members times streams; a removed member's state is forgotten. */
 export class Delivery {
   readonly #sent = new Map<number, Map<number, number>>();
@@ -53,7 +59,7 @@ export class Delivery {
     settled: Iterable<number>,
     now: number,
     wanted: ((leaf: number) => ReadonlySet<number>) | null = null,
-  ): { readonly lost: Stream[]; readonly back: Stream[] } {
+  ): Judged {
     const pairs = this.#pairs.get(listener) ?? new Map<string, Pair>();
     this.#pairs.set(listener, pairs);
     const gone: Stream[] = [];

@@ -63,6 +63,12 @@ export class Beginning {
   }
 }
 
+/** Whether a host's confirmation is missing, and whether too few would be left with the hosts'. */
+export interface Lacking {
+  readonly noHost: boolean;
+  readonly few: boolean;
+}
+
 /** All times are in seconds; this class reads no clock. */
 export class Freshness {
   readonly #until = new Map<number, number>();
@@ -92,7 +98,7 @@ export class Freshness {
    *
    * `others` and `host` as for `until`: both are false exactly while that is later than `now`.
    */
-  lacks(others: ReadonlyMap<number, boolean>, now: number, host: boolean): { noHost: boolean; few: boolean } {
+  lacks(others: ReadonlyMap<number, boolean>, now: number, host: boolean): Lacking {
     const missing = new Set(this.missing(others, now));
     const hosts = [...others].filter(([, isHost]) => isHost).map(([leaf]) => leaf);
     const noHost = hosts.length > 0 && !host && hosts.every((leaf) => missing.has(leaf));

@@ -210,11 +210,11 @@ export class Monitor extends Feature {
     this.#disorder.relayed(number, digest);
   }
 
-  override frameSealed(stream: number): void {
+  override frameSealed(stream: number): undefined {
     this.#heartbeats.sent.set(stream, (this.#heartbeats.sent.get(stream) ?? 0) + 1);
   }
 
-  override frameOpened(_ssrc: number, leaf: number, stream: number): void {
+  override frameOpened(_ssrc: number, leaf: number, stream: number): undefined {
     if (!this.#members.others.has(leaf)) return;
     const got = this.#heartbeats.got.get(leaf) ?? new Map<number, number>();
     this.#heartbeats.got.set(leaf, got);

@@ -16,12 +16,18 @@ export const UNDER_WAY = 2;
 /** Seconds for which further silent members are collected for one alarm. */
 export const GATHER = 3;
 
+/** Leaves to report now, and leaves whose finding is over. */
+export interface News {
+  readonly fresh: readonly number[];
+  readonly over: readonly number[];
+}
+
 /** Leaves with one kind of finding that was reported and is not over. */
 export class Reported {
   leaves: Leaves = new Set();
 
   /** Return the leaves to report now, and the leaves whose finding is over. */
-  update(nowSo: Iterable<number>): { readonly fresh: number[]; readonly over: number[] } {
+  update(nowSo: Iterable<number>): News {
     const so = new Set(nowSo);
     const fresh = sorted(without(so, this.leaves));
     const over = sorted(without(this.leaves, so));

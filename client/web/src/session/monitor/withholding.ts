@@ -4,7 +4,7 @@ import { same } from "../../crypto/bytes";
 import * as sentences from "../catalogue/sentences";
 import type { Room } from "../kernel/ports";
 import type { Change } from "../kernel/verdict";
-import { type Claim, Claims, DOUBT, type Signer, TOLD_AGAIN } from "./claims";
+import { type Claim, Claims, DOUBT, type Signer, TOLD_AGAIN, type Stopping } from "./claims";
 import type { MemberTable } from "./memberTable";
 
 /** Seconds for which a change may be on its way to us while others have it, and the server is heard. */
@@ -110,7 +110,7 @@ export class Withholding {
   }
 
   /** Return the leaves of the members whose claims stop us (`Claims.stop`). */
-  stop(now: number, fresh: boolean): { strong: number[]; alone: number[] } {
+  stop(now: number, fresh: boolean): Stopping {
     return this.#claims.stop(now, fresh);
   }
 
