@@ -77,7 +77,7 @@ async def test_the_command_prints_both_addresses_and_ends_when_told(tmp_path: Pa
         assert re.fullmatch(r"The room's link: http://127\.0\.0\.1:\d+/#2[\w-]{60,}\n", link)
         phones = (await process.stdout.readline()).decode()
         assert re.fullmatch(r"For phones: http://127\.0\.0\.1:\d+/[a-z2-9]{6}/\n", phones)
-        servers = children(process.pid, "snugroom.server")
+        servers = children(process.pid, "snugroom.lab.hostile")
         assert len(servers) == 2
         process.send_signal(signal.SIGINT)
         async with asyncio.timeout(PATIENCE):

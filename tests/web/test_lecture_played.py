@@ -76,7 +76,7 @@ async def test_a_lecture_that_was_recorded_is_shown_without_servers(tmp_path: Pa
             line = (await process.stdout.readline()).decode()
         found = re.fullmatch(r"The projector: (http://127\.0\.0\.1:\d+/#[\w-]{22})\n", line)
         assert found is not None
-        assert children(process.pid, "snugroom.server") == []
+        assert children(process.pid, "snugroom.server") + children(process.pid, "snugroom.lab.hostile") == []
         async with chromium() as browser:
             tab = await browser.tab()
             assert isinstance(tab, ChromiumTab)
