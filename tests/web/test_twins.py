@@ -4,7 +4,20 @@ from __future__ import annotations
 
 from collections import Counter
 
-from tests.web.twins import Names, differences, missing, of_python, of_typescript, reasons
+from tests.web.twins import (
+    ROOT,
+    Names,
+    differences,
+    missing,
+    of_python,
+    of_typescript,
+    ports_of_python,
+    ports_of_typescript,
+    reasons,
+)
+
+#: Members that only the page's port has: a browser's signatures have to be awaited before something is sent.
+ONLY_PAGE = {"Here": {"signed"}}
 
 
 def test_twins_have_the_same_names() -> None:
@@ -37,3 +50,20 @@ def test_a_name_that_only_one_twin_has_is_found() -> None:
     pages = Names(frozenset({"Facts"}), frozenset({"Facts", "notePlace", "hidden"}))
     assert missing(ours, pages) == {"leads"}
     assert missing(pages, ours) == {"Facts"}
+
+
+def test_the_ports_of_a_room_have_the_same_members() -> None:
+    ours = ports_of_python((ROOT / "client/session/kernel/ports.py").read_text(encoding="utf-8"))
+    pages = ports_of_typescript((ROOT / "client/web/src/session/kernel/ports.ts").read_text(encoding="utf-8"))
+    assert sum(map(len, ours.values())) > 70
+    for port, members in ONLY_PAGE.items():
+        pages[port] -= members
+    assert ours == pages
+
+
+def test_members_of_ports_are_read() -> None:
+    python = "class Port(Protocol):\n    left_at: float\n    @property\n    def own_leaf(self) -> int: ...\n"
+    page = "/** {no} */\nexport interface Port extends A {\n  leftAt: number;\n  readonly ownLeaf: number;\n"
+    page += "  feature<A>(kind: A): A;\n  ask(now: number,\n    more?: number): void;\n}\n"
+    assert ports_of_python(python) == {"Port": {"leftat", "ownleaf"}}
+    assert ports_of_typescript(page) == {"Port": {"leftat", "ownleaf", "feature", "ask"}}

@@ -26,6 +26,8 @@ _DECLARED: Final = (
 _EXPORTED: Final = re.compile(rf"^export {_DECLARED}", re.MULTILINE)
 _OWN: Final = re.compile(rf"^(?:export )?{_DECLARED}", re.MULTILINE)
 _REEXPORTED: Final = re.compile(r"^export (?:type )?\{([^}]*)\}", re.MULTILINE)
+_INTERFACE: Final = re.compile(r"^export interface (\w+)[^{]*\{\n(.*?)\n\}", re.MULTILINE | re.DOTALL)
+_MEMBER: Final = re.compile(r"^  (?:readonly )?(\w+)\??(?:<\w+>)?[:(]", re.MULTILINE)
 
 
 @dataclass(frozen=True)
@@ -75,6 +77,27 @@ def of_typescript(text: str) -> Names:
         exported |= {word.rpartition(" as ")[2] for word in words}
     own = {next(filter(None, found)) for found in _OWN.findall(text)}
     return Names(frozenset(exported), frozenset(exported | own))
+
+
+def ports_of_python(text: str) -> dict[str, set[str]]:
+    """Return the members of each protocol of a module, spelled as in both languages."""
+    found: dict[str, set[str]] = {}
+    for port in ast.parse(text).body:
+        if isinstance(port, ast.ClassDef):
+            members = found[port.name] = set()
+            for each in port.body:
+                match each:
+                    case ast.FunctionDef(name=name) | ast.AnnAssign(target=ast.Name(id=name)):
+                        members.add(spelled(name))
+    return found
+
+
+def ports_of_typescript(text: str) -> dict[str, set[str]]:
+    """Return the members of each interface of a module, spelled as in both languages."""
+    bare = re.sub(r"/\*.*?\*/", "", text, flags=re.DOTALL)
+    return {
+        name: {spelled(each) for each in _MEMBER.findall(body)} for name, body in _INTERFACE.findall(bare)
+    }
 
 
 def missing(these: Names, *those: Names) -> set[str]:

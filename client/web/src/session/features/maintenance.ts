@@ -35,7 +35,7 @@ export class Maintenance extends Feature {
     if (this.#proposedEpoch === m.group.epoch) return; // once in each epoch
     this.#proposedEpoch = m.group.epoch;
     await this.room.relay({ type: "leaving", proposal: await m.leaveProposals.propose() });
-    this.room.leaveAt = Math.min(this.room.leaveAt ?? Infinity, now + SELF_REMOVE_WAIT);
+    this.room.leaveBy(now + SELF_REMOVE_WAIT);
   }
 
   override adopted(change: Change, now: number): void {

@@ -166,9 +166,10 @@ export interface Course {
   leftAt: number;
   /** Whether we ask to be let in again: we need to, or the server keeps the others' slot from us. */
   readonly seeksReadmission: boolean;
-  /** Whether we are leaving, and when we do so in any case. */
+  /** Leave then, whether our removal is committed or not, if no earlier time is set. */
+  leaveBy(at: number): void;
+  /** Whether we have proposed our own removal. */
   readonly leaving: boolean;
-  leaveAt: number | null;
   readonly ended: Ended | null;
   /** Go on after the slot that we are stuck at: its commit, `blob`, is void. */
   passOver(blob: Bytes, now: number): Promise<void>;

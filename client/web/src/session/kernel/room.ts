@@ -76,7 +76,7 @@ export class RoomSession implements Room {
   readonly messages: MessageLog;
   readonly #announcer: Announcer;
   readonly #receivedCommits: ReceivedCommits;
-  leaveAt: number | null = null;
+  #leaveAt: number | null = null;
   readonly #serverMessages: ServerMessages;
 
   static async create(membership: Membership, facts: RoomFacts): Promise<RoomSession> {
@@ -306,9 +306,14 @@ export class RoomSession implements Room {
 
   /** Propose our own removal; leave when it is committed, or a few seconds after the first proposal. */
   async leave(now: number): Promise<void> {
-    this.leaveAt ??= now + LEAVE_MAX;
+    this.#leaveAt ??= now + LEAVE_MAX;
     if (this.membership.members().length === 1 || !this.sync.isEntered) this.finish("left", sentence("room.you_left"));
     else await this.#drive(now);
+  }
+
+  /** Leave then, whether our removal is committed or not, if no earlier time is set. */
+  leaveBy(at: number): void {
+    this.#leaveAt = Math.min(this.#leaveAt ?? Infinity, at);
   }
 
   /** Publish our media transport parameters and streams, now and on every new connection. */
@@ -364,7 +369,7 @@ export class RoomSession implements Room {
     if (this.ended !== null) return;
     await this.sync.tick(now);
     await this.#serverMessages.tick(now);
-    if (this.leaveAt !== null && now > this.leaveAt) {
+    if (this.#leaveAt !== null && now > this.#leaveAt) {
       this.finish("left", sentence("room.you_left"));
       return;
     }
@@ -407,7 +412,7 @@ export class RoomSession implements Room {
       for (const feature of this.features) await feature.synced(now);
     }
     await this.#announcer.announceIfDue(now);
-    if (this.leaveAt === null) {
+    if (this.#leaveAt === null) {
       await this.messages.sendWaiting(now);
       await this.#commits.sendNext(now);
     } else for (const feature of featuresWith(this.features, "leaving")) await feature.leaving(now);
@@ -484,7 +489,7 @@ export class RoomSession implements Room {
 
   /** Whether we have proposed our own removal. */
   get leaving(): boolean {
-    return this.leaveAt !== null;
+    return this.#leaveAt !== null;
   }
 
   /** End this membership: erase the media keys, report the reason and disconnect. */
