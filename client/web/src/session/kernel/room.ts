@@ -263,9 +263,7 @@ export class RoomSession implements Room {
   }
 
   /** Our intents that have not been done yet, in order. */
-  get waitingIntents(): readonly Intent[] {
-    return this.#commits.waiting;
-  }
+  get waitingIntents(): readonly Intent[] { return this.#commits.waiting; }
 
   /** Return whether our commits, except removals, wait for something other than the server. */
   commitsWait(now: number): boolean {
@@ -312,9 +310,7 @@ export class RoomSession implements Room {
   }
 
   /** Leave then, whether our removal is committed or not, if no earlier time is set. */
-  leaveBy(at: number): void {
-    this.#leaveAt = Math.min(this.#leaveAt ?? Infinity, at);
-  }
+  leaveBy(at: number): void { this.#leaveAt = Math.min(this.#leaveAt ?? Infinity, at); }
 
   /** Publish our media transport parameters and streams, now and on every new connection. */
   async publish(media: InputOf<"Publish">, now: number): Promise<void> {
@@ -488,9 +484,7 @@ export class RoomSession implements Room {
   }
 
   /** Whether we have proposed our own removal. */
-  get leaving(): boolean {
-    return this.#leaveAt !== null;
-  }
+  get leaving(): boolean { return this.#leaveAt !== null; }
 
   /** End this membership: erase the media keys, report the reason and disconnect. */
   finish(reason: Ended["reason"], text: Sentence): void {
