@@ -26,7 +26,7 @@ OLD = {"audio": 300, "video": 120}
 async def test_the_page_comes_back_when_its_media_worker_is_killed(
     fresh: Browser, bundle: Path, tmp_path: Path
 ) -> None:
-    with meeting_server(tmp_path, settings="workers = 2\n") as (server, url):
+    with meeting_server(tmp_path, 0, "--workers", "2") as (server, url):
         ada = await Visitor.at(fresh, url, "Ada")
         link = await ada.open_room()
         with running("join", link, "--name", "Cem", "--json") as cem:

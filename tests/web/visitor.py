@@ -55,7 +55,7 @@ def rgb_of(yuv: tuple[float, float, float]) -> Colour:
 
 @contextlib.contextmanager
 def meeting_server(
-    folder: Path, port: int = 0, *, hostile: str | None = None, settings: str = ""
+    folder: Path, port: int = 0, *more: str, hostile: str | None = None, settings: str = ""
 ) -> Iterator[tuple[Process, str]]:
     """A server's process and its URL; its media where Firefox finds it, which reaches no loopback.
 
@@ -65,7 +65,7 @@ def meeting_server(
     told = address()
     config.write_text(f'media_address = "{told}"\nmedia_bind = "{told}"\n{settings}', encoding="utf-8")
     with running(
-        *("--listen", f"127.0.0.1:{port}", "--config", str(config), *((hostile,) if hostile else ())),
+        *("--listen", f"127.0.0.1:{port}", "--config", str(config), *((hostile,) if hostile else ()), *more),
         module="snugroom.lab.hostile" if hostile else "snugroom.server",
     ) as process:
         line = process.wait_line(lambda line: line.startswith("listening on "))
