@@ -1,8 +1,9 @@
 """Check whether the disclosure is complete: compare the live objects with `server.disclosure.inventory`.
 
 The audit does not trust the code's own account of its data. It walks everything that is reachable from the
-server, and every live instance of a class of `server.*`, reachable or not. It reports attributes that the
-table does not name, and bytes and texts of a kind that the table does not allow there.
+server, and every live instance of a class of `server.*`, reachable or not. Whatever else of this program a
+server holds counts as a part that somebody has added. It reports attributes that the table does not name, and
+bytes and texts of a kind that the table does not allow there.
 """
 
 from __future__ import annotations
@@ -39,9 +40,12 @@ _CONTAINERS: Final = (list, tuple, set, frozenset, deque)
 
 
 def _of_ours(value: object) -> bool:
-    """Return whether `value` is an object of the server. Messages of `wire` belong to their holder."""
+    """Return whether `value`, held by a server, is an object of this program.
+
+    Messages of `wire` belong to their holder.
+    """
     module = str(type(value).__module__)  # a class that is made in C may have any value here
-    return module.startswith("snugroom.server.")
+    return module.startswith("snugroom.") and not module.startswith("snugroom.wire.")
 
 
 def attributes(value: object) -> dict[str, Any]:
@@ -145,7 +149,8 @@ def _globals() -> Iterator[tuple[str, object]]:
 
 def live_objects() -> list[object]:
     """Return all live instances of the server's classes, reachable from the server or not."""
-    return [o for o in gc.get_objects() if _of_ours(o) and not isinstance(o, type | Audit)]
+    everything = (o for o in gc.get_objects() if not isinstance(o, type | Audit))
+    return [o for o in everything if str(type(o).__module__).startswith("snugroom.server.")]
 
 
 def audit(root: object, besides: Iterable[object] = ()) -> Audit:
