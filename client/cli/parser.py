@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import functools
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from importlib import import_module
@@ -70,9 +69,9 @@ class Parser(argparse.ArgumentParser):
             self.print_help(sys.stderr)
             self.exit(Status.USAGE)
         if args and args[0] in self._programs:
-            run = functools.partial(self._programs[args[0]], args[1:])
+            run, rest = self._programs[args[0]], args[1:]
             namespace = namespace or argparse.Namespace()
-            namespace.run = lambda _: run()
+            namespace.run = lambda _: run(rest)
             return namespace, []
         self._json = "--json" in (args or ())
         return super().parse_known_args(args, namespace)
