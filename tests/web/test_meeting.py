@@ -272,7 +272,7 @@ async def test_video_without_a_subscription_stops_and_resumes_with_one(
                     before = dict(await stopped(ada, got))
                     await ada.sees("Cem", cards["Cem"])
                     await ada.hears(pitch_of_identity(1))
-                    after = dict(await ada.tab.js(got))
+                    after = dict(await stopped(ada, got))
                     still = [ssrc for ssrc in after if after[ssrc] - before[ssrc] <= _STRAYS]
                     assert len(after) == 2
                     assert len(still) == 1, "one goes on, one doesn't come"
