@@ -226,11 +226,14 @@ class Opened(Message, frozen=True, tag="opened"):
     """Server, to all connections in the room: the room is open at `slot`.
 
     Whenever a slot is taken, the server sends `opened` to the connections that may not have the blob, so that
-    they know when to show their pass.
+    they know when to show their pass. `opening_id` is random, and another whenever the room is opened.
+    `signature` is made with the server key over
+    ``"snug 1 opened" | number | opening_id | slot (8 bytes) | chain``.
     """
 
     slot: Slot
     chain: Bytes32
+    opening_id: Bytes8
     signature: Bytes64
 
 
@@ -249,13 +252,17 @@ class Commit(Message, frozen=True, tag="commit"):
 class Committed(Message, frozen=True, tag="committed"):
     """Server, to all connections that may receive, the committer included: `blob` has taken slot `slot`.
 
-    `chain` = ``H(chain before | slot (8 bytes) | H(blob))``. `signature` is made with the server key over
-    ``"snug 1 receipt" | number | slot (8 bytes) | chain``. `opening` is that of the `commit`.
+    `before` is the chain value before this slot, and `chain` = ``H(before | slot (8 bytes) | H(blob))``.
+    `signature` is made with the server key over
+    ``"snug 1 taken" | number | opening_id | slot (8 bytes) | before | H(blob)``; `opening_id` is that of the
+    last `opened`. `opening` is that of the `commit`.
     """
 
     slot: Slot
     blob: Blob
     chain: Bytes32
+    before: Bytes32
+    opening_id: Bytes8
     signature: Bytes64
     opening: Bytes64 | None = None
 

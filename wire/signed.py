@@ -11,7 +11,7 @@ from typing import Annotated
 
 from snugroom.wire import limits
 from snugroom.wire.errors import MalformedError
-from snugroom.wire.layout import U8, Bytes16, Bytes32, Layout, Text
+from snugroom.wire.layout import U8, Bytes8, Bytes16, Bytes32, Layout, Text
 
 Origin = Annotated[str, Text(2)]
 
@@ -58,15 +58,31 @@ class Rekey(Layout, name="rekey", start=b"snug 1 rekey"):
 
 
 @dataclass(frozen=True)
-class Receipt(Layout, name="receipt", start=b"snug 1 receipt"):
-    """The server signs this when a slot is taken and when a room is opened.
+class RoomOpened(Layout, name="room opened", start=b"snug 1 opened"):
+    """The server signs this when a room is opened, and when it reports at which slot a room is.
 
-    Conflicting histories yield two signatures.
+    It proves nothing against the server: it opens a room at any slot that a holder of the door key names.
     """
 
     number: Bytes16
+    opening_id: Bytes8  # drawn at random when the room was opened
     slot: U8
     chain: Bytes32
+
+
+@dataclass(frozen=True)
+class SlotTaken(Layout, name="slot taken", start=b"snug 1 taken"):
+    """The server signs this when a blob takes a slot.
+
+    Under one server key, number and opening id there is one blob, after one chain value, for each slot. An
+    unbroken list of these leads from a known chain value to a later one.
+    """
+
+    number: Bytes16
+    opening_id: Bytes8  # as in `RoomOpened`
+    slot: U8
+    before: Bytes32  # chain value before this slot
+    blob: Bytes32  # H(blob)
 
 
 @dataclass(frozen=True)
@@ -84,6 +100,11 @@ class ChainLink(Layout, name="chain"):
     chain: Bytes32  # before this slot
     slot: U8
     blob: Bytes32  # H(blob)
+
+    @property
+    def value(self) -> bytes:
+        """The chain value after the slot, 32 bytes."""
+        return sha256(self.encode()).digest()
 
 
 def room_number(door_key: bytes, room_admin_key: bytes) -> bytes:
@@ -114,4 +135,4 @@ def gate_of(blob: bytes) -> bytes:
 
 def chain_next(chain: bytes, slot: int, blob: bytes) -> bytes:
     """Return the chain value of `slot`, 32 bytes: ``chain_n = H(chain_{n-1} | n (8 bytes) | H(blob_n))``."""
-    return sha256(ChainLink(chain, slot, sha256(blob).digest()).encode()).digest()
+    return ChainLink(chain, slot, sha256(blob).digest()).value

@@ -224,7 +224,7 @@ def proven_of(found: Findings) -> list[str]:
     for server_key, slot in found.equivocations:
         sentences.append(
             f"TWO STORIES: {_server(server_key)} signed two different histories for "
-            f"slot {slot}. An honest server does so only if a host opened the room anew with another history."
+            f"slot {slot}, and no opening of the room lies between. An honest server never does so."
         )
     sentences += [
         f"Members' beats name different histories at slot {slot}: they were shown different meetings, or "

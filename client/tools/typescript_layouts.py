@@ -87,7 +87,8 @@ LAYOUTS: Final[tuple[type[Any], ...]] = (
     rights.Voucher,
     signed.Opening,
     signed.Rekey,
-    signed.Receipt,
+    signed.RoomOpened,
+    signed.SlotTaken,
     signed.RoomKeys,
     signed.ChainLink,
 )

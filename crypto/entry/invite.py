@@ -16,7 +16,7 @@ from typing import Annotated, Final
 from snugroom.crypto.agreed.room_state import SERVERS_MAX, PolicyServer
 from snugroom.crypto.entry import link
 from snugroom.crypto.entry.link import LinkBody
-from snugroom.crypto.errors import AuthenticationError, MalformedError
+from snugroom.crypto.errors import MalformedError
 from snugroom.crypto.fields import exactly, prefixed, uint
 from snugroom.crypto.kdf import KDF, Rng, SigningKey, verify
 from snugroom.wire import signed
@@ -39,8 +39,9 @@ __all__ = [
     "lobby_key",
     "room_number",
     "verify",
+    "verify_opened",
     "verify_opening",
-    "verify_receipt",
+    "verify_taken",
 ]
 
 SECRET_SIZE: Final = 16
@@ -307,9 +308,24 @@ def verify_opening(
     verify(room_admin_public, signed.Opening(number, slot, gate, chain).encode(), signature)
 
 
-def verify_receipt(server_public: bytes, number: bytes, slot: int, chain: bytes, signature: bytes) -> None:
-    """Raise AuthenticationError unless the server signed that chain value for that slot."""
-    try:
-        verify(server_public, signed.Receipt(number, slot, chain).encode(), signature)
-    except AuthenticationError:
-        raise AuthenticationError(f"the server's receipt for slot {slot} is not signed by its key") from None
+def verify_opened(
+    server_public: bytes, number: bytes, opening_id: bytes, slot: int, chain: bytes, signature: bytes
+) -> None:
+    """Raise AuthenticationError unless the server signed that it opened the room there."""
+    verify(server_public, signed.RoomOpened(number, opening_id, slot, chain).encode(), signature)
+
+
+def verify_taken(
+    server_public: bytes,
+    number: bytes,
+    opening_id: bytes,
+    slot: int,
+    before: bytes,
+    digest: bytes,
+    signature: bytes,
+) -> None:
+    """Raise AuthenticationError unless the server signed that this blob took that slot.
+
+    `digest` is H(blob), `before` the chain value before the slot (32 bytes each).
+    """
+    verify(server_public, signed.SlotTaken(number, opening_id, slot, before, digest).encode(), signature)

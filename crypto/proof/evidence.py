@@ -5,11 +5,12 @@ received, the server's receipts, the server's last messages, and a *probe*. A pr
 member opens at the same server after the drop, with the chain value ::
 
     H("snug 1 probe" | H(number 16 | count 2, (key 32 | len32(beat)) |
-                         count 2, (number 16 | server key 32 | slot 8 | chain 32 | signature 64)))
+                         count 2, (number 16 | server key 32 | opening id 8 | slot 8 | chain before 32
+                                   | H(blob) 32 | signature 64)))
 
-The server's receipt for the probe room proves that the server was alive, and served others, after those
-heartbeats were made. The member's leaf signs the whole exhibit by SignWithLabel under "snug 1 evidence". One
-file holds the exhibits of several members of one room.
+The server's signature that it opened the probe room proves that the server was alive, and served others,
+after those heartbeats were made. The member's leaf signs the whole exhibit by SignWithLabel under "snug 1
+evidence". One file holds the exhibits of several members of one room.
 
 The file contains keys and no names, unless the member adds the signed leaf nodes (RFC 9420 7.2) with the
 names.
@@ -26,17 +27,18 @@ from msgspec.structs import astuple
 
 from snugroom.crypto.agreed.heartbeat import Heartbeat
 from snugroom.crypto.agreed.room_state import Identity
-from snugroom.crypto.entry.invite import verify_receipt
+from snugroom.crypto.entry.invite import verify_opened, verify_taken
 from snugroom.crypto.errors import AuthenticationError, MalformedError, SnugError
 from snugroom.crypto.kdf import H
 from snugroom.crypto.mls.codec import decode
 from snugroom.crypto.mls.labels import verify_with_label
 from snugroom.crypto.mls.nodes import LeafNodeIn
 from snugroom.crypto.proof import canonical_json
-from snugroom.wire.layout import U8, Bytes, Bytes16, Bytes32, Items, Layout, Named
+from snugroom.wire.layout import U8, Bytes, Bytes8, Bytes16, Bytes32, Items, Layout, Named
 from snugroom.wire.layout import Signature as SignatureField
+from snugroom.wire.signed import ChainLink
 
-FORMAT: Final = "snug evidence 1"
+FORMAT: Final = "snug evidence 2"
 LABEL: Final = "snug 1 evidence"
 #: Maximum of: exhibits per file; heartbeats and receipts (each) per exhibit; leaf nodes; server messages.
 EXHIBITS_MAX: Final = 64
@@ -53,6 +55,7 @@ FILE_MAX: Final = 32 * 2**20
 Key = Annotated[bytes, msgspec.Meta(min_length=32, max_length=32)]
 Hash = Key
 Number = Annotated[bytes, msgspec.Meta(min_length=16, max_length=16)]
+OpeningId = Annotated[bytes, msgspec.Meta(min_length=8, max_length=8)]
 Signature = Annotated[bytes, msgspec.Meta(min_length=64, max_length=64)]
 Slot = Annotated[int, msgspec.Meta(ge=0, le=2**53 - 1)]
 Seconds = Annotated[int, msgspec.Meta(ge=0, le=2**53 - 1)]
@@ -67,17 +70,24 @@ class SignedHeartbeat(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class Receipt(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """The server's signature over the chain value of one slot of this room.
+    """The server's signature that a blob took a slot of this room (`wire.signed.SlotTaken`).
 
     docs/reference/protocol.md, section 3. `number` is the room's at that time: it changes with the keys of
-    the hosts.
+    the hosts. `blob` is H(blob).
     """
 
     number: Number
     server_key: Key
+    opening_id: OpeningId
     slot: Slot
-    chain: Hash
+    before: Hash
+    blob: Hash
     signature: Signature
+
+    @property
+    def chain(self) -> bytes:
+        """The chain value after the slot, 32 bytes."""
+        return ChainLink(self.before, self.slot, self.blob).value
 
 
 class ServerEvent(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -89,10 +99,11 @@ class ServerEvent(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class ProbeReceipt(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """The server's signature over the probe room `number`, at slot 0, with the chain value above."""
+    """The server's signature that it opened the room `number` at slot 0, with the chain value above."""
 
     number: Number
     server_key: Key
+    opening_id: OpeningId
     signature: Signature
 
 
@@ -144,7 +155,7 @@ class Exhibit(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 class Evidence(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """A file with the exhibits of members of one room."""
 
-    format: Literal["snug evidence 1"]
+    format: Literal["snug evidence 2"]
     exhibits: Annotated[list[Exhibit], msgspec.Meta(min_length=1, max_length=EXHIBITS_MAX)]
 
 
@@ -164,8 +175,8 @@ def statement(
 
 _Beat = Annotated[tuple[Bytes32, Annotated[bytes, Bytes(4)]], Named("key", "beat")]
 _Receipt = Annotated[
-    tuple[Bytes16, Bytes32, U8, Bytes32, SignatureField],
-    Named("number", "server_key", "slot", "chain", "signature"),
+    tuple[Bytes16, Bytes32, Bytes8, U8, Bytes32, Bytes32, SignatureField],
+    Named("number", "server_key", "opening_id", "slot", "before", "blob", "signature"),
 ]
 
 
@@ -274,7 +285,7 @@ class Findings:
     number: bytes
     exhibits: tuple[Exhibit, ...]
     members: tuple[LastHeartbeat, ...]  # newest first
-    #: (server key, room number, slot) -> the distinct chain values that the key signed: more than one proves
+    #: (server key, opening id, slot) -> the distinct chain values that the key signed: more than one proves
     #: equivocation.
     receipts: dict[tuple[bytes, bytes, int], tuple[bytes, ...]]
     #: Slot -> the distinct chain values that heartbeats report for it.
@@ -285,8 +296,8 @@ class Findings:
 
     @property
     def equivocations(self) -> list[tuple[bytes, int]]:
-        """Return the (server key, slot) pairs for which one key signed different histories."""
-        return sorted((key, slot) for (key, _, slot), chains in self.receipts.items() if len(chains) > 1)
+        """Return the (server key, slot) pairs for which one key signed different histories of one opening."""
+        return sorted({(key, slot) for (key, _, slot), chains in self.receipts.items() if len(chains) > 1})
 
     @property
     def split_slots(self) -> list[int]:
@@ -296,9 +307,11 @@ class Findings:
     def served_by(self, member: LastHeartbeat) -> list[bytes]:
         """Return all keys that signed the slot and chain value of this member's newest heartbeat."""
         return sorted(
-            key
-            for (key, _, slot), chains in self.receipts.items()
-            if slot == member.slot and member.chain in chains
+            {
+                key
+                for (key, _, slot), chains in self.receipts.items()
+                if slot == member.slot and member.chain in chains
+            }
         )
 
 
@@ -311,16 +324,20 @@ def verify_exhibit(exhibit: Exhibit) -> None:
             heartbeat.verify(exhibit.number, signed.key)
         except SnugError:
             raise AuthenticationError(f"beat {place} is not signed by its key for this room") from None
-    for receipt in exhibit.receipts:
-        verify_receipt(receipt.server_key, receipt.number, receipt.slot, receipt.chain, receipt.signature)
+    for r in exhibit.receipts:
+        try:
+            verify_taken(r.server_key, r.number, r.opening_id, r.slot, r.before, r.blob, r.signature)
+        except SnugError:
+            text = f"the server's receipt for slot {r.slot} is not signed by its key"
+            raise AuthenticationError(text) from None
     probe = None if exhibit.probe is None else exhibit.probe.receipt
     if probe is not None:
         chain = probe_chain(exhibit.number, exhibit.beats, exhibit.receipts)
         try:
-            verify_receipt(probe.server_key, probe.number, 0, chain, probe.signature)
+            verify_opened(probe.server_key, probe.number, probe.opening_id, 0, chain, probe.signature)
         except SnugError:
             raise AuthenticationError("the server did not sign a probe over these beats") from None
-        if probe.number in (exhibit.number, *(receipt.number for receipt in exhibit.receipts)):
+        if probe.number in (exhibit.number, *(r.number for r in exhibit.receipts)):
             raise AuthenticationError("the probe is of this room, and not of one of its own")
     for leaf in exhibit.leaves:
         _name(leaf)
@@ -341,7 +358,7 @@ def verify_evidence(evidence: Evidence) -> Findings:
     receipts: dict[tuple[bytes, bytes, int], set[bytes]] = {}
     for exhibit in evidence.exhibits:
         for r in exhibit.receipts:
-            receipts.setdefault((r.server_key, r.number, r.slot), set()).add(r.chain)
+            receipts.setdefault((r.server_key, r.opening_id, r.slot), set()).add(r.chain)
     histories: dict[int, set[bytes]] = {}
     for exhibit in evidence.exhibits:
         for signed in exhibit.beats:

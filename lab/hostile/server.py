@@ -37,8 +37,10 @@ from snugroom.wire.messages import (
     ClientMessage,
     Closing,
     Commit,
+    Committed,
     LobbyDoor,
     Message,
+    Opened,
     Relay,
     RoomDoor,
     encode,
@@ -72,9 +74,13 @@ class Hooks(Protocol):
 class HostileRoom(Room):
     """A room that an act can change without a message from a member."""
 
-    def receipt(self, slot: int, chain: bytes) -> bytes:
-        """Return the server's receipt for any slot and chain."""
-        return self._sign(signed.Receipt(self.numbers[-1], slot, chain).encode())
+    def opened_at(self, slot: int, chain: bytes) -> Opened:
+        """Return a signed `opened` for any slot and chain."""
+        return self._signatures.opened(self.numbers[-1], slot, chain)
+
+    def committed_as(self, before: bytes, commit: Commit) -> Committed:
+        """Return a signed `committed` for any blob, after any chain value."""
+        return self._signatures.committed(self.numbers[-1], before, commit)
 
     def take(self, blob: bytes, now: float) -> list[Effect]:
         """Take the next slot with `blob`, without a pass. Chain and receipt are valid."""
@@ -186,7 +192,7 @@ class HostileHub(Hub):
         self.worlds = [(numbers, room) for numbers, room in self.worlds if room.number != number]
 
     def _make_room(self, number: bytes, room_admin_key: bytes, settings: Settings) -> Room:
-        return HostileRoom(number, room_admin_key, settings, self._sign, self.ledger)
+        return HostileRoom(number, room_admin_key, settings, self._sign, self._rng, self.ledger)
 
     def _opens(self, handle: bytes, door: LobbyDoor | RoomDoor, key: bytes, number: bytes) -> bool:
         return super()._opens(handle, door, key, number) or self.runner.opens(handle)

@@ -295,7 +295,7 @@ class Hub:
         return room, effects
 
     def _make_room(self, number: bytes, room_admin_key: bytes, settings: Settings) -> Room:
-        return Room(number, room_admin_key, settings, self._sign, self.ledger)
+        return Room(number, room_admin_key, settings, self._sign, self._rng, self.ledger)
 
     def _rekey(self, room: Room, handle: bytes, message: Rekey, now: float) -> list[Effect]:
         """Have the room's new number lead to it as well (G8)."""

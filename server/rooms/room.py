@@ -28,13 +28,14 @@ from snugroom.server.rooms.memory import Ledger
 from snugroom.server.rooms.permission import RoomPermission
 from snugroom.server.rooms.race import Held, Race
 from snugroom.server.rooms.readiness import Readiness
+from snugroom.server.rooms.room_signatures import RoomSignatures
 from snugroom.server.rooms.seat import Seat
 from snugroom.server.rooms.stream_blobs import has_valid_size
 from snugroom.wire import limits, messages, signed
 
 
 class Room:
-    """One room. `number` has 16 bytes. `sign` makes the server's Ed25519 signatures for receipts."""
+    """One room. `number` has 16 bytes. `sign` makes the server's Ed25519 signatures, `rng` random bytes."""
 
     def __init__(
         self,
@@ -42,6 +43,7 @@ class Room:
         room_admin_key: bytes,
         settings: Settings,
         sign: Callable[[bytes], bytes],
+        rng: Callable[[int], bytes],
         ledger: Ledger,
     ) -> None:
         #: The room's number at its beginning, by which effects name it.
@@ -55,7 +57,7 @@ class Room:
         self.chain_before = b""
         self._room_admin_key = room_admin_key
         self._settings = settings
-        self._sign = sign
+        self._signatures = RoomSignatures(sign, rng)
         self._seats: dict[bytes, Seat] = {}
         self._gates = Gates()
         #: The last slot that the room admin has signed; -1 in a room that nobody opened, or a member alone.
@@ -269,11 +271,8 @@ class Room:
     # -- G1 and G5: open ---------------------------------------------------------------------
 
     def _opened(self) -> messages.Opened:
-        slot = self.slot
-        assert slot is not None
-        return messages.Opened(
-            slot, self.chain, self._sign(signed.Receipt(self.numbers[-1], slot, self.chain).encode())
-        )
+        assert self.slot is not None
+        return self._signatures.opened(self.numbers[-1], self.slot, self.chain)
 
     def _open(self, seat: Seat, message: messages.Open, now: float) -> list[Effect]:
         slot, gate, chain, signature = message.slot, message.gate, message.chain, message.signature
@@ -294,6 +293,7 @@ class Room:
     def _restart(self, slot: int, gate: bytes, chain: bytes, now: float) -> None:
         """Continue at another slot: no pass has been shown for it, and no commit is held."""
         self.slot, self.chain, self.chain_before = slot, chain, b""
+        self._signatures.begin()
         self._gates.reset(slot, gate)
         self._taken_at.clear()
         self.backlog.forget_commits()
@@ -386,15 +386,8 @@ class Room:
                     other.until = other.outside_since = now + limits.PASS_GRACE
         else:
             self._slots.take(now)
-        self.slot, self.chain_before = slot, self.chain
-        self.chain = signed.chain_next(self.chain, slot, message.blob)
-        committed = messages.Committed(
-            slot,
-            message.blob,
-            self.chain,
-            self._sign(signed.Receipt(self.numbers[-1], slot, self.chain).encode()),
-            message.opening,
-        )
+        committed = self._signatures.committed(self.numbers[-1], self.chain, message)
+        self.slot, self.chain, self.chain_before = slot, committed.chain, self.chain
         in_use = {other.shown for other in self._seats.values() if other.shown is not None}
         self._gates.add(slot, signed.gate_of(message.blob), closes=closes, in_use=in_use, now=now)
         self._readiness.begin(slot, self._seats.values(), now)
@@ -406,13 +399,11 @@ class Room:
         seat.won = slot
         seat.lost = -1
         effects: list[Effect] = []
-        # `opened` tells connections that may not have the blob when to show their pass
-        moved = messages.Opened(slot, self.chain, committed.signature)
-        for other in self._seats.values():
-            if now < other.until:
-                effects.append(Send(other.handle, committed))
-            else:
-                effects.append(Send(other.handle, moved))
+        outside = [other.handle for other in self._seats.values() if now >= other.until]
+        effects += [Send(other.handle, committed) for other in self._seats.values() if now < other.until]
+        if outside:  # connections that may not have the blob have to know when to show their pass
+            opened = self._opened()
+            effects += [Send(handle, opened) for handle in outside]
         for other in late:
             other.lost = slot
             effects.append(Send(other.handle, messages.Stale(slot, slot)))

@@ -6,8 +6,8 @@ from collections.abc import Callable, Mapping
 from typing import Final
 
 from snugroom.client.session import events as ev
+from snugroom.server.rooms.room_signatures import RoomSignatures
 from snugroom.wire import messages as wire
-from snugroom.wire import signed
 from snugroom.wire.limits import BUCKETS
 from tests.adversary.network import HostileNetwork, Way
 from tests.adversary.tale import Person
@@ -42,10 +42,13 @@ class Inventor:
         known = [m for _, m in self.w.recent.get((person.label, way), []) if isinstance(m, kind)]
         return known[pick % len(known)] if known else None
 
-    def receipt(self, person: Person, slot: int, chain: bytes) -> bytes:
-        """Sign a position, as the server may for any."""
+    def signatures(self, person: Person) -> tuple[bytes, RoomSignatures]:
+        """Return the number of a participant's room, and what signs there, as the server may anything."""
         number = bytes(16) if person.room is None else person.room.number
-        return self.w.server_secret.sign(signed.Receipt(number, slot, chain).encode()).signature
+        room = self.w.hub._rooms.get(number)
+        if room is not None:
+            return number, room._signatures
+        return number, RoomSignatures(lambda text: self.w.server_secret.sign(text).signature, self.w.rng)
 
     def chain(self, person: Person, slot: int) -> bytes:
         """Return the real chain of a slot if the participant has it, otherwise any."""
@@ -100,15 +103,15 @@ class Inventor:
 
     def opened(self, person: Person, slot: int, pick: int) -> wire.ServerMessage:
         chain = self.chain(person, slot)
-        return wire.Opened(slot, chain, self.receipt(person, slot, chain))
+        number, signatures = self.signatures(person)
+        return signatures.opened(number, slot, chain)
 
     def committed(self, person: Person, slot: int, pick: int) -> wire.ServerMessage:
         old = self.old(person, "down", wire.Committed, pick)
         blob = old.blob if pick % 2 and isinstance(old, wire.Committed) else self.blob(person, pick)
-        chain = self.chain(person, slot)
-        if person.room is not None and slot == person.room.membership.journal.slot + 1:
-            chain = person.room.membership.journal.chain_after(blob)
-        return wire.Committed(slot, blob, chain, self.receipt(person, slot, chain))
+        number, signatures = self.signatures(person)
+        before = self.chain(person, max(0, slot - 1))
+        return signatures.committed(number, before, wire.Commit(slot, blob))
 
     def stale(self, person: Person, slot: int, pick: int) -> wire.ServerMessage:
         return wire.Stale(slot + 1, slot)

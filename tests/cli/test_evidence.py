@@ -316,8 +316,8 @@ def test_a_key_of_ones_own_making_does_not_pass_for_the_servers(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """Real receipts for one slot, and the maker's own key for the history that it made up."""
-    made_up = H(b"made up")
-    receipts = [made.receipt(7), made.receipt(8, made_up, server=made.OTHER_SERVER)]
+    receipts = [made.receipt(7), made.receipt(8, H(b"made up"), server=made.OTHER_SERVER)]
+    made_up = receipts[1].chain
     beats = [made.beat(0), made.beat(1, slot=8, chain=made_up)]
     assert verify(tmp_path / "e", [made.exhibit(beats=beats, receipts=receipts, probe=None)]) == 0
     out = capsys.readouterr().out

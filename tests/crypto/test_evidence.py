@@ -32,7 +32,8 @@ from tests.mls.world import Room, state_of
 NUMBER, PROBED = H(b"room")[:16], H(b"probed")[:16]
 SERVER, OTHER_SERVER = SigningKey(H(b"server")), SigningKey(H(b"another"))
 KEYS = [SigningKey(H(b"member", bytes([n]))) for n in range(3)]
-CHAIN = H(b"chain")
+BEFORE, BLOB, OPENING_ID = H(b"six"), H(b"blob"), b"opening1"
+CHAIN = signed.ChainLink(BEFORE, 7, BLOB).value
 
 
 def sign(key: SigningKey) -> Any:
@@ -61,10 +62,16 @@ def beat(who: int, *, seq: int = 1, at: int = 1000, slot: int = 7, chain: bytes 
     return SignedHeartbeat(KEYS[who].public, made.encode())
 
 
-def receipt(slot: int, chain: bytes = CHAIN, server: SigningKey = SERVER, number: bytes = NUMBER) -> Receipt:
-    return Receipt(
-        number, server.public, slot, chain, server.sign(signed.Receipt(number, slot, chain).encode())
-    )
+def receipt(
+    slot: int,
+    blob: bytes = BLOB,
+    server: SigningKey = SERVER,
+    number: bytes = NUMBER,
+    opening_id: bytes = OPENING_ID,
+) -> Receipt:
+    """`blob` is H(blob)."""
+    text = signed.SlotTaken(number, opening_id, slot, BEFORE, blob).encode()
+    return Receipt(number, server.public, opening_id, slot, BEFORE, blob, server.sign(text))
 
 
 def probed(
@@ -75,8 +82,9 @@ def probed(
     number: bytes = PROBED,
 ) -> Probe:
     chain = evidence.probe_chain(NUMBER, beats, receipts)
-    signature = server.sign(signed.Receipt(number, 0, chain).encode())
-    return Probe(1004, "The server serves others.", ProbeReceipt(number, server.public, signature))
+    signature = server.sign(signed.RoomOpened(number, OPENING_ID, 0, chain).encode())
+    receipt = ProbeReceipt(number, server.public, OPENING_ID, signature)
+    return Probe(1004, "The server serves others.", receipt)
 
 
 def exhibit(who: int = 0, **changed: Any) -> Exhibit:
@@ -135,9 +143,13 @@ def test_two_receipts_of_one_slot_are_two_stories() -> None:
     one, two = exhibit(0), exhibit(1, receipts=[receipt(7, H(b"the other story"))])
     found = evidence.verify_evidence(evidence.merge([of(one), of(two)]))
     assert found.equivocations == [(SERVER.public, 7)]
-    # after the hosts' keys changed, the room has another number: a room of that number is another room
-    elsewhere = exhibit(1, receipts=[receipt(7, H(b"the other story"), number=PROBED[::-1])])
-    assert evidence.verify_evidence(evidence.merge([of(one), of(elsewhere)])).equivocations == []
+    # after the hosts' keys changed, the room has another number, and is the same
+    renamed = exhibit(1, receipts=[receipt(7, H(b"the other story"), number=PROBED[::-1])])
+    found = evidence.verify_evidence(evidence.merge([of(one), of(renamed)]))
+    assert found.equivocations == [(SERVER.public, 7)]
+    # an honest server opens a room anew with any history that a member names
+    again = exhibit(1, receipts=[receipt(7, H(b"the other story"), opening_id=b"reopened")])
+    assert evidence.verify_evidence(evidence.merge([of(one), of(again)])).equivocations == []
     # another server's key (a restart) tells another story at most of itself
     three = exhibit(1, receipts=[receipt(7, H(b"the other story"), OTHER_SERVER)])
     assert evidence.verify_evidence(evidence.merge([of(one), of(three)])).equivocations == []

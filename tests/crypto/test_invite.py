@@ -346,7 +346,10 @@ def test_messages_byte_by_byte() -> None:
     assert signed.Opening(N16, 258, b"g" * 32, b"c" * 32).encode() == (
         b"snug 1 open" + N16 + slot + b"g" * 32 + b"c" * 32
     )
-    assert signed.Receipt(N16, 258, b"c" * 32).encode() == b"snug 1 receipt" + N16 + slot + b"c" * 32
+    opened = signed.RoomOpened(N16, b"o" * 8, 258, b"c" * 32)
+    assert opened.encode() == b"snug 1 opened" + N16 + b"o" * 8 + slot + b"c" * 32
+    taken = signed.SlotTaken(N16, b"o" * 8, 258, b"c" * 32, H32)
+    assert taken.encode() == b"snug 1 taken" + N16 + b"o" * 8 + slot + b"c" * 32 + H32
     assert (
         invite.room_number(b"d" * 32, b"s" * 32)
         == (hashlib.sha256(b"snug 1 room" + b"d" * 32 + b"s" * 32).digest()[:16])
@@ -368,7 +371,9 @@ def test_messages_refuse_wrong_sizes() -> None:
         lambda: signed.Opening(N16, 2**64, H32, H32).encode(),
         lambda: signed.Opening(N16, 1, short, H32).encode(),
         lambda: signed.Opening(N16, 1, H32, short).encode(),
-        lambda: signed.Receipt(N16, 1, short).encode(),
+        lambda: signed.RoomOpened(N16, bytes(8), 1, short).encode(),
+        lambda: signed.SlotTaken(N16, bytes(7), 1, H32, H32).encode(),
+        lambda: signed.SlotTaken(N16, bytes(8), 1, H32, short).encode(),
         lambda: invite.room_number(short, H32),
         lambda: invite.room_number(H32, short),
         lambda: invite.chain_next(short, 1, b""),
@@ -381,11 +386,23 @@ def test_messages_refuse_wrong_sizes() -> None:
 
 def test_receipts() -> None:
     server = SigningKey.generate()
-    signature = server.sign(signed.Receipt(N16, 3, H32).encode())
-    invite.verify_receipt(server.public, N16, 3, H32, signature)
-    for number, slot, chain in ((b"m" * 16, 3, H32), (N16, 4, H32), (N16, 3, b"g" * 32)):
-        with pytest.raises(AuthenticationError, match=f"slot {slot}"):
-            invite.verify_receipt(server.public, number, slot, chain, signature)
+    number, opening_id, before, digest = N16, b"o" * 8, H32, b"b" * 32
+    taken = server.sign(signed.SlotTaken(number, opening_id, 3, before, digest).encode())
+    opened = server.sign(signed.RoomOpened(number, opening_id, 3, before).encode())
+    invite.verify_taken(server.public, number, opening_id, 3, before, digest, taken)
+    invite.verify_opened(server.public, number, opening_id, 3, before, opened)
+    for n, o, slot, b in (
+        (b"m" * 16, opening_id, 3, before),
+        (number, b"p" * 8, 3, before),
+        (number, opening_id, 4, before),
+        (number, opening_id, 3, b"g" * 32),
+    ):
+        with pytest.raises(AuthenticationError):
+            invite.verify_taken(server.public, n, o, slot, b, digest, taken)
+        with pytest.raises(AuthenticationError):
+            invite.verify_opened(server.public, n, o, slot, b, opened)
+    with pytest.raises(AuthenticationError):
+        invite.verify_taken(server.public, number, opening_id, 3, before, b"c" * 32, taken)
 
 
 def test_openings() -> None:

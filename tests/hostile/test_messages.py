@@ -8,6 +8,7 @@ import json
 import subprocess
 import sys
 from collections.abc import AsyncIterator
+from hashlib import sha256
 
 import aiohttp
 import pytest
@@ -53,8 +54,10 @@ async def chained(guest: Guest, committed: Message, before: bytes) -> bytes:
     """A taken slot's chain, if chain and receipt are right."""
     assert isinstance(committed, Committed)
     assert committed.chain == signed.chain_next(before, committed.slot, committed.blob)
-    receipt = signed.Receipt(NUMBER, committed.slot, committed.chain).encode()
-    VerifyKey(guest.challenge.server_key).verify(receipt, committed.signature)
+    digest = sha256(committed.blob).digest()
+    assert committed.before == before
+    taken = signed.SlotTaken(NUMBER, committed.opening_id, committed.slot, before, digest).encode()
+    VerifyKey(guest.challenge.server_key).verify(taken, committed.signature)
     return committed.chain
 
 

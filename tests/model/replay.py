@@ -20,8 +20,8 @@ from snugroom.client.session.kernel.intents import HealIntent
 from snugroom.client.session.kernel.membership import Membership
 from snugroom.crypto.agreed import policy
 from snugroom.crypto.agreed.slot_author import SlotPayload
+from snugroom.server.rooms.room_signatures import RoomSignatures
 from snugroom.wire import messages as wire
-from snugroom.wire import signed
 from tests.session.dishonest import forged, spoil_path
 from tests.session.world import Participant, World
 
@@ -147,9 +147,9 @@ class Verdicts:
         room = who.room
         journal, epoch = room.membership.journal, room.membership.group.epoch
         slot, before = journal.slot + 1, journal.chain
-        chain = journal.chain_after(blob)
-        receipt = self.world.hub._sign(signed.Receipt(room.number, slot, chain).encode())
-        self.world.do(who, ev.Received(ev.ROOM, wire.Committed(slot, blob, chain, receipt)))
+        signatures = RoomSignatures(self.world.hub._sign, self.world.rng)
+        committed = signatures.committed(room.number, before, wire.Commit(slot, blob))
+        self.world.do(who, ev.Received(ev.ROOM, committed))
         found = VOID
         if room.sync.stuck_at is not None:
             found = STUCK

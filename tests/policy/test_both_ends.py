@@ -33,7 +33,8 @@ def test_no_two_kinds_of_message_can_be_taken_for_each_other() -> None:
     number, nonce, gate, chain = bytes(16), bytes(32), bytes(32), bytes(32)
     messages = [
         signed.Opening(number, 1, gate, chain).encode(),
-        signed.Receipt(number, 1, chain).encode(),
+        signed.RoomOpened(number, bytes(8), 1, chain).encode(),
+        signed.SlotTaken(number, bytes(8), 1, chain, chain).encode(),
         signed.Rekey(number, nonce).encode(),
         rights.Opens("https://meet.example", number, nonce).encode(),
         invite.door_message("https://meet.example", number, nonce, nonce),

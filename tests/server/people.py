@@ -131,7 +131,12 @@ class Table:
 
     def __init__(self, settings: Settings | None = None) -> None:
         self.room = Room(
-            NUMBER, bytes(ROOM_ADMIN.verify_key), settings or Settings(slot_burst=1000), sign, Ledger()
+            NUMBER,
+            bytes(ROOM_ADMIN.verify_key),
+            settings or Settings(slot_burst=1000),
+            sign,
+            random.Random(1).randbytes,
+            Ledger(),
         )
         self.now = 100.0
         self.inbox: dict[bytes, list[Message]] = defaultdict(list)

@@ -415,7 +415,7 @@ async def test_a_hidden_attribute_is_found() -> None:
 async def test_an_object_that_nobody_can_reach_is_looked_at_too() -> None:
     async with meeting() as held:
         [room] = held.server.signaling.hub._rooms.values()
-        elsewhere = type(room)(NUMBER, b"k" * 32, quiet(), bytes, Ledger())
+        elsewhere = type(room)(NUMBER, b"k" * 32, quiet(), bytes, bytes, Ledger())
         elsewhere.diary = "11:03 they met"  # type: ignore[attr-defined]
         assert audit.audit(held.server, held.before).undeclared == {"snugroom.server.rooms.room.Room.diary"}
         del elsewhere

@@ -344,8 +344,9 @@ def test_a_rekeyed_room_goes_on_under_another_number_and_obeys_the_new_key_alone
     assert isinstance(committed.message, Committed)
     assert committed.message.opening is not None
     assert harness.say(second, show(0)) == [Send(second, Shown(0))], "the slot closes the gate before it"
-    text = signed.Receipt(number_of(LATER), 1, committed.message.chain).encode()
-    SERVER.verify_key.verify(text, committed.message.signature)
+    message, digest = committed.message, sha256(committed.message.blob).digest()
+    text = signed.SlotTaken(number_of(LATER), message.opening_id, 1, ZERO, digest).encode()
+    SERVER.verify_key.verify(text, message.signature)
     assert harness.say(second, rekeying(second_nonce, LATER)) == [Send(second, told)], "said again"
 
 
@@ -476,8 +477,12 @@ def test_signed_texts_are_fixed_to_the_byte() -> None:
         b"snug 1 open" + number + bytes.fromhex("0000000000000102") + nonce + nonce[::-1]
     )
     assert signed.gate_of(bytes(8) + nonce + bytes(99)) == nonce
-    assert signed.Receipt(number, 1, nonce).encode() == (
-        b"snug 1 receipt" + number + bytes.fromhex("0000000000000001") + nonce
+    slot = bytes.fromhex("0000000000000001")
+    assert signed.RoomOpened(number, nonce[:8], 1, nonce).encode() == (
+        b"snug 1 opened" + number + nonce[:8] + slot + nonce
+    )
+    assert signed.SlotTaken(number, nonce[:8], 1, nonce, nonce[::-1]).encode() == (
+        b"snug 1 taken" + number + nonce[:8] + slot + nonce + nonce[::-1]
     )
     assert signed.chain_next(nonce, 1, b"blob") == (
         sha256(nonce + bytes.fromhex("0000000000000001") + sha256(b"blob").digest()).digest()

@@ -88,7 +88,7 @@ def test_what_is_counted_is_what_is_there(steps: list[tuple[str, int]]) -> None:
         room = rooms[number % 2]
         match what:
             case "c":
-                room.add_commit(Committed(number, bytes(size), bytes(32), bytes(64)))
+                room.add_commit(Committed(number, bytes(size), bytes(32), bytes(32), bytes(8), bytes(64)))
             case "r":
                 room.add_relay(number, bytes(size))
             case "f":

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from hashlib import sha256
 from typing import TypeVar
 
 import msgspec
@@ -168,7 +169,7 @@ def test_the_room_admin_opens_and_all_who_wait_are_told_with_a_receipt() -> None
         opened = only(Opened, t.heard(who))
         assert (opened.slot, opened.chain) == (5, b"k" * 32)
         VerifyKey(bytes(SERVER.verify_key)).verify(
-            signed.Receipt(NUMBER, 5, b"k" * 32).encode(), opened.signature
+            signed.RoomOpened(NUMBER, opened.opening_id, 5, b"k" * 32).encode(), opened.signature
         )
 
 
@@ -216,10 +217,14 @@ def test_a_commit_takes_the_next_slot_and_everybody_gets_it_with_a_receipt() -> 
     got = [m for m in t.heard(B) if isinstance(m, Committed)]
     assert got == [m for m in t.heard(A) if isinstance(m, Committed)]
     for message, committed in zip((first, second), got, strict=True):
-        chain = signed.chain_next(chain, message.slot, message.blob)
+        before, chain = chain, signed.chain_next(chain, message.slot, message.blob)
+        assert committed.before == before
         assert (committed.slot, committed.blob, committed.chain) == (message.slot, message.blob, chain)
         VerifyKey(bytes(SERVER.verify_key)).verify(
-            signed.Receipt(NUMBER, message.slot, chain).encode(), committed.signature
+            signed.SlotTaken(
+                NUMBER, committed.opening_id, message.slot, before, sha256(message.blob).digest()
+            ).encode(),
+            committed.signature,
         )
 
 

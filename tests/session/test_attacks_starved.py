@@ -92,7 +92,7 @@ def lie_ahead(w: Hostile, people: Sequence[Participant]) -> None:
     w.answers = lambda who, message: [GONE] if isinstance(message, wire.CatchUp) else None
     for who in people:
         slot = who.room.membership.journal.slot
-        w.invent(who, wire.Committed(slot + 5, bytes(512), bytes(32), bytes(64)))
+        w.invent(who, wire.Committed(slot + 5, bytes(512), bytes(32), bytes(32), bytes(8), bytes(64)))
 
 
 def test_a_slot_out_of_reach_ends_no_membership() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import msgspec
 import pytest
 
 from snugroom.client.session import events as ev
@@ -301,7 +302,7 @@ def test_a_probe_that_is_signed_wrong_proves_nothing() -> None:
     def spoil(link: Link, frame: bytes) -> None:
         message = decode_server(frame)
         if isinstance(message, Opened):
-            frame = encode(Opened(message.slot, message.chain, bytes(64)))
+            frame = encode(msgspec.structs.replace(message, signature=bytes(64)))
         deliver(link, frame)
 
     w._deliver = spoil  # type: ignore[method-assign]

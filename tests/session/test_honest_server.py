@@ -104,9 +104,8 @@ def test_a_server_that_denies_its_own_word_is_named() -> None:
     w.run(1)
     journal = bo.room.membership.journal
     blob = w.rng(512)
-    w._deliver(
-        bo.links[ev.ROOM], wire.encode(wire.Committed(journal.slot + 1, blob, w.rng(32), bytes(64), None))
-    )
+    denied = wire.Committed(journal.slot + 1, blob, w.rng(32), w.rng(32), bytes(8), bytes(64), None)
+    w._deliver(bo.links[ev.ROOM], wire.encode(denied))
     w.run(0.5)
     assert "The server told two stories" in texts(bo, "two_stories")[0]
 

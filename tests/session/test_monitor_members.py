@@ -10,7 +10,7 @@ from snugroom.client.session import events as ev
 from snugroom.client.session.monitor.heartbeats import RECORDED
 from snugroom.crypto.agreed import envelope
 from snugroom.crypto.agreed.heartbeat import Heartbeat
-from snugroom.crypto.entry.invite import verify_receipt
+from snugroom.crypto.entry.invite import verify_taken
 from snugroom.crypto.kdf import H
 from snugroom.crypto.mls import labels, treekem, treemath
 from snugroom.wire import messages as wire
@@ -215,6 +215,6 @@ def test_evidence_is_bounded_and_a_stranger_can_check_it() -> None:
         leaves.add(beat.leaf)
     assert leaves == {0, 1, 2}
     assert 2 <= len(record.receipts) <= RECORDED
-    for receipt in record.receipts:
-        verify_receipt(receipt.server_key, bo.room.number, receipt.slot, receipt.chain, receipt.signature)
+    for r in record.receipts:
+        verify_taken(r.server_key, bo.room.number, r.opening_id, r.slot, r.before, r.blob, r.signature)
     assert ada.epoch == cem.epoch

@@ -384,17 +384,18 @@ def _room_messages(cases: Cases, host: bytes) -> None:
     cases.do("door", ORIGIN, host, nonce[1:], filled("client"))
     for slot in (0, 2**53 - 1, -1):
         cases.do("open", number, slot, gate, chain)
-        cases.do("receipt", number, slot, chain)
         cases.do("chain", chain, slot, b"blob")
     cases.do("open", number, 1, gate[1:], chain)
-    cases.do("receipt", number[1:], 1, chain)
     for given in ((number, nonce), (number[1:], nonce), (number, nonce[1:])):
         cases.do("rekey", *given)
     cases.do("chain", chain[1:], 1, b"blob")
-    signature = room_admin.sign(signed.Receipt(number, 5, chain).encode())
-    cases.do("verify_receipt", room_admin.public, number, 5, chain, signature)
-    cases.do("verify_receipt", room_admin.public, number, 6, chain, signature)
-    cases.do("verify_receipt", door.public, number, 5, chain, signature)
+    opening_id, digest = filled("opening")[:8], filled("blob")
+    signature = room_admin.sign(signed.RoomOpened(number, opening_id, 5, chain).encode())
+    for slot, key in ((5, room_admin), (6, room_admin), (5, door)):
+        cases.do("verify_opened", key.public, number, opening_id, slot, chain, signature)
+    signature = room_admin.sign(signed.SlotTaken(number, opening_id, 5, chain, digest).encode())
+    for slot, key in ((5, room_admin), (6, room_admin), (5, door)):
+        cases.do("verify_taken", key.public, number, opening_id, slot, chain, digest, signature)
     signature = room_admin.sign(signed.Opening(number, 5, gate, chain).encode())
     for slot, key in ((5, room_admin), (6, room_admin), (5, door)):
         cases.do("verify_opening", key.public, number, slot, gate, chain, signature)
@@ -422,8 +423,8 @@ def invite_cases() -> Any:
         open=lambda *fields: signed.Opening(*fields).encode(),
         rekey=lambda *fields: signed.Rekey(*fields).encode(),
         verify_opening=invite.verify_opening,
-        receipt=lambda *fields: signed.Receipt(*fields).encode(),
-        verify_receipt=invite.verify_receipt,
+        verify_opened=invite.verify_opened,
+        verify_taken=invite.verify_taken,
         chain=invite.chain_next,
         gate=invite.gate,
     )

@@ -178,9 +178,9 @@ def evidence_files() -> dict[str, Any]:
     server = SigningKey(H(b"server"))
 
     def receipt(slot: int) -> Receipt:
-        chain = draw.randbytes(32)
-        text = signed.Receipt(_NUMBER, slot, chain).encode()
-        return Receipt(_NUMBER, server.public, slot, chain, server.sign(text))
+        opening_id, before, blob = draw.randbytes(8), draw.randbytes(32), draw.randbytes(32)
+        text = signed.SlotTaken(_NUMBER, opening_id, slot, before, blob).encode()
+        return Receipt(_NUMBER, server.public, opening_id, slot, before, blob, server.sign(text))
 
     def exhibit(who: int, beats: int, receipts: int, *, probed: bool | None, **changed: Any) -> Exhibit:
         heard = []
@@ -192,8 +192,8 @@ def evidence_files() -> dict[str, Any]:
         if probed is not None:
             number = H(b"probed")[:16]
             chain = evidence.probe_chain(_NUMBER, heard, counted)
-            text = signed.Receipt(number, 0, chain).encode()
-            answer = ProbeReceipt(number, server.public, server.sign(text))
+            text = signed.RoomOpened(number, bytes(8), 0, chain).encode()
+            answer = ProbeReceipt(number, server.public, bytes(8), server.sign(text))
             made = Probe(1004, _ODD, answer if probed else None)
         facts: dict[str, Any] = {
             "at": 1005,

@@ -14,6 +14,7 @@ from snugroom.client.session.catalogue import content
 from snugroom.client.session.kernel.ports import Room
 from snugroom.client.session.kernel.verdict import Change
 from snugroom.crypto import mls
+from snugroom.crypto.proof.evidence import Receipt
 from snugroom.wire import messages as wire
 
 _F = TypeVar("_F")
@@ -59,8 +60,8 @@ class Feature:
     def relayed(self, number: int, digest: bytes, now: float) -> None:
         """A relay that the server stores has arrived, readable or not: its number, and H(blob)."""
 
-    def receipt(self, number: bytes, slot: int, chain: bytes, signature: bytes, now: float) -> None:
-        """A receipt of the server with a valid signature, for that number of the room (16 bytes)."""
+    def receipt(self, receipt: Receipt, now: float, *, ours: bool) -> None:
+        """The server has signed that a blob took a slot, in our history (`ours`) or in another one."""
 
     def server_heard(self, now: float) -> None:
         """The server has sent a message, of any kind, on the room's connection."""

@@ -6,7 +6,7 @@ Protocol sections 5 and 6. `membership` judges; `commit_queue` has our commits u
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from snugroom.client.session import events as ev
 from snugroom.client.session.catalogue import sentences
@@ -23,7 +23,9 @@ from snugroom.client.session.kernel.sync import Sync
 from snugroom.client.session.kernel.verdict import Change, Staged, Valid, Void
 from snugroom.crypto.agreed.commit_view import CommitView
 from snugroom.crypto.entry import invite
-from snugroom.crypto.errors import AuthenticationError, SnugError
+from snugroom.crypto.errors import SnugError
+from snugroom.crypto.kdf import H
+from snugroom.crypto.proof.evidence import Receipt
 from snugroom.wire import messages as wire
 
 
@@ -61,16 +63,18 @@ class ReceivedCommits:
                 sync.goes_on(message.slot)
             elif known is not None:
                 sync.another_history(message)
+                self._check_taken(message, now, ours=False)
             return
         if message.slot != journal.slot + 1 or sync.stuck_at is not None or room.needs_rejoin:
             return  # `Sync.step` catches up
         if message.chain != journal.chain_after(message.blob):
             sync.another_history(message)
+            self._check_taken(message, now, ours=False)
             if sync.astray:
                 return
         else:
             sync.goes_on(message.slot)
-            self.check_receipt(message.slot, message.chain, message.signature, now)
+            self._check_taken(message, now)
         own = self._queue.slot_taken(message.blob)
         opening = valid_opening(self._room, message)
         if own is not None:
@@ -167,19 +171,34 @@ class ReceivedCommits:
             feature.adopted(change, now)
         self._message_log.new_epoch(now)
 
-    def check_receipt(self, slot: int, chain: bytes, signature: bytes, now: float) -> None:
-        """Check the server's receipt for a slot; report a wrong one, and give a right one to the features."""
-        room = self._room
-        if room.server_key is None:
+    def check_opened(self, message: wire.Opened) -> None:
+        """Check the server's signature for an opening; report a wrong one."""
+        key = self._room.server_key
+        numbers, chain = self._room.here.signed_by_server(message.slot, message.chain)
+        if key is None:
             return
-        try:
-            numbers, signed = room.here.signed_by_server(slot, chain)
-            number = _number_signed(room.server_key, numbers, slot, signed, signature)
-        except SnugError:
-            room.tell(sentences.alarm("receipt"))
+        fields = (message.opening_id, message.slot, chain, message.signature)
+        if _number_signed(numbers, lambda number: invite.verify_opened(key, number, *fields)) is None:
+            self._room.tell(sentences.alarm("receipt"))
+
+    def _check_taken(self, message: wire.Committed, now: float, *, ours: bool = True) -> None:
+        """Check the server's receipt for a slot; report a wrong one, and give a right one to the features.
+
+        `ours`: the slot continues our history. Of another one, we may not know the room's number.
+        """
+        room, slot, before, key = self._room, message.slot, message.before, self._room.server_key
+        if key is None:
             return
+        numbers, chain = room.here.signed_by_server(slot, message.chain)
+        fields = (message.opening_id, slot, before, H(message.blob), message.signature)
+        number = _number_signed(numbers, lambda number: invite.verify_taken(key, number, *fields))
+        if number is None or invite.chain_next(before, slot, message.blob) != chain:
+            if ours:
+                room.tell(sentences.alarm("receipt"))
+            return
+        receipt = Receipt(number, key, *fields)
         for feature in self._hooks.features_with("receipt"):
-            feature.receipt(number, slot, signed, signature, now)
+            feature.receipt(receipt, now, ours=ours)
 
 
 def tell_roster(room: Room, change: Change | None = None) -> None:
@@ -202,15 +221,10 @@ def tell_roster(room: Room, change: Change | None = None) -> None:
     room.tell(ev.Code(room.membership.group.epoch, room.membership.code))
 
 
-def _number_signed(
-    server_key: bytes, numbers: Sequence[bytes], slot: int, chain: bytes, signature: bytes
-) -> bytes:
-    """Return the room's number in a receipt; AuthenticationError if it is signed for none of `numbers`."""
-    *earlier, current = numbers
-    for number in reversed(earlier):
-        with contextlib.suppress(AuthenticationError):
-            invite.verify_receipt(server_key, current, slot, chain, signature)
-            return current
-        current = number
-    invite.verify_receipt(server_key, current, slot, chain, signature)
-    return current
+def _number_signed(numbers: Sequence[bytes], verify: Callable[[bytes], None]) -> bytes | None:
+    """Return the room's number in a signature of the server; None if it is signed for none of `numbers`."""
+    for number in reversed(numbers):
+        with contextlib.suppress(SnugError):
+            verify(number)
+            return number
+    return None

@@ -29,7 +29,6 @@ from snugroom.crypto.proof.evidence import (
     NamedLeaf,
     Probe,
     ProbeReceipt,
-    Receipt,
     ServerEvent,
     SignedHeartbeat,
 )
@@ -145,11 +144,10 @@ class Dropped(Feature):
     def _new_drop(self, now: float, server_key: bytes) -> Drop:
         record, here = self.room.feature(Monitor).record, self.room.here
         beats = [SignedHeartbeat(key, beat) for beat, key in record.beats]
-        receipts = [Receipt(r.number, r.server_key, r.slot, r.chain, r.signature) for r in record.receipts]
         return Drop(
             now,
             beats[-evidence.LISTED_MAX :],
-            receipts[-evidence.LISTED_MAX :],
+            record.receipts,
             server_key,
             here.origin,
             here.elsewhere,
@@ -309,12 +307,13 @@ class Dropped(Feature):
 
     def _opened(self, drop: Drop, run: ProbeRun, opened: wire.Opened, now: float) -> None:
         try:
-            invite.verify_receipt(run.server_key, run.number, 0, run.chain, opened.signature)
+            opening_id = opened.opening_id
+            invite.verify_opened(run.server_key, run.number, opening_id, 0, run.chain, opened.signature)
         except SnugError:
             text = "The server opened a new room, and did not sign it."
             self._probe_over(drop, now, text, answered=True, refused=True)
             return
-        receipt = ProbeReceipt(run.number, run.server_key, opened.signature)
+        receipt = ProbeReceipt(run.number, run.server_key, opening_id, opened.signature)
         same = run.server_key == drop.server_key
         text = "The server opened and signed a new room" + (
             "." if same else ", by another key: it was restarted."

@@ -12,6 +12,7 @@ from snugroom.crypto.agreed import envelope, policy
 from snugroom.crypto.agreed.heartbeat import NO_HEARTBEAT, Counters, Got, Heartbeat, PendingAct
 from snugroom.crypto.errors import AuthenticationError, MalformedError, SnugError, ValidationError
 from snugroom.crypto.kdf import H
+from snugroom.crypto.proof.evidence import Receipt
 from snugroom.wire.limits import BUCKETS
 
 #: Minimum seconds between two beats of one member, and seconds per member of a large room.
@@ -26,6 +27,8 @@ OLD_KEY: Final = 15.0
 HISTORY_MAX: Final = 64
 #: Heartbeats, and receipts, that are kept as evidence.
 RECORDED: Final = 64
+#: Receipts that contradict others, of which so many are kept: a pair is proof enough.
+CONTRADICTING: Final = 8
 
 
 def interval(members: int) -> float:
@@ -33,15 +36,9 @@ def interval(members: int) -> float:
     return max(INTERVAL_MIN, INTERVAL_PER_MEMBER * members)
 
 
-@dataclass(frozen=True)
-class SignedReceipt:
-    """The server's signature (64 bytes) under its key (32) for a room's number, a slot and its chain."""
-
-    number: bytes
-    slot: int
-    chain: bytes
-    signature: bytes
-    server_key: bytes
+def _place(receipt: Receipt) -> tuple[bytes, bytes, int]:
+    """Return what an honest server signs once."""
+    return receipt.server_key, receipt.opening_id, receipt.slot
 
 
 class Record:
@@ -54,7 +51,27 @@ class Record:
         #: (encoded `crypto.agreed.heartbeat.Heartbeat`, its leaf's signature key) of all, oldest first.
         self.beats: deque[tuple[bytes, bytes]] = deque()
         self._beats_of: Counter[bytes] = Counter()  # by key
-        self.receipts: deque[SignedReceipt] = deque(maxlen=RECORDED)
+        self._receipts: deque[Receipt] = deque(maxlen=RECORDED)
+        #: Pairs of receipts that cannot both be an honest server's; the first ones stay.
+        self._contradicting: list[Receipt] = []
+
+    @property
+    def receipts(self) -> list[Receipt]:
+        """The receipts to show: those that contradict each other, then the newest, at most RECORDED."""
+        pairs = self._contradicting
+        others = [receipt for receipt in self._receipts if receipt not in pairs]
+        return [*pairs, *others[max(0, len(others) + len(pairs) - RECORDED) :]]
+
+    def add_receipt(self, receipt: Receipt, *, ours: bool) -> None:
+        """Store a verified receipt. One of another history counts only if it contradicts one of ours."""
+        if ours:
+            self._receipts.append(receipt)
+            return
+        place = _place(receipt)
+        other = next((r for r in self._receipts if _place(r) == place and r.chain != receipt.chain), None)
+        known = other is None or {receipt, other} <= {*self._contradicting}
+        if other is not None and not known and len(self._contradicting) < CONTRADICTING:
+            self._contradicting += [r for r in (other, receipt) if r not in self._contradicting]
 
     def add(self, beat: bytes, key: bytes) -> None:
         """Store a beat; beyond RECORDED, drop the oldest beat of the key with most beats."""

@@ -21,7 +21,7 @@ from snugroom.client.session.kernel.verdict import Change
 from snugroom.client.session.monitor.delivery import Delivery, Stream
 from snugroom.client.session.monitor.disorder import Disorder
 from snugroom.client.session.monitor.freshness import FRESH
-from snugroom.client.session.monitor.heartbeats import DoubleBeat, Heartbeats, Record, SignedReceipt
+from snugroom.client.session.monitor.heartbeats import DoubleBeat, Heartbeats, Record
 from snugroom.client.session.monitor.holding import Holding
 from snugroom.client.session.monitor.member_table import MemberTable
 from snugroom.client.session.monitor.pending import Pending
@@ -32,6 +32,7 @@ from snugroom.client.session.monitor.unreadable_commits import UnreadableCommits
 from snugroom.client.session.monitor.withholding import Withholding
 from snugroom.crypto.agreed.heartbeat import Heartbeat
 from snugroom.crypto.kdf import H
+from snugroom.crypto.proof.evidence import Receipt
 
 #: Seconds between two ticks that indicate that this machine has slept.
 ASLEEP: Final = 3.0
@@ -194,10 +195,8 @@ class Monitor(Feature):
         self._withholding.check_claims(slot, now)
         self._heartbeats.schedule_soon(now, self._members.leaves)
 
-    def receipt(self, number: bytes, slot: int, chain: bytes, signature: bytes, now: float) -> None:
-        key = self.room.server_key
-        if key is not None:
-            self.record.receipts.append(SignedReceipt(number, slot, chain, signature, key))
+    def receipt(self, receipt: Receipt, now: float, *, ours: bool) -> None:
+        self.record.add_receipt(receipt, ours=ours)
 
     def relayed(self, number: int, digest: bytes, now: float) -> None:
         self._disorder.relayed(number, digest)

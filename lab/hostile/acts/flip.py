@@ -7,8 +7,7 @@ from collections.abc import Sequence
 import msgspec
 
 from snugroom.lab.hostile.targets import BlobMessage, TargetedAct
-from snugroom.wire import signed
-from snugroom.wire.messages import Committed, Message
+from snugroom.wire.messages import Commit, Committed, Message
 
 
 def flipped(data: bytes, at: int) -> bytes:
@@ -28,8 +27,7 @@ class Flip(TargetedAct):
         if not isinstance(message, Committed):
             return (msgspec.structs.replace(message, blob=blob),)
         room = self.context.room()
-        chain = signed.chain_next(room.chain_before, message.slot, blob)
-        return (Committed(message.slot, blob, chain, room.receipt(message.slot, chain)),)
+        return (room.committed_as(room.chain_before, Commit(message.slot, blob)),)
 
     def frame(self, receiver: int | None, packet: bytes, now: float) -> Sequence[bytes]:
         self.did(f"altered one of the {self.target.what}")

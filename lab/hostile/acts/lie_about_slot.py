@@ -9,7 +9,7 @@ import msgspec
 
 from snugroom.lab.hostile.act import Act, Orders
 from snugroom.lab.hostile.context import Context
-from snugroom.wire.messages import Committed, Entered, Message, Opened
+from snugroom.wire.messages import Commit, Committed, Entered, Message, Opened
 
 
 class LieAboutSlotOrders(Orders, frozen=True):
@@ -31,8 +31,8 @@ class LieAboutSlot(Act):
     def begin(self, now: float) -> None:
         room, orders = self.context.room(), self._orders
         assert room.slot is not None
-        slot, chain = room.slot + orders.ahead, os.urandom(32)
-        told = Opened(slot, chain, room.receipt(slot, chain))
+        slot = room.slot + orders.ahead
+        told = room.opened_at(slot, os.urandom(32))
         self.context.deliver(self.context.handle(orders.victim), told)
         self.did("told of another slot or chain", slot=slot)
 
@@ -42,9 +42,10 @@ class LieAboutSlot(Act):
         room = self.context.hub.room_of(handle)
         if isinstance(message, Committed | Opened) and room is not None:
             self.did("told of another chain")
-            chain = os.urandom(32)
-            signature = room.receipt(message.slot, chain)
-            return (msgspec.structs.replace(message, chain=chain, signature=signature),)
+            if isinstance(message, Opened):
+                return (room.opened_at(message.slot, os.urandom(32)),)
+            commit = Commit(message.slot, message.blob, message.opening)
+            return (room.committed_as(os.urandom(32), commit),)
         if isinstance(message, Entered) and message.slot is not None:
             self.did("told of another slot or chain")
             slot = max(0, message.slot + self._orders.ahead)

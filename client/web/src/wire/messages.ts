@@ -225,6 +225,7 @@ export interface Opened {
   readonly type: "opened";
   readonly slot: number;
   readonly chain: Bytes;
+  readonly opening_id: Bytes;
   readonly signature: Bytes;
 }
 
@@ -234,6 +235,8 @@ export interface Committed {
   readonly slot: number;
   readonly blob: Bytes;
   readonly chain: Bytes;
+  readonly before: Bytes;
+  readonly opening_id: Bytes;
   readonly signature: Bytes;
   readonly opening: Bytes | null;
 }
@@ -353,8 +356,8 @@ export const schemas: Schemas = {
   Posted: {"tag": "posted", "fields": {"handle": [["bytes", 8, 8]], "blob": [["bytes", 512, 262144]]}},
   Shown: {"tag": "shown", "fields": {"slot": [["int", 0, 9007199254740991]]}},
   Ready: {"tag": "ready", "fields": {"slot": [["int", 0, 9007199254740991]]}},
-  Opened: {"tag": "opened", "fields": {"slot": [["int", 0, 9007199254740991]], "chain": [["bytes", 32, 32]], "signature": [["bytes", 64, 64]]}},
-  Committed: {"tag": "committed", "fields": {"slot": [["int", 0, 9007199254740991]], "blob": [["bytes", 512, 262144]], "chain": [["bytes", 32, 32]], "signature": [["bytes", 64, 64]], "opening": [["or null", ["bytes", 64, 64]], null]}},
+  Opened: {"tag": "opened", "fields": {"slot": [["int", 0, 9007199254740991]], "chain": [["bytes", 32, 32]], "opening_id": [["bytes", 8, 8]], "signature": [["bytes", 64, 64]]}},
+  Committed: {"tag": "committed", "fields": {"slot": [["int", 0, 9007199254740991]], "blob": [["bytes", 512, 262144]], "chain": [["bytes", 32, 32]], "before": [["bytes", 32, 32]], "opening_id": [["bytes", 8, 8]], "signature": [["bytes", 64, 64]], "opening": [["or null", ["bytes", 64, 64]], null]}},
   Stale: {"tag": "stale", "fields": {"asked": [["int", 0, 9007199254740991]], "slot": [["int", 0, 9007199254740991]]}},
   Rekeyed: {"tag": "rekeyed", "fields": {"room_admin_key": [["bytes", 32, 32]]}},
   CaughtUp: {"tag": "caught_up", "fields": {"slot": [["int", 0, 9007199254740991]], "relay": [["int", 0, 9007199254740991]], "missing": [["int", null, null]]}},

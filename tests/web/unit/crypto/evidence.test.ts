@@ -12,7 +12,7 @@ import { fromBase64 } from "../../../../client/web/src/wire/codec";
 import { given, type Outcome, outcomeOf, refused } from "./given";
 
 const BYTES = new Set(
-  "number server_key key beat chain signature group_id node host_public tbs signature_key admission".split(
+  "number server_key opening_id before blob key beat signature group_id node host_public tbs signature_key admission".split(
     " ",
   ),
 );

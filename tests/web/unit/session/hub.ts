@@ -6,7 +6,7 @@
 import assert from "node:assert/strict";
 import { among, type Bytes, hex, same, utf8 } from "../../../../client/web/src/crypto/bytes";
 import { gateOf } from "../../../../client/web/src/crypto/agreed/envelope";
-import { chainNext, gate, receiptMessage, roomNumber } from "../../../../client/web/src/crypto/entry/invite";
+import { chainNext, gate, roomNumber } from "../../../../client/web/src/crypto/entry/invite";
 import { H, SigningKey } from "../../../../client/web/src/crypto/kdf";
 import {
   type Endpoint,
@@ -17,16 +17,21 @@ import {
   type Input,
 } from "../../../../client/web/src/session/events";
 import type { Session } from "../../../../client/web/src/session/kernel/session";
-import type { ClientMessage, ServerMessage } from "../../../../client/web/src/wire/messages";
+import { encode } from "../../../../client/web/src/wire/layout";
+import { ROOM_OPENED, SLOT_TAKEN } from "../../../../client/web/src/wire/layouts/signed";
+import type { ClientMessage, Opened, ServerMessage } from "../../../../client/web/src/wire/messages";
 import { CommandError, type Sentence } from "../../../../client/web/src/words/sentence";
 import { seeded, START, worded } from "./rooms";
 
 export const ORIGIN = "http://127.0.0.1:8080";
+/** It opens each room once. */
+const OPENING_ID = utf8("opening1");
 
 interface Slot {
   readonly blob: Bytes | null;
   readonly gate: Bytes;
   readonly chain: Bytes;
+  readonly before: Bytes;
   readonly signature: Bytes;
   readonly opening: Bytes | null;
 }
@@ -272,6 +277,11 @@ export class Hub {
     if (link.room !== null) await this.#inRoom(link, link.room, message);
   }
 
+  async #opened(room: HubRoom, slot: number, chain: Bytes): Promise<Opened> {
+    const text = encode(ROOM_OPENED, { number: room.number, openingId: OPENING_ID, slot, chain });
+    return { type: "opened", slot, chain, opening_id: OPENING_ID, signature: await this.#key.sign(text) };
+  }
+
   async #inRoom(link: Link, room: HubRoom, message: ClientMessage): Promise<void> {
     const current = room.first + room.slots.length - 1;
     const floor = Math.max(0, room.slots.findLastIndex((slot) => slot.opening !== null));
@@ -281,10 +291,11 @@ export class Hub {
       case "open": {
         if (room.slots.length > 0) return;
         room.first = message.slot;
-        const signature = await this.#key.sign(receiptMessage(room.number, message.slot, message.chain));
-        room.slots.push({ blob: null, gate: message.gate, chain: message.chain, signature, opening: null });
-        for (const other of all)
-          this.#send(other, { type: "opened", slot: message.slot, chain: message.chain, signature });
+        const { slot, chain } = message;
+        const opened = await this.#opened(room, slot, chain);
+        const { signature } = opened;
+        room.slots.push({ blob: null, gate: message.gate, chain, before: chain, signature, opening: null });
+        for (const other of all) this.#send(other, opened);
         return;
       }
       case "show": {
@@ -320,18 +331,17 @@ export class Hub {
           });
           return;
         }
-        const chain = chainNext(room.slots.at(-1)?.chain ?? new Uint8Array(32), message.slot, message.blob);
-        const signature = await this.#key.sign(receiptMessage(room.number, message.slot, chain));
-        const { blob, opening } = message;
-        room.slots.push({ blob, gate: gateOf(blob), chain, signature, opening });
+        const before = room.slots.at(-1)?.chain ?? new Uint8Array(32);
+        const { blob, opening, slot } = message;
+        const chain = chainNext(before, slot, blob);
+        const taken = { number: room.number, openingId: OPENING_ID, slot, before, blob: H(blob) };
+        const signature = await this.#key.sign(encode(SLOT_TAKEN, taken));
+        room.slots.push({ blob, gate: gateOf(blob), chain, before, signature, opening });
+        const committed = { slot, blob, chain, before, opening_id: OPENING_ID, signature, opening };
         // who may not have the blob still learns that the room moves on
+        const opened = await this.#opened(room, slot, chain);
         for (const other of all)
-          this.#send(
-            other,
-            other.shown === null
-              ? { type: "opened", slot: message.slot, chain, signature }
-              : { type: "committed", slot: message.slot, blob, chain, signature, opening },
-          );
+          this.#send(other, other.shown === null ? opened : { type: "committed", ...committed });
         return;
       }
       case "ping":
@@ -344,6 +354,8 @@ export class Hub {
               slot: room.first + i,
               blob: slot.blob,
               chain: slot.chain,
+              before: slot.before,
+              opening_id: OPENING_ID,
               signature: slot.signature,
               opening: slot.opening,
             });

@@ -138,7 +138,7 @@ test("a founder has contact once the room is open, a guest once a lobby lets it 
   const founder = new ServerLink(ORIGIN, 0, true);
   founder.check({ type: "Received", endpoint: ROOM, message: entered }, 0);
   assert.equal(founder.contacted, false);
-  const opened = { type: "opened", slot: 0, chain: new Uint8Array(32), signature: new Uint8Array(64) } as const;
+  const opened = { type: "opened", slot: 0, chain: new Uint8Array(32), opening_id: new Uint8Array(8), signature: new Uint8Array(64) } as const;
   founder.check({ type: "Received", endpoint: ROOM, message: opened }, 0);
   assert.equal(founder.contacted, true);
 });

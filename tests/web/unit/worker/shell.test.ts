@@ -76,7 +76,7 @@ class Rig {
     const fixed = { nonce: new Uint8Array(32), server_key: new Uint8Array(32), permission: null };
     await this.says({ type: "challenge", version: 1, origin: ORIGIN, ...fixed });
     await this.says({ type: "entered", handle: new Uint8Array(8), incarnation: new Uint8Array(8), slot: null, chain: null, handles: [], node: null });
-    await this.says({ type: "opened", slot: 0, chain: this.chain, signature: new Uint8Array(64) });
+    await this.says({ type: "opened", slot: 0, chain: this.chain, opening_id: new Uint8Array(8), signature: new Uint8Array(64) });
     await this.says({ type: "shown", slot: 0 });
   }
 }

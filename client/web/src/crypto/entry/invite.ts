@@ -8,11 +8,22 @@
 import { decode, encode } from "../../wire/layout";
 import { HOST_KEYS, type HostKeys as HostKeysFields } from "../../wire/layouts/invite";
 import { SERVERS_MAX } from "../../wire/layouts/roomState";
-import { CHAIN_LINK, LOBBY_DOOR, OPENING, RECEIPT, REKEY, ROOM_DOOR, ROOM_KEYS } from "../../wire/layouts/signed";
+import {
+  CHAIN_LINK,
+  LOBBY_DOOR,
+  OPENING,
+  REKEY,
+  ROOM_DOOR,
+  ROOM_KEYS,
+  ROOM_OPENED,
+  type RoomOpened,
+  SLOT_TAKEN,
+  type SlotTaken,
+} from "../../wire/layouts/signed";
 import { sentence } from "../../words/sentence";
 import type { PolicyServer } from "../agreed/roomState";
 import { type Bytes, concat, hex, type Rng, same, systemRng, utf8 } from "../bytes";
-import { AuthenticationError, MalformedError } from "../errors";
+import { MalformedError } from "../errors";
 import { exactly, prefixed, uint } from "../fields";
 import { H, HASH_SIZE, KDF, SigningKey, verify } from "../kdf";
 import { addressOf, readLink, writeLink } from "./link";
@@ -354,25 +365,13 @@ export async function verifyOpening(
  */
 export const rekeyMessage = (number: Bytes, serverNonce: Bytes): Bytes => encode(REKEY, { number, serverNonce });
 
-/** Return the message that the server signs for each slot. Conflicting histories yield two signatures. */
-export const receiptMessage = (number: Bytes, slot: number, chain: Bytes): Bytes =>
-  encode(RECEIPT, { number, slot, chain });
+/** Throw AuthenticationError unless the server signed that it opened the room there. */
+export const verifyOpened = (serverPublic: Bytes, opened: RoomOpened, signature: Bytes): Promise<void> =>
+  verify(serverPublic, encode(ROOM_OPENED, opened), signature);
 
-/** Throw AuthenticationError unless the server signed that chain value for that slot. */
-export async function verifyReceipt(
-  serverPublic: Bytes,
-  number: Bytes,
-  slot: number,
-  chain: Bytes,
-  signature: Bytes,
-): Promise<void> {
-  try {
-    await verify(serverPublic, receiptMessage(number, slot, chain), signature);
-  } catch (error) {
-    if (!(error instanceof AuthenticationError)) throw error;
-    throw new AuthenticationError(`the server's receipt for slot ${slot} is not signed by its key`);
-  }
-}
+/** Throw AuthenticationError unless the server signed that this blob took that slot. `taken.blob` is H(blob). */
+export const verifyTaken = (serverPublic: Bytes, taken: SlotTaken, signature: Bytes): Promise<void> =>
+  verify(serverPublic, encode(SLOT_TAKEN, taken), signature);
 
 /** Return `chain_n = H(chain_{n-1} | n (8 bytes) | H(blob_n))`. */
 export const chainNext = (chain: Bytes, slot: number, blob: Uint8Array): Bytes =>

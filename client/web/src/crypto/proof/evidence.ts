@@ -6,10 +6,11 @@
  * member opens at the same server after the drop, with the chain value
  *
  *     H("snug 1 probe" | H(number 16 | count 2, (key 32 | len32(beat)) |
- *                          count 2, (number 16 | server key 32 | slot 8 | chain 32 | signature 64)))
+ *                          count 2, (number 16 | server key 32 | opening id 8 | slot 8 | chain before 32
+ *                                    | H(blob) 32 | signature 64)))
  *
- * The server's receipt for the probe room proves that the server was alive, and served others, after those
- * heartbeats were made. The member's leaf signs the whole exhibit by SignWithLabel under "snug 1 evidence".
+ * The server's signature that it opened the probe room proves that the server was alive, and served others, after
+ * those heartbeats were made. The member's leaf signs the whole exhibit by SignWithLabel under "snug 1 evidence".
  * One file holds the exhibits of several members of one room.
  *
  * The file contains keys and no names, unless the member adds the signed leaf nodes (RFC 9420 7.2) with the
@@ -27,7 +28,7 @@ import { H, SIGNATURE_SIZE } from "../kdf";
 import { verifyWithLabel } from "../labels";
 import * as canonicalJson from "./canonicalJson";
 
-export const FORMAT = "snug evidence 1";
+export const FORMAT = "snug evidence 2";
 export const LABEL = "snug 1 evidence";
 /** Maximum of: exhibits per file; heartbeats and receipts (each) per exhibit; leaf nodes; server messages. */
 export const EXHIBITS_MAX = 64;
@@ -44,14 +45,16 @@ export interface SignedHeartbeat {
 }
 
 /**
- * The server's signature over the chain value of one slot of this room (docs/reference/protocol.md, section 3).
- * `number` is the room's at that time: it changes with the keys of the hosts.
+ * The server's signature that a blob took a slot of this room (docs/reference/protocol.md, section 3). `number` is
+ * the room's at that time: it changes with the keys of the hosts. `blob` is H(blob).
  */
 export interface Receipt {
   readonly number: Bytes;
   readonly server_key: Bytes;
+  readonly opening_id: Bytes;
   readonly slot: number;
-  readonly chain: Bytes;
+  readonly before: Bytes;
+  readonly blob: Bytes;
   readonly signature: Bytes;
 }
 
@@ -62,10 +65,11 @@ export interface ServerEvent {
   readonly text: string;
 }
 
-/** The server's signature over the probe room `number`, at slot 0, with the chain value above. */
+/** The server's signature that it opened the probe room `number`, at slot 0, with the chain value above. */
 export interface ProbeReceipt {
   readonly number: Bytes;
   readonly server_key: Bytes;
+  readonly opening_id: Bytes;
   readonly signature: Bytes;
 }
 
@@ -113,7 +117,7 @@ export interface Evidence {
 // one list that has the fields of every struct in their order
 const ORDER = (
   "format exhibits at origin number server_key dropped_at beats receipts last_words probe leaves key beat " +
-  "slot chain signature code text receipt leaf group_id node"
+  "opening_id slot before blob signature code text receipt leaf group_id node"
 ).split(" ");
 
 /** Return the first TEXT_MAX characters (code points, as Python counts). */
@@ -137,7 +141,9 @@ export function probeChain(number: Bytes, beats: readonly SignedHeartbeat[], rec
   const probed = encodeLayout(PROBED, {
     number,
     beats: beats.map(({ key, beat }) => [key, beat] as const),
-    receipts: receipts.map((r) => [r.number, r.server_key, r.slot, r.chain, r.signature] as const),
+    receipts: receipts.map(
+      (r) => [r.number, r.server_key, r.opening_id, r.slot, r.before, r.blob, r.signature] as const,
+    ),
   });
   return H(utf8("snug 1 probe"), H(probed));
 }

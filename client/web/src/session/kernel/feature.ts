@@ -6,6 +6,7 @@
  */
 import type { Bytes } from "../../crypto/bytes";
 import type { FrameName } from "../../crypto/media/signatures";
+import type { Receipt } from "../../crypto/proof/evidence";
 import type { ApplicationMessage } from "../../mls";
 import type { Challenge, Closing, HandleStream, Refused } from "../../wire/messages";
 import type { Sentence } from "../../words/sentence";
@@ -64,8 +65,8 @@ export class Feature {
   /** The server has sent a message, of any kind, on the room's connection. */
   serverHeard(_now: number): void {}
 
-  /** A receipt of the server with a valid signature, for that number of the room (16 bytes). */
-  receipt(_number: Bytes, _slot: number, _chain: Bytes, _signature: Bytes, _now: number): Soon<void> {}
+  /** The server has signed that a blob took a slot, in our history (`ours`) or in another one. */
+  receipt(_receipt: Receipt, _now: number, _how: { readonly ours: boolean }): Soon<void> {}
 
   /** The server has begun a connection to the room. */
   challenged(_challenge: Challenge): void {}

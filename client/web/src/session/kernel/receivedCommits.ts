@@ -7,7 +7,8 @@ import type { CommitView } from "../../crypto/agreed/commitView";
 import { type Bytes, same } from "../../crypto/bytes";
 import { SnugError } from "../../crypto/errors";
 import * as invite from "../../crypto/entry/invite";
-import type { Committed } from "../../wire/messages";
+import { H } from "../../crypto/kdf";
+import type { Committed, Opened } from "../../wire/messages";
 import { type Arg, sentence } from "../../words/sentence";
 import type { Announcer } from "./announcer";
 import type { CommitQueue } from "./commitQueue";
@@ -62,17 +63,21 @@ export class ReceivedCommits {
       const known = journal.chains.get(message.slot);
       if (known === undefined) return;
       if (same(known, message.chain)) sync.goesOn(message.slot);
-      else sync.anotherHistory(message);
+      else {
+        sync.anotherHistory(message);
+        await this.#checkTaken(message, now, { ours: false });
+      }
       return;
     }
     // `Sync.step` catches up.
     if (message.slot !== journal.slot + 1 || sync.stuckAt !== null || room.needsRejoin) return;
     if (!same(message.chain, journal.chainAfter(message.blob))) {
       sync.anotherHistory(message);
+      await this.#checkTaken(message, now, { ours: false });
       if (sync.astray) return;
     } else {
       sync.goesOn(message.slot);
-      await this.checkReceipt(message.slot, message.chain, message.signature, now);
+      await this.#checkTaken(message, now, { ours: true });
     }
     const own = this.#queue.slotTaken(message.blob);
     const opening = await validOpening(this.#room, message);
@@ -168,23 +173,53 @@ export class ReceivedCommits {
     await this.#messageLog.newEpoch(now);
   }
 
-  /** Check the server's receipt for a slot; report a wrong one, and give a right one to the features. */
-  async checkReceipt(slot: number, chain: Bytes, signature: Bytes, now: number): Promise<void> {
-    const room = this.#room;
-    if (room.serverKey === null) return;
-    const [numbers, signed] = room.here.signedByServer(slot, chain);
-    for (const number of numbers.toReversed()) {
-      try {
-        await invite.verifyReceipt(room.serverKey, number, slot, signed, signature);
-      } catch (error) {
-        if (!(error instanceof SnugError)) throw error;
-        continue; // signed under another of the room's numbers, or wrong
-      }
-      for (const feature of this.#features) await feature.receipt(number, slot, signed, signature, now);
+  /** Check the server's signature for an opening; report a wrong one. */
+  async checkOpened({ slot, chain, opening_id: openingId, signature }: Opened): Promise<void> {
+    const { serverKey, here } = this.#room;
+    if (serverKey === null) return;
+    const [numbers, signed] = here.signedByServer(slot, chain);
+    const number = await numberSigned(numbers, (each) =>
+      invite.verifyOpened(serverKey, { number: each, openingId, slot, chain: signed }, signature),
+    );
+    if (number === null) this.#room.tell(sentences.alarm("receipt"));
+  }
+
+  /**
+   * Check the server's receipt for a slot; report a wrong one, and give a right one to the features. `ours`: the slot
+   * continues our history. Of another one, we may not know the room's number.
+   */
+  async #checkTaken(message: Committed, now: number, { ours }: { readonly ours: boolean }): Promise<void> {
+    const { serverKey, here } = this.#room;
+    if (serverKey === null) return;
+    const { slot, before, opening_id: openingId, signature } = message;
+    const [numbers, chain] = here.signedByServer(slot, message.chain);
+    const blob = H(message.blob);
+    const number = await numberSigned(numbers, (each) =>
+      invite.verifyTaken(serverKey, { number: each, openingId, slot, before, blob }, signature),
+    );
+    if (number === null || !same(invite.chainNext(before, slot, message.blob), chain)) {
+      if (ours) this.#room.tell(sentences.alarm("receipt"));
       return;
     }
-    room.tell(sentences.alarm("receipt"));
+    const receipt = { number, server_key: serverKey, opening_id: openingId, slot, before, blob, signature };
+    for (const feature of this.#features) await feature.receipt(receipt, now, { ours });
   }
+}
+
+/** Return the room's number in a signature of the server; null if it is signed for none of `numbers`. */
+async function numberSigned(
+  numbers: readonly Bytes[],
+  verify: (number: Bytes) => Promise<void>,
+): Promise<Bytes | null> {
+  for (const number of numbers.toReversed()) {
+    try {
+      await verify(number);
+      return number;
+    } catch (error) {
+      if (!(error instanceof SnugError)) throw error;
+    }
+  }
+  return null;
 }
 
 /** Report the members and the epoch's code; `change` led to this epoch, null: we have just come in. */

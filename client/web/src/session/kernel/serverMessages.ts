@@ -69,7 +69,7 @@ export class ServerMessages {
         sync.opened(message.slot, message.chain, now);
         // Later, under a key that we don't know yet.
         if (message.slot <= this.#room.membership.journal.slot)
-          await receivedCommits.checkReceipt(message.slot, message.chain, message.signature, now);
+          await receivedCommits.checkOpened(message);
         break;
       case "shown":
         sync.shown(message.slot);

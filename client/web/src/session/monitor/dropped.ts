@@ -157,9 +157,7 @@ export class Dropped extends Feature {
     return new Drop(
       at,
       beats.slice(-evidence.LISTED_MAX).map(({ beat, key }) => ({ key, beat })),
-      receipts
-        .slice(-evidence.LISTED_MAX)
-        .map((r) => ({ number: r.number, server_key: r.serverKey, slot: r.slot, chain: r.chain, signature: r.signature })),
+      receipts,
       serverKey,
       origin,
       elsewhere,
@@ -325,14 +323,16 @@ export class Dropped extends Feature {
 
   async #opened(drop: Drop, run: ProbeRun, opened: Opened, now: number): Promise<void> {
     try {
-      await invite.verifyReceipt(run.serverKey, numberOf(run), 0, run.chain, opened.signature);
+      const about = { number: numberOf(run), openingId: opened.opening_id, slot: 0, chain: run.chain };
+      await invite.verifyOpened(run.serverKey, about, opened.signature);
     } catch (error) {
       if (!(error instanceof SnugError)) throw error;
       const text = "The server opened a new room, and did not sign it.";
       await this.#probeOver(drop, now, text, { answered: true, refused: true });
       return;
     }
-    const receipt = { number: numberOf(run), server_key: run.serverKey, signature: opened.signature };
+    const { opening_id, signature } = opened;
+    const receipt = { number: numberOf(run), server_key: run.serverKey, opening_id, signature };
     const which = same(run.serverKey, drop.serverKey) ? "." : ", by another key: it was restarted.";
     await this.#probeOver(drop, now, `The server opened and signed a new room${which}`, { answered: true, receipt });
   }

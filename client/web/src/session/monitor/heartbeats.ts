@@ -5,6 +5,7 @@ import { AuthenticationError, MalformedError, SnugError, ValidationError } from 
 import { H } from "../../crypto/kdf";
 import { snug19 } from "../../crypto/agreed/policy";
 import * as envelope from "../../crypto/agreed/envelope";
+import type { Receipt } from "../../crypto/proof/evidence";
 import { BUCKETS } from "../../wire/limits";
 import type { Ordering } from "./ordering";
 import type { Room } from "../kernel/ports";
@@ -21,18 +22,16 @@ export const OLD_KEY = 15;
 export const HISTORY_MAX = 64;
 /** Heartbeats, and receipts, that are kept as evidence. */
 export const RECORDED = 64;
+/** Receipts that contradict others, of which so many are kept: a pair is proof enough. */
+export const CONTRADICTING = 8;
 
 /** Return the seconds between two beats of one member in a room of that many. */
 export const interval = (members: number): number => Math.max(INTERVAL_MIN, INTERVAL_PER_MEMBER * members);
 
-/** The server's signature (64 bytes) under its key (32) for a room's number, a slot and its chain. */
-export interface SignedReceipt {
-  readonly number: Bytes;
-  readonly slot: number;
-  readonly chain: Bytes;
-  readonly signature: Bytes;
-  readonly serverKey: Bytes;
-}
+/** Whether an honest server signs only one of these. */
+const atOnePlace = (a: Receipt, b: Receipt): boolean =>
+  a.slot === b.slot && same(a.server_key, b.server_key) && same(a.opening_id, b.opening_id);
+const sameBlob = (a: Receipt, b: Receipt): boolean => same(a.before, b.before) && same(a.blob, b.blob);
 
 /**
  * Evidence: the last verified beats, as they were signed, and the last receipts.
@@ -42,7 +41,16 @@ export interface SignedReceipt {
 export class Record {
   /** Encoded beats and their leaves' signature keys, the others' and our own, oldest first. */
   readonly beats: { readonly beat: Bytes; readonly key: Bytes }[] = [];
-  readonly receipts: SignedReceipt[] = [];
+  readonly #receipts: Receipt[] = [];
+  /** Pairs of receipts that cannot both be an honest server's; the first ones stay. */
+  readonly #contradicting: Receipt[] = [];
+
+  /** The receipts to show: those that contradict each other, then the newest, at most RECORDED. */
+  get receipts(): Receipt[] {
+    const pairs = this.#contradicting;
+    const others = this.#receipts.filter((each) => !pairs.includes(each));
+    return [...pairs, ...others.slice(Math.max(0, others.length + pairs.length - RECORDED))];
+  }
 
   /** Store a beat; beyond RECORDED, drop the oldest beat of the key with most beats. */
   add(beat: Bytes, key: Bytes): void {
@@ -58,10 +66,18 @@ export class Record {
     );
   }
 
-  /** Store a receipt; beyond RECORDED, drop the oldest. */
-  addReceipt(receipt: SignedReceipt): void {
-    this.receipts.push(receipt);
-    if (this.receipts.length > RECORDED) this.receipts.shift();
+  /** Store a verified receipt. One of another history counts only if it contradicts one of `ours`. */
+  addReceipt(receipt: Receipt, ours: boolean): void {
+    if (ours) {
+      this.#receipts.push(receipt);
+      if (this.#receipts.length > RECORDED) this.#receipts.shift();
+      return;
+    }
+    const pairs = this.#contradicting;
+    const other = this.#receipts.find((each) => atOnePlace(each, receipt) && !sameBlob(each, receipt));
+    const known = pairs.some((each) => atOnePlace(each, receipt) && sameBlob(each, receipt));
+    if (other === undefined || known || pairs.length >= CONTRADICTING) return;
+    pairs.push(...(pairs.includes(other) ? [receipt] : [other, receipt]));
   }
 }
 

@@ -9,6 +9,7 @@
 import type { Heartbeat } from "../../crypto/agreed/heartbeat";
 import { type Bytes, hex, same } from "../../crypto/bytes";
 import { H } from "../../crypto/kdf";
+import type { Receipt } from "../../crypto/proof/evidence";
 import { type Arg, type Sentence, sentence } from "../../words/sentence";
 import { Subscriptions } from "../features/subscriptions";
 import { Feature } from "../kernel/feature";
@@ -201,9 +202,8 @@ export class Monitor extends Feature {
     this.#heartbeats.scheduleSoon(now, this.#members.leaves);
   }
 
-  override receipt(number: Bytes, slot: number, chain: Bytes, signature: Bytes, _now: number): void {
-    const { serverKey } = this.room;
-    if (serverKey !== null) this.record.addReceipt({ number, slot, chain, signature, serverKey });
+  override receipt(receipt: Receipt, _now: number, { ours }: { readonly ours: boolean }): void {
+    this.record.addReceipt(receipt, ours);
   }
 
   override relayed(number: number, digest: Bytes, _now: number): void {

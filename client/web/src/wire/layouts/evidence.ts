@@ -7,7 +7,7 @@ export interface Probed {
   /** 16 bytes. */
   readonly number: Bytes;
   readonly beats: readonly (readonly [Bytes, Bytes])[];
-  readonly receipts: readonly (readonly [Bytes, Bytes, number, Bytes, Bytes])[];
+  readonly receipts: readonly (readonly [Bytes, Bytes, Bytes, number, Bytes, Bytes, Bytes])[];
 }
 
 export const PROBED: Layout<Probed> = {
@@ -16,6 +16,6 @@ export const PROBED: Layout<Probed> = {
   fields: [
     ["number", -16],
     ["beats", ["l", 2, 0, 65535, ["p", [-32, ["b", 4, 4294967295]]], 0, false]],
-    ["receipts", ["l", 2, 0, 65535, ["p", [-16, -32, 8, -32, -64]], 0, false]],
+    ["receipts", ["l", 2, 0, 65535, ["p", [-16, -32, -8, 8, -32, -32, -64]], 0, false]],
   ],
 };

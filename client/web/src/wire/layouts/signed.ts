@@ -85,22 +85,50 @@ export const REKEY: Layout<Rekey> = {
   ],
 };
 
-/** The server signs this when a slot is taken and when a room is opened. */
-export interface Receipt {
+/** The server signs this when a room is opened, and when it reports at which slot a room is. */
+export interface RoomOpened {
   /** 16 bytes. */
   readonly number: Bytes;
+  /** 8 bytes. */
+  readonly openingId: Bytes;
   readonly slot: number;
   /** 32 bytes. */
   readonly chain: Bytes;
 }
 
-export const RECEIPT: Layout<Receipt> = {
-  name: "receipt",
-  start: "snug 1 receipt",
+export const ROOM_OPENED: Layout<RoomOpened> = {
+  name: "room opened",
+  start: "snug 1 opened",
   fields: [
     ["number", -16],
+    ["openingId", -8],
     ["slot", 8],
     ["chain", -32],
+  ],
+};
+
+/** The server signs this when a blob takes a slot. */
+export interface SlotTaken {
+  /** 16 bytes. */
+  readonly number: Bytes;
+  /** 8 bytes. */
+  readonly openingId: Bytes;
+  readonly slot: number;
+  /** 32 bytes. */
+  readonly before: Bytes;
+  /** 32 bytes. */
+  readonly blob: Bytes;
+}
+
+export const SLOT_TAKEN: Layout<SlotTaken> = {
+  name: "slot taken",
+  start: "snug 1 taken",
+  fields: [
+    ["number", -16],
+    ["openingId", -8],
+    ["slot", 8],
+    ["before", -32],
+    ["blob", -32],
   ],
 };
 
