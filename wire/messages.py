@@ -78,8 +78,8 @@ class RoomDoor(Message, frozen=True, tag="room_door"):
     `signature` is made with the door key over
     ``"snug 1 door" | len16(origin) | origin | number | server nonce | client nonce``.
 
-    The last four are for a room that the server does not hold: otherwise it ignores them. `probe`: `permit`
-    is that of this other room, and the new one is for this client alone (section 3, Opening a room).
+    The last four are for a room that the server does not hold. `probe`: `permit` is that of this other room,
+    and the new one is for this client alone (section 3, Opening a room).
     """
 
     door_key: Bytes32
@@ -117,10 +117,8 @@ class Permit(Message, frozen=True, tag="permit"):
 class Entered(Message, frozen=True, tag="entered"):
     """Server: the connection is inside. `handle` is random and valid for this connection only.
 
-    `slot` and `chain` are the state of the room. They are None in a lobby, and in a room that nobody has
-    opened since the server's start. `incarnation` identifies the server process: a new value means that
-    the server has restarted and has lost all state. `handles` are the other connections in the room. `node`
-    is the number of this node, if several serve the origin.
+    `slot` and `chain` are None in a lobby, and in a room that nobody has opened. Another `incarnation` means
+    a new process that has lost all state. `handles` are the others. `node`: if several serve the origin.
     """
 
     handle: Bytes8
@@ -211,9 +209,8 @@ class Ready(Message, frozen=True, tag="ready"):
 class Open(Message, frozen=True, tag="open"):
     """Client (G1, G5): open the room, or reopen it after the server's restart.
 
-    `signature` is made with the room admin key over
-    ``"snug 1 open" | number | slot (8 bytes) | gate | chain``. Any member may pass on one that it has. None:
-    a member opens a room that nobody else opens.
+    `signature` is made with the room admin key over `wire.signed.Opening`. Any member may pass on one that it
+    has. None: a member opens a room that nobody else opens.
     """
 
     slot: Slot
@@ -225,10 +222,9 @@ class Open(Message, frozen=True, tag="open"):
 class Opened(Message, frozen=True, tag="opened"):
     """Server, to all connections in the room: the room is open at `slot`.
 
-    Whenever a slot is taken, the server sends `opened` to the connections that may not have the blob, so that
-    they know when to show their pass. `opening_id` is random, and another whenever the room is opened.
-    `signature` is made with the server key over
-    ``"snug 1 opened" | number | opening_id | slot (8 bytes) | chain``.
+    When a slot is taken, it also goes to the connections that may not have the blob: they then show their
+    pass. `opening_id` is random, and another whenever the room is opened. `signature` is made with the server
+    key over `wire.signed.RoomOpened`.
     """
 
     slot: Slot
@@ -252,10 +248,8 @@ class Commit(Message, frozen=True, tag="commit"):
 class Committed(Message, frozen=True, tag="committed"):
     """Server, to all connections that may receive, the committer included: `blob` has taken slot `slot`.
 
-    `before` is the chain value before this slot, and `chain` = ``H(before | slot (8 bytes) | H(blob))``.
-    `signature` is made with the server key over
-    ``"snug 1 taken" | number | opening_id | slot (8 bytes) | before | H(blob)``; `opening_id` is that of the
-    last `opened`. `opening` is that of the `commit`.
+    `chain` = ``H(before | slot (8 bytes) | H(blob))``. `signature` is made with the server key over
+    `wire.signed.SlotTaken`. `opening_id` is that of the last `opened`, `opening` that of the `commit`.
     """
 
     slot: Slot
@@ -277,8 +271,8 @@ class Stale(Message, frozen=True, tag="stale"):
 class Rekey(Message, frozen=True, tag="rekey"):
     """Client, the room admin only (G8): hand the room to another room admin key, which renames the room.
 
-    `signature` is made with the present room admin key over ``"snug 1 rekey" | number | server nonce``, where
-    `number` is the room's number with `room_admin_key`. The server keeps no `door_key`, so it is said again.
+    `signature` is made with the present room admin key over `wire.signed.Rekey`. The server keeps no
+    `door_key`, so it is said again.
     """
 
     door_key: Bytes32
@@ -304,7 +298,7 @@ class CatchUp(Message, frozen=True, tag="catch_up"):
 
 
 class CaughtUp(Message, frozen=True, tag="caught_up"):
-    """Server, after the blobs that it holds. `missing` is the number of relays that it no longer holds."""
+    """Server, after the blobs that it holds. `missing` relays are no longer held."""
 
     slot: Slot
     relay: Slot

@@ -254,7 +254,7 @@ export interface Rekeyed {
   readonly room_admin_key: Bytes;
 }
 
-/** Server, after the blobs that it holds. `missing` is the number of relays that it no longer holds. */
+/** Server, after the blobs that it holds. `missing` relays are no longer held. */
 export interface CaughtUp {
   readonly type: "caught_up";
   readonly slot: number;
