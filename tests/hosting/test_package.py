@@ -97,6 +97,7 @@ def test_it_goes_and_leaves_only_settings(server: Machine) -> None:
     server.run("dpkg --install /root/*.deb")  # for the other tests, in any order
 
 
+@pytest.mark.timeout(900)  # it builds an image of Debian
 def test_the_image_has_a_server(package: Path, tmp_path: Path) -> None:
     missing = [name for name in ("mmdebstrap", "umoci") if shutil.which(name) is None]
     if missing or os.geteuid() != 0:

@@ -20,6 +20,8 @@ from aioice import stun, turn
 ECHO: Final = 2.0
 #: Seconds.
 LIFETIME: Final = 600
+#: The relay still knows the client's port, from an earlier client (RFC 8656 7.4).
+MISMATCH: Final = 437
 _TRANSPORTS: Final = {"udp": turn.UDP_TRANSPORT, "tcp": turn.TCP_TRANSPORT}
 _FAMILIES: Final = {4: 0x01000000, 6: 0x02000000}
 
@@ -93,7 +95,19 @@ async def _reach(client: Any, echoes: _Echoes, peer: tuple[str, int]) -> str:
 
 
 async def _open(order: Order) -> tuple[Any, int]:
-    """Return a client, and 0 or the code of the error for the port that it asked for."""
+    """Return a client, and 0 or the code of the error for the port that it asked for.
+
+    A client whose own port the relay takes for another's tries again from another port, as RFC 8656 7.4 says.
+    """
+    for _ in range(3):
+        client, code = await _try(order)
+        if code != MISMATCH:
+            break
+        client.transport.close()
+    return client, code
+
+
+async def _try(order: Order) -> tuple[Any, int]:
     loop, server = asyncio.get_running_loop(), (order.host, order.port)
     arguments = (server, order.username, order.password, LIFETIME, 500)
     client: Any

@@ -30,6 +30,8 @@ OUTPUTS: Final = {
     f"{NAME}.page-hash",
 }
 DATE: Final = "2026-01-02T03:04:05Z"
+#: Two releases are built for one of these tests, which takes minutes on a busy machine.
+pytestmark = pytest.mark.timeout(900)
 
 
 class Tagged(Clone):
