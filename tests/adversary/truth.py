@@ -210,6 +210,7 @@ ALARMS: Mapping[str, Meaning] = {
     "not_reaching": Meaning(unheard),
     "not_reaching.blamed": Meaning(server_or_outage),
     "reordered": Meaning(reporters),
+    "reordered.proven": Meaning(reporters),
     "reordered.held_back": Meaning(reporters),
     "reordered.held_back.proven": Meaning(reporters),
     "reordered.apart": Meaning(reporters),

@@ -35,7 +35,10 @@ def test_rewritten_order_is_seen_by_everybody() -> None:
     began = w.now
     w.until(lambda: all(texts(p, "reordered") for p in people), 20)
     assert w.now - began < 11
-    assert "The server gave \u201cBo\u201d other messages" in texts(ada, "reordered")[0]
+    (told,) = texts(ada, "reordered")
+    assert "\u201cBo\u201d reports other messages" in told
+    assert "or \u201cBo\u201d's program is wrong; a host can remove it" in told
+    w.until(lambda: "have signed that they were given other messages" in texts(bo, "reordered")[-1], 10)
     w.run(60)
     assert all(len(texts(p, "reordered")) <= 2 for p in people)
 
@@ -49,7 +52,9 @@ def test_messages_that_are_withheld_are_missed() -> None:
     began = w.now
     w.until(lambda: bool(texts(bo, "reordered")), 20)
     assert w.now - began < 17
-    assert "messages that it did not give you" in texts(bo, "reordered")[0]
+    assert "reports messages that have not arrived here" in texts(bo, "reordered")[0]
+    w.until(lambda: "that server withholds them, unless they all lie" in texts(bo, "reordered")[-1], 10)
+    assert len(texts(bo, "reordered")) == 2
     assert not ours(ada)
     assert not ours(cem)
 

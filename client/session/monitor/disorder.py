@@ -30,6 +30,7 @@ class Disorder:
         self._disorder: set[int] = set()
         self._behind: set[int] = set()
         self._behind_at = 0.0
+        self._behind_proven = False  # two members have reported the same
         self._contradicted = False
 
     def forget(self, leaf: int) -> None:
@@ -58,10 +59,13 @@ class Disorder:
             self._tell_disorder([leaf])
 
     def _tell_disorder(self, leaves: list[int]) -> None:
+        """Report members whose beats say that they were given other messages: one may lie, or be wrong."""
         new = [leaf for leaf in leaves if leaf not in self._disorder]
-        if new and len(self._disorder) < 2:
-            self._room.tell(sentences.alarm("reordered", who=self._members.names(new)))
+        known = len(self._disorder)
         self._disorder.update(new)
+        if new and known < 2:
+            key = "reordered" if len(self._disorder) == 1 else "reordered.proven"
+            self._room.tell(sentences.alarm(key, who=self._members.names(self._disorder)))
 
     def judge(self, now: float) -> None:
         """Report messages that others have and that do not come, and when they have come."""
@@ -73,14 +77,16 @@ class Disorder:
         if mirrored and len(behind) == 1 and not self._behind and len(self._members.others) > 1:
             # The others' next heartbeats show whether it is one member's word alone.
             behind = set(self.ordering.ahead_since(heard - most - self._members.span((0.0, 1))))
-        # The others claim the same with their next beats; much later it is news: the first may have lied.
+        # A second member's word is news: the first may have lied. So is another one much later.
         late = not self._behind or now - self._behind_at > self._members.span(NEWS)
-        if behind - self._behind and late:
-            self._behind_at = now
-            who = self._members.names(behind - self._behind)
-            key = "reordered.held_back" if len(who) == 1 else "reordered.held_back.proven"
-            self._room.tell(sentences.alarm(key, who=who, origin=self._room.here.origin))
+        second = len(behind) > 1 and not self._behind_proven
+        if behind - self._behind and (late or second):
+            self._behind_at, self._behind_proven = now, len(behind) > 1
+            key = "reordered.held_back.proven" if self._behind_proven else "reordered.held_back"
+            who, origin = self._members.names(behind), self._room.here.origin
+            self._room.tell(sentences.alarm(key, who=who, origin=origin))
         elif self._behind and not behind and connected:
+            self._behind_proven = False
             self._room.tell(sentences.status("cleared.messages"))
         if connected:
             self._behind = behind

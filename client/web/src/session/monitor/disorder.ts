@@ -24,6 +24,8 @@ export class Disorder {
   readonly #disorder = new Set<number>();
   #behind = new Set<number>();
   #behindAt = 0;
+  /** Two members have reported the same. */
+  #behindProven = false;
   #contradicted = false;
 
   constructor(room: Room, members: MemberTable) {
@@ -58,11 +60,15 @@ export class Disorder {
     } else if (this.ordering.checkClaim(leaf, beat.relay, beat.window, now)) this.#tellDisorder([leaf]);
   }
 
+  /** Report members whose beats say that they were given other messages: one may lie, or be wrong. */
   #tellDisorder(leaves: readonly number[]): void {
-    const fresh = leaves.filter((leaf) => !this.#disorder.has(leaf));
-    if (fresh.length > 0 && this.#disorder.size < 2)
-      this.#room.tell(sentences.alarm("reordered", { who: this.#members.names(fresh) }));
-    for (const leaf of fresh) this.#disorder.add(leaf);
+    const known = this.#disorder.size;
+    for (const leaf of leaves) this.#disorder.add(leaf);
+    const { size } = this.#disorder;
+    if (size > known && known < 2)
+      this.#room.tell(
+        sentences.alarm(size === 1 ? "reordered" : "reordered.proven", { who: this.#members.names(this.#disorder) }),
+      );
   }
 
   /** Report messages that others have and that do not come, and when they have come. */
@@ -76,13 +82,17 @@ export class Disorder {
     if (mirrored && behind.size === 1 && this.#behind.size === 0 && this.#members.others.size > 1)
       behind = new Set(this.ordering.aheadSince(heard - most - this.#members.span([0, 1])));
     const fresh = without(behind, this.#behind);
-    // The others claim the same with their next beats; much later it is news: the first may have lied.
+    // A second member's word is news: the first may have lied. So is another one much later.
     const late = this.#behind.size === 0 || now - this.#behindAt > this.#members.span(NEWS);
-    if (fresh.size > 0 && late) {
+    const second = behind.size > 1 && !this.#behindProven;
+    if (fresh.size > 0 && (late || second)) {
       this.#behindAt = now;
-      const args = { who: this.#members.names(fresh), origin: this.#room.here.origin };
-      this.#room.tell(sentences.alarm(fresh.size > 1 ? "reordered.held_back.proven" : "reordered.held_back", args));
+      this.#behindProven = behind.size > 1;
+      const args = { who: this.#members.names(behind), origin: this.#room.here.origin };
+      const key = this.#behindProven ? "reordered.held_back.proven" : "reordered.held_back";
+      this.#room.tell(sentences.alarm(key, args));
     } else if (this.#behind.size > 0 && behind.size === 0 && connected) {
+      this.#behindProven = false;
       this.#room.tell(sentences.status("cleared.messages"));
     }
     if (connected) this.#behind = behind;
