@@ -127,6 +127,31 @@ def test_lies_about_messages_do_not_hide_withheld_ones(
     assert cem.said == [("Ada", "can you hear me?")]
 
 
+@pytest.mark.parametrize(
+    "lie",
+    [
+        lambda beat: replace(beat, incarnation=b"another1"),
+        lambda beat: replace(beat, relay=beat.relay + 1000),
+        lambda beat: replace(beat, window=bytes(32)),
+    ],
+    ids=["incarnation", "relay", "window"],
+)
+def test_one_member_cannot_have_the_server_accused_of_other_messages(
+    lie: Callable[[Heartbeat], Heartbeat], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    w = World(448)
+    ada, bo, liar = w.meeting("Ada", "Bo", "Liar")
+    for n in range(10):
+        w.do(ada, ev.Say(str(n)))
+        w.run(2)
+    lying(monkeypatch, liar, lie)
+    w.run(60)
+    for who in (ada, bo):
+        (told,) = texts(who, "reordered")
+        assert "\u201cLiar\u201d's program is wrong; a host can remove it" in told
+        assert [i.severity for i in who.incidents.open if i.cause == "reordered"] == ["attention"]
+
+
 def say(w: World, who: Participant, what: content.AnyContent) -> None:
     w._ascend(who.links[ev.ROOM], wire.encode(wire.Relay(who.room.membership.protect(content.encode(what)))))
 
