@@ -97,6 +97,7 @@ async def test_a_storm_and_an_honest_meeting_at_the_same_time() -> None:
     assert measured.memory > measured.counted > 0
 
 
+@pytest.mark.timeout(900)  # twice, and with much to begin, on a busy machine
 async def test_a_short_run_of_storms_from_many_addresses(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
