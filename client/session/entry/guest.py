@@ -223,7 +223,10 @@ class GuestLobby:
         self._nonces.clear()
         self._connections.heard(now)
         if newest is not None and newest.card.eph_public == card.eph_public:
-            return  # our knock opens by it, and is repeated
+            # Our knock opens by it: the host has another connection.
+            newest.to, newest.posted_at = handle, now
+            self._connections.post(day, newest.knock, handle)
+            return
         self._knock(day, card, handle, self._make_package(now), now)
         if now - self._began < SOON:
             self.effects.append(ev.ConnectSoon(self.origin))

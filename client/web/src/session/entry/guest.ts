@@ -261,7 +261,12 @@ export class GuestLobby {
     }
     this.#nonces = [];
     this.connections.heard(now);
-    if (newest !== undefined && same(newest.card.ephPublic, card.ephPublic)) return; // our knock opens by it, and is repeated
+    if (newest !== undefined && same(newest.card.ephPublic, card.ephPublic)) {
+      newest.to = handle; // our knock opens by it: the host has another connection
+      newest.postedAt = now;
+      await this.connections.post(day, newest.knock, handle);
+      return;
+    }
     await this.#knock({ day, card, to: handle }, await this.makePackage(now), now);
     if (now - this.#began < SOON)
       this.effects.push({ type: "ConnectSoon", origin: this.origin });
