@@ -176,7 +176,7 @@ export default {
   "status.audible": "Ihr seid mehr als 25. Der Server leitet nun immer 16 Mikrofone weiter, wie die Leitung es gewählt hat: Er kann erkennen, wer spricht, aber nicht, was.",
   "status.audible.all": "Der Server leitet wieder alle Mikrofone weiter: Er kann nicht erkennen, wer spricht.",
   "status.audible.heard": "Jetzt bist du zu hören.",
-  "status.audible.waits": "Du bist noch nicht zu hören: {slots} Mikrofone sind schon an. Du bist Nummer {place} der Wartenden.",
+  "status.audible.waits": "Du bist gerade nicht zu hören: Mehr als {slots} Mikrofone sind an und wechseln sich ab. Du erfährst, wann du dran bist.",
   "status.away": "Die Verbindung zum Server ist verloren ({why}); vielleicht hat sich dein Netz geändert. Neuer Versuch ...",
   "status.away.first": "Noch nicht mit dem Server verbunden ({why}). Neuer Versuch ...",
   "status.back": "Wieder mit dem Server verbunden.",

@@ -81,7 +81,7 @@ export default {
   "status.audible": "More than 25 are in. From now on the server forwards 16 microphones at a time, as the host has chosen: it can tell who speaks, and still not what is said.",
   "status.audible.all": "The server forwards all microphones again: it cannot tell who speaks.",
   "status.audible.heard": "You are heard now.",
-  "status.audible.waits": "You are not heard yet: {slots} microphones are open already. You are number {place} of those who wait.",
+  "status.audible.waits": "You are not heard now: more than {slots} microphones are open, and they take turns. You are told when it is your turn.",
   "status.away": "The connection to the server was lost ({why}); your network may have changed. Trying again...",
   "status.away.first": "Not connected to the server yet ({why}). Trying again...",
   "status.back": "Connected to the server again.",

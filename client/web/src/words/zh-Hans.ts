@@ -176,7 +176,7 @@ export default {
   "status.audible": "人数超过 25。按主持人的选择，服务器现在每次只转发 16 个麦克风：它能看出谁在说话，但听不到说什么。",
   "status.audible.all": "服务器重新转发所有麦克风：它看不出谁在说话。",
   "status.audible.heard": "现在大家能听到你了。",
-  "status.audible.waits": "大家还听不到你：已经有 {slots} 个麦克风开着。你排在第 {place} 位。",
+  "status.audible.waits": "大家现在听不到你：开着的麦克风超过 {slots} 个，它们轮流发声。轮到你时会通知你。",
   "status.away": "与服务器的连接断开了（{why}）；可能是你的网络变了。正在重试……",
   "status.away.first": "还没有连上服务器（{why}）。正在重试……",
   "status.back": "重新连上服务器了。",

@@ -176,7 +176,7 @@ export default {
   "status.audible": "人數超過 25。依主持人的選擇，伺服器現在每次只轉發 16 個麥克風：它能看出誰在說話，但聽不到說什麼。",
   "status.audible.all": "伺服器重新轉發所有麥克風：它看不出誰在說話。",
   "status.audible.heard": "現在大家能聽到你了。",
-  "status.audible.waits": "大家還聽不到你：已經有 {slots} 個麥克風開著。你排在第 {place} 位。",
+  "status.audible.waits": "大家現在聽不到你：開著的麥克風超過 {slots} 個，它們輪流發聲。輪到你時會通知你。",
   "status.away": "與伺服器的連線斷開了（{why}）；可能是你的網路變了。正在重試……",
   "status.away.first": "還沒有連上伺服器（{why}）。正在重試……",
   "status.back": "重新連上伺服器了。",
