@@ -58,7 +58,6 @@ LAYOUTS: Final[tuple[type[Any], ...]] = (
     lobby.Knock,
     lobby.Reply,
     lobby.RecoveryMessage,
-    lobby.ClockReport,
     lobby.Piece,
     lobby.KnockContents,
     lobby.KnockInside,

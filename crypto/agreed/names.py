@@ -2,7 +2,8 @@
 
 The skeleton follows Unicode UTS 39 section 4: NFD, remove ignorable characters, map confusables to their
 prototype, NFD. In addition, compatibility forms and case are folded and spaces are removed: "ADA", "A da", a
-full-width "Ada" and an "Ada" with a Cyrillic first letter all look like "Ada".
+full-width "Ada" and an "Ada" with a Cyrillic first letter all look like "Ada". So do "Ada." and "\u00c1da",
+because punctuation is removed everywhere, and marks on Latin, Greek and Cyrillic letters: nobody hears them.
 """
 
 from __future__ import annotations
@@ -25,6 +26,15 @@ _BRAHMIC = re.compile(
     "[\u0900-\u0dff\u0f00-\u109f\u1700-\u17ff\u1900-\u1aaf\u1b00-\u1c4f"
     "\ua800-\ua8ff\ua930-\uaaff\uabc0-\uabff\U00011000-\U00011fff]"
 )
+
+#: Blocks of Latin, Greek and Cyrillic. Marks on letters of other scripts are vowels and consonants.
+_EUROPEAN = re.compile(
+    "[A-Za-z\u00aa-\u02af\u0370-\u052f\u1c80-\u1c8f\u1d00-\u1dbf\u1e00-\u1fff\u2c60-\u2c7f\ua640-\ua69f"
+    "\ua720-\ua7ff\uab30-\uab6f]"
+)
+#: Letters that are seen as an apostrophe, a dash or an accent beside letters of these scripts: modifier
+#: letters, and the mark of a long vowel in Japanese.
+_STROKES = re.compile("[\u02b0-\u02ff\u30fc]")
 
 _LRM = "\u200e"  # the table encloses right-to-left entries in these
 
@@ -170,9 +180,40 @@ def _stands_around(char: str) -> bool:
     return not _AROUND.isdisjoint({char, *looks, *"".join(_prototypes().get(c, c) for c in looks)})
 
 
+def _is_european(char: str) -> bool:
+    return kind(char) == "L" and _EUROPEAN.match(char) is not None
+
+
+def _is_punctuation(char: str, looks: str, among_european: bool) -> bool:
+    """Return whether a character, which `looks` like its prototype, counts as punctuation in its name."""
+    if kind(char) == "P":
+        return not all(_is_european(c) for c in looks)
+    if kind(char) == "L" and _STROKES.match(char):
+        return among_european
+    return all(kind(c) == "P" for c in looks) and (among_european or kind(char) != "L")
+
+
 def _mapped(text: str) -> str:
+    """Return the prototypes of what distinguishes a name: of all, if it has nothing but punctuation."""
     prototypes = _prototypes()
-    text = "".join(prototypes.get(c, c) for c in normalized(text, "NFD"))
+    everything, kept = "", ""
+    chars = normalized(text, "NFD")
+    among_european = any(_is_european(c) for c in chars)
+    bare = False  # whether the last letter is one whose marks don't count
+    for char in chars:
+        looks = prototypes.get(char, char)
+        everything += looks
+        if char in SPACES or _is_punctuation(char, looks, among_european):
+            continue
+        if kind(char) != "M":
+            bare = _is_european(char) or "0" <= char <= "9"
+        if bare:
+            looks = "".join(c for c in normalized(looks, "NFD") if kind(c) != "M")
+        kept += looks
+    return _visible(kept) or _visible(everything)
+
+
+def _visible(text: str) -> str:
     return "".join(c for c in normalized(text, "NFD") if c not in SPACES and _shows(c))
 
 

@@ -2,8 +2,8 @@
 
 Every lobby message is sealed under the lobby's envelope key, and every blob has one of a few sizes::
 
-    CardRequest  a newcomer asks the hosts for a card
-    Card         a host's short-lived X25519 key, signed by the key that is in the link
+    CardRequest  a newcomer asks the hosts for a card, by a nonce
+    Card         a host's short-lived X25519 key, and the requests that it answers, signed by the link's key
     Knock        HPKE to that key: the newcomer's data, with a proof of the invite; only a host can read it
     Reply        the contents of `answers`, under the knock's HPKE export: its author has opened the knock
     Piece        a part of what a large room's answer lists (`pieces`)
@@ -14,21 +14,19 @@ Without the link, none of this is readable. A link holder sees that somebody kno
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterable
-from dataclasses import dataclass, field, replace
+from collections.abc import Callable, Container, Iterable, Sequence
+from dataclasses import dataclass, field
 from typing import Annotated, Final
 
 from snugroom.crypto import hpke, kdf
 from snugroom.crypto.agreed.names import check_name, check_text
 from snugroom.crypto.entry.answers import ReplyBody, encode_answer, read_answer
 from snugroom.crypto.entry.invite import GENERATIONS_MAX, HostKeys, Invite, checked_origin
-from snugroom.crypto.errors import AuthenticationError, MalformedError, StateError, ValidationError
+from snugroom.crypto.errors import AuthenticationError, MalformedError, StateError
 from snugroom.crypto.fields import exactly, padded, unpadded
 from snugroom.crypto.proof.identity import KNOCK_PROOF_SIZE, IdentityKey, verify_knock_proof
 from snugroom.wire.layout import (
     U2,
-    U4,
-    U8,
     Bytes,
     Bytes8,
     Bytes16,
@@ -46,15 +44,17 @@ from snugroom.wire.layout import (
 BUCKETS: Final = (512, 1024, 2048, 4096, 8192, 16384, 32768, 65536, 131072)
 #: Minimum size of a knock, so that the size does not reveal the length of a name.
 KNOCK_BUCKET: Final = 2048
-#: Lifetime of a card and of its secret, and tolerated error of a newcomer's clock, in seconds.
+#: Seconds for which a host keeps the private half of a card.
 CARD_LIFETIME: Final = 600
-CLOCK_SKEW: Final = 300
+#: Maximum requests that one card answers.
+CARD_ANSWERS_MAX: Final = 16
 GREETING_MAX: Final = 280
 #: Maximum size of a KeyPackage in a knock.
 KEY_PACKAGE_MAX: Final = 8192
 
 SUITE: Final = hpke.Suite.X25519_SHA256_AES128GCM
 _AAD: Final = b"snug 1 posted"
+_KNOCK_INFO: Final = b"snug 1 knock"
 #: Placeholder for an absent identity; no identity key starts with these bytes.
 _NO_IDENTITY: Final = bytes(KNOCK_PROOF_SIZE)
 _REPLY_ID: Final = 8
@@ -71,43 +71,34 @@ _REPLY_OVERHEAD: Final = _ENVELOPE_OVERHEAD + _REPLY_ID + kdf.SEAL_OVERHEAD
 
 @dataclass(frozen=True, slots=True)
 class CardRequest(Layout, name="card request"):
-    """A newcomer's request for a card. Hosts answer with a card."""
+    """A newcomer's request for a card. Hosts answer with a card that names its nonce."""
+
+    nonce: Bytes16
 
 
 @dataclass(frozen=True, slots=True)
 class Card(Layout, name="card"):
     """A host's key for knocks. Decoding does not verify it: call `verify` before use.
 
-    `expiry` is in Unix seconds, `day` is the UTC day of the card's lobby. Each generation of host keys has
-    signed it, because a newcomer knows only the key of its link's generation.
+    `answers` are the nonces of the requests that it answers. Each generation of host keys has signed it,
+    because a newcomer knows only the key of its link's generation.
     """
 
     eph_public: Bytes32
-    nonce: Bytes16
-    expiry: U8
-    day: U4
+    answers: Annotated[tuple[Bytes16, ...], Items(1, most=CARD_ANSWERS_MAX, least=1)]
     signatures: Annotated[tuple[Signature, ...], Items(1, most=GENERATIONS_MAX, least=1)]
 
-    @property
-    def hash(self) -> bytes:
-        """H(Card); every knock is bound to it."""
-        return kdf.H(self.encode())
+    def verify(self, host_public: bytes, origin: str, asked: Container[bytes]) -> None:
+        """Verify the card against the link, and against the nonces `asked` of our own requests.
 
-    def verify(self, host_public: bytes, origin: str, day: int, now: float) -> None:
-        """Verify the card against the link: `now` in Unix seconds, `day` is its lobby's day.
-
-        AuthenticationError if the link's host did not sign it; ValidationError ("CARD-DAY", "CARD-EXPIRED",
-        "CARD-LIFETIME") if it is of another day, has expired, or claims a longer lifetime than cards have.
+        AuthenticationError if it answers none of them (the server repeats an old card, or it is another
+        newcomer's), or if the link's host did not sign it.
         """
-        message = _card_message(self, origin)
+        if not any(nonce in asked for nonce in self.answers):
+            raise AuthenticationError("the card answers none of our requests")
+        message = CardMessage(checked_origin(origin), self.eph_public, self.answers).encode()
         if not any(_is_signed(host_public, message, signature) for signature in self.signatures):
             raise AuthenticationError("the card is not signed by the host key in the link")
-        if self.day != day:
-            raise ValidationError("CARD-DAY", f"the host's card is of day {self.day}, and this is day {day}")
-        if self.expiry + CLOCK_SKEW <= now:
-            raise ValidationError("CARD-EXPIRED", "the host's card has expired; ask for another")
-        if self.expiry > now + CARD_LIFETIME + CLOCK_SKEW:
-            raise ValidationError("CARD-LIFETIME", "the host's card claims to live longer than cards may")
 
 
 def _is_signed(host_public: bytes, message: bytes, signature: bytes) -> bool:
@@ -123,15 +114,8 @@ class CardMessage(Layout, name="card message", start=b"snug 1 card"):
     """The byte string that the host keys sign."""
 
     origin: Annotated[str, Text(2)]
-    day: U4
     eph_public: Bytes32
-    nonce: Bytes16
-    expiry: U8
-
-
-def _card_message(card: Card, origin: str) -> bytes:
-    place = checked_origin(origin)
-    return CardMessage(place, card.day, card.eph_public, card.nonce, card.expiry).encode()
+    answers: Annotated[tuple[Bytes16, ...], Items(1, most=CARD_ANSWERS_MAX, least=1)]
 
 
 @dataclass(frozen=True, slots=True)
@@ -158,25 +142,16 @@ class RecoveryMessage(Layout, name="recovery message"):
 
 
 @dataclass(frozen=True, slots=True)
-class ClockReport(Layout, name="clock report"):
-    """A newcomer has refused a card for its time: `card` is its hash, `at` the newcomer's clock in Unix
-    seconds."""
-
-    card: Bytes32
-    at: U8
-
-
-@dataclass(frozen=True, slots=True)
 class Piece(Layout, name="piece"):
     """A part of a room's tree and ledger, sealed under a key in the answer that lists its hash (`pieces`)."""
 
     sealed: Annotated[bytes, Rest()]
 
 
-LobbyMessage = CardRequest | Card | Knock | Reply | RecoveryMessage | ClockReport | Piece
+LobbyMessage = CardRequest | Card | Knock | Reply | RecoveryMessage | Piece
 MESSAGE: Final = OneOf[LobbyMessage](
     "lobby message",
-    {1: CardRequest, 2: Card, 3: Knock, 4: Reply, 5: RecoveryMessage, 6: ClockReport, 7: Piece},
+    {1: CardRequest, 2: Card, 3: Knock, 4: Reply, 5: RecoveryMessage, 6: Piece},
 )
 
 
@@ -216,15 +191,17 @@ def _bucket(size: int, least: int = 0) -> int:
 
 
 class CardSecret(kdf.NotCopyable):
-    """A card with its private half, to be erased after ten minutes.
+    """The key pair of a host's cards, whose private half is to be erased after ten minutes.
 
     A phone seized later then cannot reveal the names in the knocks.
     """
 
-    __slots__ = ("_private", "card")
+    __slots__ = ("_private", "expiry", "public")
 
-    def __init__(self, card: Card, private: bytes) -> None:
-        self.card = card
+    def __init__(self, private: bytes, expiry: int) -> None:
+        self.public = hpke.public_key(private)
+        #: Unix seconds, by the host's clock.
+        self.expiry = expiry
         self._private: bytes | None = private
 
     @property
@@ -235,21 +212,28 @@ class CardSecret(kdf.NotCopyable):
         return self._private
 
     def expired(self, now: float) -> bool:
-        """Return whether the card has expired at `now` (Unix seconds); if so, call `erase`."""
-        return now >= self.card.expiry
+        """Return whether the private half is due at `now` (Unix seconds); if so, call `erase`."""
+        return now >= self.expiry
 
     def erase(self) -> None:
-        """Delete the private half. Knocks sealed to this card then cannot be opened by anyone."""
+        """Delete the private half. Knocks sealed to this key then cannot be opened by anyone."""
         self._private = None
 
 
-def make_card(keys: HostKeys, origin: str, day: int, now: float, *, rng: kdf.Rng = os.urandom) -> CardSecret:
-    """Create a card for the links of all generations, valid for ten minutes from `now` (Unix seconds)."""
+def make_card_secret(now: float, *, rng: kdf.Rng = os.urandom) -> CardSecret:
+    """Create a key pair for cards, for ten minutes from `now` (Unix seconds)."""
     private = exactly(rng(hpke.KEY_SIZE), hpke.KEY_SIZE, "an X25519 private key")
-    card = Card(hpke.public_key(private), rng(16), int(now) + CARD_LIFETIME, day, ())
-    message = _card_message(card, origin)
-    signatures = tuple(seed.host_key.sign(message) for seed in keys.seeds)
-    return CardSecret(replace(card, signatures=signatures), private)
+    return CardSecret(private, int(now) + CARD_LIFETIME)
+
+
+def make_card(keys: HostKeys, origin: str, secret: CardSecret, answers: Sequence[bytes]) -> Card:
+    """Create a card for the links of all generations: it answers 1 to 16 requests, by their nonces.
+
+    StateError once the secret is erased.
+    """
+    _ = secret.private
+    message = CardMessage(checked_origin(origin), secret.public, tuple(answers)).encode()
+    return Card(secret.public, tuple(answers), tuple(seed.host_key.sign(message) for seed in keys.seeds))
 
 
 # -- knocks -----------------------------------------------------------------------------------
@@ -296,7 +280,7 @@ class OpenedKnock:
     key_package: bytes
     name: str
     greeting: str
-    #: Unix seconds at which the knock's card expires.
+    #: Unix seconds at which the secret of the knock's card is erased.
     expiry: int
     exporter: hpke.Exporter = field(repr=False)
     #: The identity (32 bytes, X25519) that the newcomer shows and has proven to hold; None if absent.
@@ -342,13 +326,12 @@ def knock(
     check_name(name)
     check_text(greeting, GREETING_MAX)
     check_key_package(key_package)
-    card_hash = card.hash
-    sender = hpke.Sender(SUITE, card.eph_public, _knock_info(card_hash), rng=rng)
+    sender = hpke.Sender(SUITE, card.eph_public, _KNOCK_INFO, rng=rng)
     knock_proof = _NO_IDENTITY
     if identity is not None:
-        knock_proof = identity.knock_proof(card.eph_public, card_hash, sender.enc, key_package)
+        knock_proof = identity.knock_proof(card.eph_public, sender.enc, key_package)
     contents = KnockContents(key_package, name, greeting, knock_proof).encode()
-    use = _use(invite.token, card_hash, sender.enc, invite.index, contents)
+    use = _use(invite.token, card.eph_public, sender.enc, invite.index, contents)
     inner = KnockInside(use, invite.index, contents).encode()
     room = _bucket(len(inner) + 4 + _KNOCK_OVERHEAD, KNOCK_BUCKET) - _KNOCK_OVERHEAD
     return Knock(sender.enc, sender.seal(b"", padded(inner, room))), PendingKnock(sender.exporter)
@@ -363,41 +346,34 @@ def open_knock(
     author does not hold the named invite and the shown identity: such a knock is not shown to the host.
     MalformedError and ValidationError("SNUG-11") if its contents are not allowed.
     """
-    card_hash = secret.card.hash
-    opened = hpke.open(SUITE, secret.private, knock.enc, _knock_info(card_hash), b"", knock.ciphertext)
+    opened = hpke.open(SUITE, secret.private, knock.enc, _KNOCK_INFO, b"", knock.ciphertext)
     inner = KnockInside.decode(unpadded(opened.plaintext))
     index, said = inner.index, inner.contents
     made = [
         public
         for public, token in tokens(index)
-        if kdf.same(inner.use, _use(token, card_hash, knock.enc, index, said))
+        if kdf.same(inner.use, _use(token, secret.public, knock.enc, index, said))
     ]
     if not made:
         raise AuthenticationError(f"a knock that names invite {index} and wasn't made with it")
     contents = KnockContents.decode(said)
     identity = None
     if contents.identity != _NO_IDENTITY:
-        identity = verify_knock_proof(
-            contents.identity, secret.private, card_hash, knock.enc, contents.key_package
-        )
+        identity = verify_knock_proof(contents.identity, secret.private, knock.enc, contents.key_package)
     return OpenedKnock(
         index,
         made[0],
         contents.key_package,
         contents.name,
         contents.greeting,
-        secret.card.expiry,
+        secret.expiry,
         opened.exporter,
         identity,
     )
 
 
-def _knock_info(card_hash: bytes) -> bytes:
-    return b"snug 1 knock" + card_hash
-
-
-def _use(token: bytes, card_hash: bytes, enc: bytes, index: int, contents: bytes) -> bytes:
-    return kdf.mac(token, b"snug 1 use", card_hash, enc, kdf.H(index.to_bytes(2, "big"), contents))
+def _use(token: bytes, eph_public: bytes, enc: bytes, index: int, contents: bytes) -> bytes:
+    return kdf.mac(token, b"snug 1 use", eph_public, enc, kdf.H(index.to_bytes(2, "big"), contents))
 
 
 # -- replies ----------------------------------------------------------------------------------

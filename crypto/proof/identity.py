@@ -92,13 +92,13 @@ class IdentityKey(NotCopyable):
 
     # -- at the knock ----------------------------------------------------------------------------
 
-    def knock_proof(self, card_public: bytes, card_hash: bytes, enc: bytes, key_package: bytes) -> bytes:
+    def knock_proof(self, card_public: bytes, enc: bytes, key_package: bytes) -> bytes:
         """Return `public 32 | proof 32` for the card's host, bound to this knock and its KeyPackage.
 
         MalformedError if `card_public` (32 bytes) is of small order.
         """
         shared = _exchange(self._private, card_public)
-        proof = _knock_mac(shared, self.public, card_public, card_hash, enc, key_package)
+        proof = _knock_mac(shared, self.public, card_public, enc, key_package)
         return ShownIdentity(self.public, proof).encode()
 
     # -- in the room -----------------------------------------------------------------------------
@@ -128,9 +128,7 @@ class ShownIdentity(Layout, name="shown identity"):
     proof: Bytes32
 
 
-def verify_knock_proof(
-    knock_proof: bytes, card_private: bytes, card_hash: bytes, enc: bytes, key_package: bytes
-) -> bytes:
+def verify_knock_proof(knock_proof: bytes, card_private: bytes, enc: bytes, key_package: bytes) -> bytes:
     """Verify the identity in a knock and return its public key.
 
     MalformedError if the key is invalid, AuthenticationError if the newcomer does not hold the private key.
@@ -138,17 +136,15 @@ def verify_knock_proof(
     shown = ShownIdentity.decode(knock_proof)
     public = check_public(shown.public)
     shared = _exchange(card_private, public)
-    expected = _knock_mac(shared, public, hpke.public_key(card_private), card_hash, enc, key_package)
+    expected = _knock_mac(shared, public, hpke.public_key(card_private), enc, key_package)
     if not same(shown.proof, expected):
         raise AuthenticationError("the knock does not hold the identity that it shows")
     return public
 
 
-def _knock_mac(
-    shared: bytes, public: bytes, card_public: bytes, card_hash: bytes, enc: bytes, key_package: bytes
-) -> bytes:
+def _knock_mac(shared: bytes, public: bytes, card_public: bytes, enc: bytes, key_package: bytes) -> bytes:
     key = KDF(shared, b"snug 1 id knock")
-    return mac(key, public, card_public, card_hash, enc, H(key_package))
+    return mac(key, public, card_public, enc, H(key_package))
 
 
 # -- in the room ----------------------------------------------------------------------------------

@@ -13,6 +13,7 @@ from snugroom.client.connection import SessionCrypto
 from snugroom.client.media.receiving import Opened
 from snugroom.client.session import Session
 from snugroom.client.session.catalogue import content
+from snugroom.client.session.entry.guest import GuestLobby
 from snugroom.client.session.kernel import entering
 from snugroom.client.session.kernel.me import CAPABILITIES
 from snugroom.client.session.kernel.membership import SUITE, room_pass
@@ -42,6 +43,12 @@ def _membership(session: Session) -> Any:
     room = session._room
     assert room is not None
     return room.membership
+
+
+def asks_for_card(session: Session) -> bytes | None:
+    """Return the nonce by which a newcomer asks for a card: everybody with the link reads it in the lobby."""
+    guest = session._guest
+    return guest._nonces[-1][0] if isinstance(guest, GuestLobby) and guest._nonces else None
 
 
 def ghost(name: str, now: float) -> mls.KeyPackageBundle:

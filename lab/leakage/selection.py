@@ -110,7 +110,7 @@ def sets(meeting: Talk, rule: Rule, key: bytes) -> Bools:
     opened = np.zeros(members, np.bool_)
     begin = _BEGIN
     for tick in range(ticks):
-        chosen, _ = audible(microphones, range(members), key, begin + tick)
+        chosen, _ = audible(microphones, dict.fromkeys(range(members), False), key, begin + tick)
         inside[tick, list(chosen)] = True
         if rule == "speakers":
             for who in np.flatnonzero(meeting.open[tick] != opened).tolist():

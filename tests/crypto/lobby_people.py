@@ -12,6 +12,7 @@ from snugroom.crypto.entry.lobby import (
     PendingKnock,
     knock,
     make_card,
+    make_card_secret,
     open_knock,
 )
 
@@ -22,18 +23,23 @@ KEYS = HostKeys((SEED,))
 SECRET = bytes(range(16))
 ENVELOPE_KEY = bytes(32)
 KEY_PACKAGE = b"a KeyPackage " * 20
+NONCE = b"n" * 16
 TEXTS = st.sampled_from(["", "hi", "ä" * 140, "x" * 280, "👋🏽 grüezi"])
 
 
-def host_card(now: float = NOW) -> lobby.CardSecret:
-    return make_card(KEYS, ORIGIN, DAY, now)
+def host_secret(now: float = NOW) -> lobby.CardSecret:
+    return make_card_secret(now)
+
+
+def card_of(secret: lobby.CardSecret, *answers: bytes) -> lobby.Card:
+    return make_card(KEYS, ORIGIN, secret, answers or (NONCE,))
 
 
 def knocked(
     key_package: bytes = KEY_PACKAGE, index: int = 5, now: float = NOW
 ) -> tuple[OpenedKnock, PendingKnock]:
-    secret = host_card(now)
-    sent, pending = knock(SEED.invite(ORIGIN, SECRET, index), secret.card, key_package, "Ada", "hello")
+    secret = host_secret(now)
+    sent, pending = knock(SEED.invite(ORIGIN, SECRET, index), card_of(secret), key_package, "Ada", "hello")
     return open_knock(secret, sent, KEYS.tokens), pending
 
 

@@ -171,6 +171,35 @@ def test_not_allowed(name: str) -> None:
         ("Ada", "A\u034fda"),
         ("Ada", "Ada\u3164"),
         ("Ada", "A\u200bda"),
+        ("Ada", "Ada."),
+        ("Ada", "Ada_"),
+        ("Ada", "Ada'"),
+        ("Ada", "-Ada"),
+        ("Ada", "A.d.a"),
+        ("Ada", "\u2014Ada"),
+        ("Ada", "Ada`"),
+        ("Ada", "Ada\u00b4"),
+        ("Ada", "Ada\u2219"),  # symbols and letters that look like punctuation
+        ("Ada", "Ada\u2212"),
+        ("Ada", "Ada\u02bc"),
+        ("Ada", "Ada\u05d9"),
+        ("Ada", "Ada\u30fc"),
+        ("Ada", "\u30ceAda"),
+        ("Ada", "\u00c1da"),
+        ("Ada", "\u0103d\u00e4"),
+        ("Ada", "Ad\u0323a"),
+        ("Ada", "A'\u0301da"),
+        ("Ada", "A\u20ddda"),
+        ("Zoe", "Zo\u00eb"),
+        ("Bo", "B\u00f3"),
+        ("Bo", "B\u00f8"),
+        ("Lukasz", "\u0141ukasz"),
+        ("Guest 1", "Guest 1\u0323"),
+        ("O'Neill", "ONeill"),
+        ("\u0410\u043d\u0434\u0440\u0435\u0439", "\u0410\u043d\u0434\u0440\u0435\u0438"),
+        ("\u039d\u03af\u03ba\u03b7", "\u039d\u03b9\u03ba\u03b7"),
+        ("Ali", "A\u05c0i"),  # punctuation that looks like a letter is one
+        ("...", "\u2026"),
     ],
 )
 def test_look_alike(one: str, other: str) -> None:
@@ -183,14 +212,25 @@ def test_look_alike(one: str, other: str) -> None:
     [
         ("Ada", "Adam"),
         ("Ada", "Bo"),
-        ("Ada", "\u00c1da"),  # accents are how people tell themselves apart
-        ("Zoe", "Zo\u00eb"),
         ("Ann", "Anna"),
         ("Jan", "Jon"),
         ("Guest 1", "Guest 2"),
         ("\u5c71\u7530", "\u5c71\u672c"),
         ("\u0410\u043d\u043d\u0430", "Anna"),  # all of the Cyrillic n's are seen
         ("\U0001f98a", "\U0001f43a"),
+        ("Ada", "Ada\U0001f98a"),
+        ("...", "---"),  # of names without anything else, the punctuation counts
+        ("?", "!"),
+        ("\u0928\u0947\u0939\u093e", "\u0928\u0939"),  # Neha: vowels of Brahmic scripts are marks
+        ("\u0e17\u0e35\u0e48", "\u0e17"),
+        ("\u304b", "\u304c"),  # ka, ga
+        ("\uac00", "\uac01"),
+        ("\u0645\u064f", "\u0645\u064e"),  # points of Arabic and Hebrew
+        ("\u05d1\u05b8", "\u05d1\u05b7"),
+        ("\u30ce\u30a2", "\u30a2"),  # Noa: the first letter looks like a stroke
+        ("\u05d9\u05e2\u05dc", "\u05e2\u05dc"),  # Yael: and this one like an apostrophe
+        ("\u30eb\u30fc", "\u30eb"),
+        ("\u0660", "\u0661"),
     ],
 )
 def test_not_alike(one: str, other: str) -> None:
@@ -244,8 +284,8 @@ def test_every_single_character() -> None:
 def kind_here(char: str) -> str:
     """Return the kind of a character in the runtime's Unicode."""
     category = unicodedata.category(char)
-    kinds = {"Cn": "U", "Zl": "C", "Zp": "C", "Zs": "S"}
-    return kinds.get(category) or {"L": "L", "N": "L", "M": "M", "C": "C", "P": "S", "S": "S"}[category[0]]
+    kinds = {"Cn": "U", "Zl": "C", "Zp": "C", "Zs": "S", "Sk": "P"}
+    return kinds.get(category) or {"L": "L", "N": "L", "M": "M", "C": "C", "P": "P", "S": "S"}[category[0]]
 
 
 @pytest.mark.no_cover

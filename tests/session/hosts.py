@@ -5,6 +5,7 @@ from __future__ import annotations
 from snugroom.client.session import events as ev
 from snugroom.client.session.entry.lobby import HostLobby
 from snugroom.client.session.features.host_key_transfer import HostKeyTransfer
+from snugroom.crypto.entry import lobby
 from tests.session.world import Participant, World
 
 
@@ -24,3 +25,9 @@ def deputised(w: World, host: Participant, who: Participant) -> None:
 def lobby_of(who: Participant) -> HostLobby:
     assert who.session._host is not None
     return who.session._host
+
+
+def card_of(who: Participant, now: float, nonce: bytes = bytes(16)) -> lobby.Card:
+    """A card of that host, which answers a request with this nonce."""
+    host = lobby_of(who)
+    return lobby.make_card(host.keys, who.room.origin, host._cards._secret(now), [nonce])

@@ -82,7 +82,10 @@ def test_of_a_crowd_that_goes_home_the_rest_meets_on() -> None:
     w = World(2204)
     ada, bo, *others = meeting(w, "Ada", "Bo", "Cem", "Dana", "Eve", "Fay")
     for who in others:
-        closes(w, who)
+        w.do(who, AWAY)
+    w.run(2 * w.latency)
+    for who in others:
+        w.kill(who)
     w.until(lambda: w.agreed([ada, bo]), KEPT_IN_A_CROWD + 10)
     w.do(bo, ev.Say("just us"))
     w.until(lambda: ("Bo", "just us") in ada.said, 5)

@@ -18,7 +18,7 @@ from snugroom.crypto.entry.invite import HostKeys, Invite
 from snugroom.crypto.entry.recovery import HostRecoveryData
 from snugroom.wire import messages as wire
 from snugroom.wire import signed
-from tests.session.hosts import lobby_of, two_hosts
+from tests.session.hosts import card_of, lobby_of, two_hosts
 from tests.session.test_recovery import come_back
 from tests.session.world import Participant, World
 
@@ -447,12 +447,12 @@ def test_a_former_host_stands_in_the_lobby_for_links_from_before_alone() -> None
     rotated(w, ada)
     w.run(1)
     assert lobby is not None
-    card = lobby_of(ada)._cards[next(iter(lobby_of(ada)._cards))][-1].card
+    nonce = bytes(16)
+    card = card_of(ada, w.now, nonce)
     assert len(card.signatures) == 2
-    origin, day = ada.room.origin, card.day
     new_link = Invite.parse(w.link_of(ada))
-    card.verify(new_link.host_public, origin, day, w.now)
-    card.verify(Invite.parse(old_link).host_public, origin, day, w.now)
+    card.verify(new_link.host_public, ada.room.origin, {nonce})
+    card.verify(Invite.parse(old_link).host_public, ada.room.origin, {nonce})
     assert {seed.host_public for seed in keys.seeds} == {Invite.parse(old_link).host_public}
     # a newcomer with an old link is asked about, even where everybody is waved in
     dana = w.guest(old_link, "Dana")

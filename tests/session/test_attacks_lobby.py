@@ -23,6 +23,7 @@ from snugroom.crypto.entry import lobby, recovery
 from snugroom.crypto.entry.invite import day_of
 from snugroom.wire import messages as wire
 from tests.session.dishonest import package_with
+from tests.session.hosts import card_of
 from tests.session.test_recovery import crashed
 from tests.session.world import ORIGIN, START, Participant, World, seeded
 
@@ -157,7 +158,7 @@ def test_a_members_rejoins_that_wait_are_few() -> None:
         bundle = package_with(bo, ticket, w.now)
         day = day_of(w.now)
         knock, _ = lobby.knock(
-            bo.session._invites.own, host._cards[day][-1].card, bundle.encoded, "Bo", "", rng=w.rng
+            bo.session._invites.own, card_of(ada, w.now), bundle.encoded, "Bo", "", rng=w.rng
         )
         wanted.append(host._knocked(day, knock, bytes(8), ada.room.membership, w.now))
     assert len(host._asked) <= 2
@@ -208,6 +209,6 @@ def test_a_knock_that_opens_by_no_card_costs_its_checks_once(monkeypatch: pytest
     knocks = [lobby.Knock(w.rng(32), w.rng(1900)) for _ in range(10)]
     for knock in knocks * 5:
         assert host._knocked(day, knock, bytes(8), m, w.now) is None
-    assert opened == 10 * len(host._cards[day])
+    assert opened == 10 * len(host._cards.secrets) == 10
     dana = w.guest(w.link_of(ada), "Dana")
     w.until(lambda: dana.session.inside, 5, why="nobody else is kept out")

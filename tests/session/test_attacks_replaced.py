@@ -24,6 +24,7 @@ from snugroom.crypto.mls import KeyPackageIn
 from snugroom.wire import messages as wire
 from tests.session.dishonest import package_with
 from tests.session.forked import heal, last_heartbeat, monitor, send_heartbeat, texts
+from tests.session.hosts import card_of
 from tests.session.world import Participant, World
 
 HANDLE = bytes(8)
@@ -256,8 +257,7 @@ def knock_of(
     m = who.room.membership
     ticket = RejoinTicket(m.group.group_id, slot, m.journal.chain, w.rng(16))
     bundle = package_with(who, ticket, w.now, signers)
-    assert host.session._host is not None
-    card = host.session._host._cards[day_of(w.now)][-1].card
+    card = card_of(host, w.now)
     return lobby.knock(who.session._invites.own, card, bundle.encoded, who.label, "", rng=w.rng)[0]
 
 

@@ -73,5 +73,5 @@ def test_a_message_too_large_for_a_lobby_is_not_posted() -> None:
     connections.received(day, wire.Entered(bytes(8), bytes(8)))
     effects.clear()
     connections.post(day, lobby.RecoveryMessage(bytes(lobby.BUCKETS[-1])))
-    connections.post(day, lobby.CardRequest())
+    connections.post(day, lobby.CardRequest(bytes(16)))
     assert len(effects) == 1

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import itertools
+
 import pytest
 
 from snugroom.client.session import events as ev
@@ -18,11 +20,15 @@ from snugroom.wire.messages import decode_client
 from tests.session.world import Link, Participant, World
 
 KEY = bytes(range(32))
-LEAVES = range(60)
+LEAVES = {leaf: leaf == 0 for leaf in range(60)}  # the host has leaf 0
 
 
 def shut() -> dict[int, Microphone]:
     return dict.fromkeys(LEAVES, Microphone(False, 0))
+
+
+def without(leaf: int) -> dict[int, bool]:
+    return {other: host for other, host in LEAVES.items() if other != leaf}
 
 
 def chosen(microphones: dict[int, Microphone], tick: int, key: bytes = KEY) -> frozenset[int]:
@@ -50,7 +56,9 @@ def test_the_set_has_at_most_sixteen_members_which_stay_for_half_a_minute() -> N
 def test_all_members_compute_the_same_set_and_nobody_without_the_key_does() -> None:
     microphones = shut() | {5: Microphone(True, 1990), 9: Microphone(False, 1999)}
     again = dict(reversed(microphones.items()))
-    assert audible(again, LEAVES, KEY, 1001) == audible(microphones, list(LEAVES), KEY, 1001)
+    assert audible(again, LEAVES, KEY, 1001) == audible(
+        microphones, dict(reversed(LEAVES.items())), KEY, 1001
+    )
     assert chosen(microphones, 1001) != chosen(microphones, 1001, key=bytes(32))
 
 
@@ -82,24 +90,70 @@ def test_a_member_that_comes_or_goes_changes_little() -> None:
     microphones = shut() | {leaf: Microphone(True, 1900) for leaf in (3, 30)}
     for tick in range(1000, 1100):
         all_of_them = chosen(microphones, tick)
-        fewer = audible(microphones, [leaf for leaf in LEAVES if leaf != 7], KEY, tick)[0]
+        fewer = audible(microphones, without(7), KEY, tick)[0]
         assert len(all_of_them ^ fewer) <= 4
         assert 7 not in fewer
-        more = audible(microphones, range(61), KEY, tick)[0]
+        more = audible(microphones, LEAVES | {60: False}, KEY, tick)[0]
         assert len(all_of_them ^ more) <= 6
 
 
-def test_seventeen_open_microphones_are_sixteen_and_one_that_waits() -> None:
+def test_sixteen_open_microphones_are_heard_and_seventeen_take_turns() -> None:
     opened = {leaf: Microphone(True, 1900 + leaf) for leaf in range(17, 0, -1)}
-    members, waiting = audible(shut() | opened, LEAVES, KEY, 1001)
-    assert members == frozenset(range(1, 17))
-    assert waiting == (17,)
     members, waiting = audible(shut() | opened | {4: Microphone(False, 2000)}, LEAVES, KEY, 1001)
-    assert 17 in members
-    assert waiting == ()
+    assert members == frozenset(opened) - {4}
+    assert waiting == frozenset()
+    for tick in range(1001, 1040):
+        members, waiting = audible(shut() | opened, LEAVES, KEY, tick)
+        assert len(members) == SLOTS
+        assert members | waiting == frozenset(opened)
     # those who have left are in nobody's way
-    members, waiting = audible(shut() | opened, [leaf for leaf in LEAVES if leaf != 1], KEY, 1001)
-    assert (1 in members, 17 in members, waiting) == (False, True, ())
+    members, waiting = audible(shut() | opened, without(1), KEY, 1001)
+    assert (1 in members, 17 in members, waiting) == (False, True, frozenset())
+
+
+@pytest.mark.parametrize("claimed", [0, 1, 10**9])
+def test_members_that_are_there_to_be_in_the_way_hold_no_slot_for_ever(claimed: int) -> None:
+    """Sixteen that were planted say that they have spoken since the beginning; five others want to speak."""
+    planted = {leaf: Microphone(True, claimed) for leaf in range(10, 26)}
+    honest = {leaf: Microphone(True, 1990 + leaf) for leaf in (0, 3, 40, 41, 59)}
+    ticks, heard, most = range(1001, 2001), dict.fromkeys([*planted, *honest], 0), 0
+    before = chosen(shut() | planted | honest, 1000)
+    for tick in ticks:
+        now = chosen(shut() | planted | honest, tick)
+        most = max(most, len(now - before))
+        for leaf in now:
+            heard[leaf] += 1
+        before = now
+    assert heard[0] == len(ticks), "the host's is no member's to take"
+    fair = (SLOTS - 1) / 20 * len(ticks)
+    assert all(0.7 * fair < heard[leaf] < 1.3 * fair for leaf in heard if leaf != 0)
+    assert most == 1, "at each tick, one goes and one comes"
+
+
+def test_a_claim_decides_nothing_where_microphones_take_turns() -> None:
+    opened = {leaf: Microphone(True, 1990) for leaf in range(1, 30)}
+    for tick in range(1001, 1033):
+        lies = opened | {leaf: Microphone(True, leaf * tick) for leaf in range(1, 15)}
+        assert chosen(shut() | lies, tick) == chosen(shut() | opened, tick)
+
+
+def test_hosts_are_heard_first_and_take_turns_among_themselves() -> None:
+    opened = {leaf: Microphone(True, 1990) for leaf in range(40)}
+    few, many = ({leaf: leaf < count for leaf in LEAVES} for count in (3, 20))
+    seen = set[int]()
+    for tick in range(1001, 1100):
+        assert {0, 1, 2} <= audible(opened, few, KEY, tick)[0]
+        members = audible(opened, many, KEY, tick)[0]
+        assert members < set(range(20))
+        seen |= members
+    assert seen == set(range(20))
+
+
+def test_a_microphone_that_opens_or_closes_disturbs_few_others_turns() -> None:
+    opened = {leaf: Microphone(True, 1990) for leaf in range(1, 31)}
+    for tick in range(1001, 1100):
+        both = chosen(shut() | opened, tick), chosen(shut() | opened | {31: Microphone(True, 1990)}, tick)
+        assert len(both[0] ^ both[1]) <= 2
 
 
 # -- in a meeting --------------------------------------------------------------------------------
@@ -192,25 +246,32 @@ def test_members_of_a_large_room_ask_for_the_same_microphones() -> None:
 
 @pytest.mark.usefixtures("small")
 def test_one_who_waits_is_told_why_and_when_it_is_over() -> None:
+    """The host is always heard, and the two others take turns."""
     meeting = Meeting(4101, "Ada", "Bo", "Cem", "Dana")
     w, (ada, bo, cem, dana) = meeting.world, meeting.people
-    for p in (ada, bo, cem):
+    for p in (bo, cem):
         meeting.mic(p, True)
-        w.run(3)
-    assert meeting.told(ada) == meeting.told(bo) == ["status.audible"]
-    assert meeting.told(cem) == ["status.audible", "status.audible.waits"]
-    assert "number 1 of those who wait" in [e for e in cem.told if isinstance(e, ev.Status)][-1].text
-    assert meeting.heard(dana) == {0, 1}
-    meeting.mic(ada, False)
-    w.run(4)
-    assert meeting.told(cem)[2:] == ["status.audible.heard"]
-    assert meeting.heard(dana) == {1, 2}
+    w.run(3)
+    assert [meeting.told(p) for p in (bo, cem)] == [["status.audible"]] * 2
     meeting.mic(ada, True)
+    seen = set[int]()
+    for _ in range(40):
+        w.run(1)
+        now = meeting.heard(dana)
+        assert len(now) <= 2
+        seen |= now
+    assert {0, 1, 2} <= seen
+    assert meeting.told(ada) == ["status.audible"]
+    for p in (bo, cem):
+        turns = meeting.told(p)[1:]
+        assert turns[:2] == ["status.audible.waits", "status.audible.heard"], p.label
+        assert all(one != other for one, other in itertools.pairwise(turns))
+    waits = next(p for p in (bo, cem) if meeting.told(p)[-1] == "status.audible.waits")
+    assert "more than 2 microphones are open" in [e for e in waits.told if isinstance(e, ev.Status)][-1].text
+    before = meeting.told(waits)
+    meeting.mic(waits, False)
     w.run(4)
-    assert meeting.told(ada)[1:] == ["status.audible.waits"]
-    meeting.mic(ada, False)
-    w.run(4)
-    assert meeting.told(ada)[2:] == [], "who gives up is not heard"
+    assert meeting.told(waits) == before, "who gives up is not heard"
 
 
 @pytest.mark.usefixtures("small")

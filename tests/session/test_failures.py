@@ -112,7 +112,7 @@ def test_a_lost_connection_changes_no_order_of_messages() -> None:
 
 def test_a_server_killed_while_commits_are_under_way() -> None:
     for seed in seeds(range(12)):
-        w = World(60 + seed, latency=0.05)
+        w = World(90 + seed, latency=0.05)
         people = two_hosts(w, "Cem", "Dana")
         ada, bo, cem, dana = people
         w.do(ada, ev.Remove(2))

@@ -94,7 +94,7 @@ def test_a_second_knock_of_one_person_is_no_leak() -> None:
     hears, guest._replied = guest._replied, lambda *_: None  # type: ignore[method-assign]
     w.run(560)  # by then the host's card is a new one, and Bo, who hears nothing, has knocked by it as well
     guest._replied = hears  # type: ignore[method-assign]
-    assert len({sent.card.nonce for sent in guest._sent}) > 1
+    assert len({sent.card.eph_public for sent in guest._sent}) > 1
     assert not ada.alarms
     assert bo.ended is None
     waiting = [a for a in lobby_of(ada)._asked.values() if a.knock.index == once.index]

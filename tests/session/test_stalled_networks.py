@@ -142,7 +142,7 @@ class Refusing(World):
 @pytest.mark.parametrize("code", sorted(EXCUSES - {"full", "permission"}))
 def test_a_reason_that_a_network_or_a_crowd_can_give_a_server_accuses_it_of_nothing(code: str) -> None:
     """Such as no door message in time, where the network loses what we send and not what we get."""
-    w = Refusing(7300)
+    w = Refusing(7304)
     _, bo = meeting(w, "Ada", "Bo")
     w.victims, w.last = (bo,), Refused(code, "as an honest server says it", "room_door", fatal=True)
     w.cut(bo.links[ev.ROOM])

@@ -25,10 +25,7 @@ SCENARIOS = [
     ),
     *scenarios(
         test_clocks,
-        without=[
-            "the_clock_follows_the_wall_clock_forward_and_never_goes_back",
-            "the_clock_that_is_further_from_the_others_looks_wrong",
-        ],
+        without=["the_clock_follows_the_wall_clock_forward_and_never_goes_back"],
     ),
     *scenarios(
         test_roles,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from tests.session import test_full_room, test_lobby_addressed, test_lobby_replayed
+from tests.session import test_cards, test_full_room, test_lobby_addressed, test_lobby_replayed
 from tests.web.mixed import played, scenarios
 
 SCENARIOS = scenarios(
@@ -20,7 +20,22 @@ test_lobby_of_both = played(SCENARIOS)
 test_lobby_replayed_of_both = played(
     scenarios(
         test_lobby_replayed,
-        other={"replies_that_a_server_repeats_hold_a_newcomer_for_a_while": "host"},  # looks into a newcomer
+        other={  # these look into a newcomer
+            "a_card_that_answered_another_visit_of_the_same_newcomer_does_not_hold_it": "host",
+            "a_newcomer_with_a_card_waits_for_a_slow_reply": "host",
+            "replies_that_a_server_repeats_hold_a_newcomer_for_a_while": "host",
+        },
+        without=[  # and these into the host as well
+            "a_card_from_the_lobby_of_another_server_holds_no_newcomer",
+            "a_card_that_was_kept_back_for_a_minute_is_dead",
+        ],
     )
+)
+test_cards_of_both = played(
+    [
+        param
+        for param in scenarios(test_cards, other={"forty_newcomers_at_once_all_come_in": "host"})
+        if param.values[0] is test_cards.test_forty_newcomers_at_once_all_come_in
+    ]
 )
 test_full_room_of_both = played(scenarios(test_full_room))

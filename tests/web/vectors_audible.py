@@ -21,13 +21,14 @@ def _room(seed: int, members: int, most_open: int) -> dict[str, Any]:
         leaf: Microphone(leaf in opened, max(0, tick - source.randrange(-2, 40)) * TICK) for leaf in shown
     }
     microphones[leaves[-1] + 1] = Microphone(True, 5)  # who is no member any more
-    chosen, waiting = audible(microphones, leaves, _KEY, tick)
+    hosts = source.sample(leaves, source.choice((1, 2, 20)))
+    chosen, waiting = audible(microphones, {leaf: leaf in hosts for leaf in leaves}, _KEY, tick)
     return {
-        "leaves": leaves,
+        "members": [[leaf, leaf in hosts] for leaf in leaves],
         "tick": tick,
         "microphones": [[leaf, each.is_open, each.since] for leaf, each in microphones.items()],
         "chosen": sorted(chosen),
-        "waiting": list(waiting),
+        "waiting": sorted(waiting),
     }
 
 

@@ -14,20 +14,24 @@ from snugroom.crypto.entry.invite import HostKeys, HostSeed
 from snugroom.crypto.errors import SnugError
 from snugroom.crypto.kdf import H, Rng, SigningKey
 from snugroom.crypto.proof.identity import IdentityKey
-from tests.web.cases import DAY, HOST, HOST_KEYS, NOW, ORIGIN, OTHER, SECRET, SUITE, Cases, Seed, filled
+from tests.web.cases import HOST, HOST_KEYS, NOW, ORIGIN, OTHER, SECRET, SUITE, Cases, Seed, filled
 
 
-def _card(seeds: list[bytes], origin: str, day: int, now: float, rng: Rng) -> lobby.Card:
+def _made_card(seeds: list[bytes], origin: str, answers: list[bytes], rng: Rng) -> lobby.Card:
     keys = HostKeys(tuple(HostSeed(seed) for seed in seeds))
-    return lobby.make_card(keys, origin, day, now, rng=rng).card
+    return lobby.make_card(keys, origin, lobby.make_card_secret(NOW, rng=rng), answers)
 
 
-def _check_card(card: bytes, host: bytes, origin: str, day: int, now: float) -> None:
-    lobby.Card.decode(card).verify(host, origin, day, now)
+def _check_card(card: bytes, host: bytes, origin: str, asked: list[bytes]) -> None:
+    lobby.Card.decode(card).verify(host, origin, asked)
 
 
 def _pair(card_rng: Rng) -> lobby.CardSecret:
-    return lobby.make_card(HOST_KEYS, ORIGIN, DAY, NOW, rng=card_rng)
+    return lobby.make_card_secret(NOW + 0.7, rng=card_rng)
+
+
+def _card(secret: lobby.CardSecret) -> lobby.Card:
+    return lobby.make_card(HOST_KEYS, ORIGIN, secret, [filled("nonce", 16)])
 
 
 def _knock(
@@ -43,7 +47,7 @@ def _knock(
     shown = None if own is None else IdentityKey(own)
     made, _ = lobby.knock(
         HostSeed(seed).invite(ORIGIN, SECRET, index),
-        _pair(card_rng).card,
+        _card(_pair(card_rng)),
         package,
         name,
         greeting,
@@ -60,7 +64,7 @@ def _open_knock(card_rng: Rng, enc: bytes, ciphertext: bytes) -> Any:
 def _reply(card_rng: Rng, rng: Rng, answer: ReplyBody, reply_rng: Rng) -> Any:
     """The way there and back: what is answered to a knock, and what the newcomer finds in it."""
     made, pending = lobby.knock(
-        HOST.invite(ORIGIN, SECRET, 0), _pair(card_rng).card, b"package", "Ada", "", rng=rng
+        HOST.invite(ORIGIN, SECRET, 0), _card(_pair(card_rng)), b"package", "Ada", "", rng=rng
     )
     reply = lobby.reply(
         lobby.open_knock(_pair_again(card_rng), made, HOST_KEYS.tokens), answer, rng=reply_rng
@@ -126,23 +130,31 @@ def _book(each: int, steps: list[list[Any]]) -> list[Any]:
 
 
 def _cards(cases: Cases) -> lobby.Card:
-    """A card, and the checks of it."""
-    card = cases.do("card", [seed.seed for seed in HOST_KEYS.seeds], ORIGIN, DAY, NOW + 0.7, Seed("card"))
+    """Cards, and the checks of one."""
+    seeds, mine, others = [seed.seed for seed in HOST_KEYS.seeds], filled("nonce", 16), filled("others", 16)
+    card = cases.do("card", seeds, ORIGIN, [mine], Seed("card"))
+    for named in (
+        [],
+        [mine, others],
+        [filled(f"nonce {n}", 16) for n in range(16)],
+        [mine] * 17,
+        [mine[:15]],
+    ):
+        cases.do("card", seeds, ORIGIN, named, Seed("card"))
     raw, host = card.encode(), HOST.host_public
     for given in (
-        (raw, host, ORIGIN, DAY, NOW),
-        (raw, HOST_KEYS.current.host_public, ORIGIN, DAY, NOW),
-        (raw, host, OTHER, DAY, NOW),
-        (raw, filled("another"), ORIGIN, DAY, NOW),
-        (raw, SigningKey(filled("another")).public, ORIGIN, DAY, NOW),
-        (raw, host, ORIGIN, DAY + 1, NOW),
-        (raw, host, ORIGIN, DAY, NOW + 899),
-        (raw, host, ORIGIN, DAY, NOW + 900),
-        (raw, host, ORIGIN, DAY, NOW - 300),
-        (raw, host, ORIGIN, DAY, NOW - 301),
-        (raw[:-1] + bytes([raw[-1] ^ 1]), host, ORIGIN, DAY, NOW),
-        (raw[:-65] + bytes([raw[-65] ^ 1]) + raw[-64:], host, ORIGIN, DAY, NOW),
-        (raw[:55] + bytes([raw[55] ^ 1]) + raw[56:], host, ORIGIN, DAY, NOW),
+        (raw, host, ORIGIN, [mine]),
+        (raw, host, ORIGIN, [others, mine]),
+        (raw, host, ORIGIN, [others]),
+        (raw, host, ORIGIN, []),
+        (raw, HOST_KEYS.current.host_public, ORIGIN, [mine]),
+        (raw, host, OTHER, [mine]),
+        (raw, filled("another"), ORIGIN, [mine]),
+        (raw, SigningKey(filled("another")).public, ORIGIN, [mine]),
+        (raw[:-1] + bytes([raw[-1] ^ 1]), host, ORIGIN, [mine]),
+        (raw[:-65] + bytes([raw[-65] ^ 1]) + raw[-64:], host, ORIGIN, [mine]),
+        (raw[:33] + others + raw[49:], host, ORIGIN, [others]),
+        (bytes([raw[0] ^ 1]) + raw[1:], host, ORIGIN, [mine]),
     ):
         cases.do("check_card", *given)
     return card  # type: ignore[no-any-return]
@@ -228,7 +240,7 @@ def _messages(cases: Cases, card: lobby.Card, enc: bytes, ciphertext: bytes) -> 
     raw = card.encode()
     envelope_key = filled("veil")
     messages: list[Any] = [
-        lobby.CardRequest(),
+        lobby.CardRequest(filled("nonce", 16)),
         card,
         lobby.Knock(enc, ciphertext),
         lobby.Reply(filled("id", 8), b"sealed"),
@@ -243,11 +255,13 @@ def _messages(cases: Cases, card: lobby.Card, enc: bytes, ciphertext: bytes) -> 
         b"",
         b"\0",
         b"\1",
-        b"\1\0",
+        b"\1" + bytes(15),
+        b"\1" + bytes(17),
         b"\2" + raw,
         b"\2" + raw[1:],
         b"\2" + raw + b"\0",
-        b"\2" + raw[:60] + b"\0",
+        b"\2" + raw[:65] + b"\0",
+        b"\2" + raw[:32] + b"\0" + raw[65:],
         b"\3" + bytes(31),
     ):
         cases.do("under", inner, 512)
@@ -257,21 +271,20 @@ def _messages(cases: Cases, card: lobby.Card, enc: bytes, ciphertext: bytes) -> 
         b"\4" + bytes(8),
         b"\5",
         b"\6",
-        b"\6" + bytes(40),
+        b"\6" + bytes(400),
         b"\7",
-        b"\7" + bytes(400),
-        b"\10",
     ):
         cases.do("under", inner, 512)
-    cases.do("under", b"\2" + raw[:60] + b"\x11" + bytes(17 * 64), 2048)
-    cases.do("under", b"\1", 600)
+    cases.do("under", b"\2" + raw[:65] + b"\x11" + bytes(17 * 64), 2048)
+    cases.do("under", b"\2" + raw[:32] + b"\x11" + bytes(17 * 16) + raw[65:], 1024)
+    cases.do("under", b"\1" + bytes(16), 600)
     cases.do("read", envelope_key, bytes(512))
 
 
 def lobby_cases() -> Any:
     """crypto/entry/lobby.py."""
     cases = Cases(
-        card=_card,
+        card=_made_card,
         check_card=_check_card,
         text=check_text,
         knock=_knock,
@@ -345,14 +358,16 @@ _STEPS: Final[list[list[Any]]] = [
 
 def _forged(package: bytes, own: bytes) -> list[tuple[bytes, bytes]]:
     """Knocks that open and say what is not allowed, or weren't made with what they name."""
-    card = _pair(Seed("card").rng()).card
+    card = _card(_pair(Seed("card").rng()))
     forged = []
 
     def make(rest: Callable[[bytes], bytes], *, index: int = 1, token: int | None = None) -> None:
-        sender = hpke.Sender(SUITE, card.eph_public, b"snug 1 knock" + card.hash, rng=Seed("forged").rng())
+        sender = hpke.Sender(SUITE, card.eph_public, b"snug 1 knock", rng=Seed("forged").rng())
         contents = rest(sender.enc)
         by = HOST.invite_token(index if token is None else token)
-        inside = lobby.KnockInside(lobby._use(by, card.hash, sender.enc, index, contents), index, contents)
+        inside = lobby.KnockInside(
+            lobby._use(by, card.eph_public, sender.enc, index, contents), index, contents
+        )
         forged.append((sender.enc, sender.seal(b"", fields.padded(inside.encode(), 4096))))
 
     def said(
@@ -361,7 +376,7 @@ def _forged(package: bytes, own: bytes) -> list[tuple[bytes, bytes]]:
         p = fields.prefixed
         return p(key_package, 2) + p(name, 1) + p(greeting, 2) + shown
 
-    shown = IdentityKey(own).knock_proof(card.eph_public, card.hash, filled("another enc"), package)
+    shown = IdentityKey(own).knock_proof(card.eph_public, filled("another enc"), package)
     make(lambda _: said())
     make(lambda _: said(), token=2)
     make(lambda _: said(name=b""))
@@ -374,8 +389,8 @@ def _forged(package: bytes, own: bytes) -> list[tuple[bytes, bytes]]:
     make(lambda _: said(shown=bytes(63)))
     make(lambda _: said(shown=bytes(63) + b"\1"))
     make(lambda _: said(shown=shown))
-    make(lambda enc: said(shown=IdentityKey(own).knock_proof(card.eph_public, card.hash, enc, package)))
-    make(lambda enc: said(shown=IdentityKey(own).knock_proof(card.eph_public, card.hash, enc, b"another")))
+    make(lambda enc: said(shown=IdentityKey(own).knock_proof(card.eph_public, enc, package)))
+    make(lambda enc: said(shown=IdentityKey(own).knock_proof(card.eph_public, enc, b"another")))
     return forged
 
 

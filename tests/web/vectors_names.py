@@ -35,7 +35,11 @@ _LOOKS: Final = (
     "Stra\u1e9ee", "\ua789", "\u13a0", "\uab70", "\u0131", "I", "i", "\u0130", "Zo\u00eb", "Zoe",
     "Zoe\u0308", "Bo", "B0", "\u0412\u043e", "Ada1", "Adal", "AdaI", "o", "\u03bf", "\u043e", "\u03c3",
     "\u03c2", "\u03a3", "\u0149", "'n", "\u0378", "\u0378a", "a\u0378\u0301", "\U0001fae8", "\u0149",
-    "\u00df", "\u0345", "\u03b9", "\u1fb3", "\u03b1\u03b9", "\u1f80",
+    "\u00df", "\u0345", "\u03b9", "\u1fb3", "\u03b1\u03b9", "\u1f80", "Ada.", "Ada_", "-A'da`",
+    "\u00c1d\u0103", "Ada\u2219", "Ada\u02bc", "Ada\u05d9", "\u30ceAda", "\u30ce\u30a2", "\u30a2",
+    "\u05d9\u05e2", "\u05e2", "A\u05c0i", "Ali", "...", "---", "\u2026", "?", "\u0928\u0947", "\u0928",
+    "\u304c", "\u304b", "B\u00f8", "B\u00f3", "\u0413\u0306", "\u0413", "1\u0323", "1", "\u0645\u064f",
+    "\u0645", "A'\u0301da", "Ada\U0001f98a", "\u0661\u0660",
 )
 # fmt: on
 #: Code points of a block whose properties make one digest.

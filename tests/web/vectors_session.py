@@ -89,7 +89,7 @@ def _looks() -> list[dict[str, Any]]:
 
 def _book() -> dict[str, Any]:
     book = contacts.Contacts(IdentityKey(bytes(range(32))))
-    for n, name in enumerate(("Zoë", "ada", "Bo", "äda", "\u5927", "Straße"), 1):
+    for n, name in enumerate(("Zoë", "ada", "Bo", "äva", "\u5927", "Straße"), 1):
         public = IdentityKey(bytes([n]) * 32).public
         if n % 2:
             book.learn(public, name, 1000.5 * n, verified=n == 3)

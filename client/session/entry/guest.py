@@ -3,21 +3,22 @@
 from __future__ import annotations
 
 import os
+from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from math import inf
 from typing import Final
 
 from snugroom.client.session import events as ev
 from snugroom.client.session.catalogue import reasons, sentences
 from snugroom.client.session.catalogue.sentence import recognised, sentence
-from snugroom.client.session.entry import clocks
 from snugroom.client.session.entry.lobby_connections import LobbyConnections, PostedMessage
 from snugroom.client.session.kernel.membership import policy_of
 from snugroom.crypto import mls
 from snugroom.crypto.entry import answers, lobby, pieces
 from snugroom.crypto.entry.invite import Invite, day_of
-from snugroom.crypto.errors import SnugError, ValidationError
+from snugroom.crypto.errors import SnugError
 from snugroom.crypto.kdf import Rng, SigningKey
 from snugroom.crypto.proof.identity import IdentityKey
 from snugroom.wire import messages as wire
@@ -28,12 +29,17 @@ KNOCK_EVERY: Final = 5.0
 WAIT_EVERY: Final = 10.0
 #: Seconds without a word from the host before its knock goes to all in the lobby, and another card is tried.
 KNOCK_PATIENCE: Final = 15.0
+#: Seconds for which a newcomer asks for a card by the same nonce. Cards count that name this nonce, or the
+#: one before it: a server can have kept others back, for when the host is gone.
+NONCE_FOR: Final = 30.0
 #: Seconds for which replies to one knock keep a newcomer at a server of several, before it knocks anew: the
 #: server can have kept some of them back, for when the host is gone.
 KNOCK_HOLDS: Final = 60.0
 #: A newcomer that could knock within so many seconds opens the room's connection ahead of the answer. One
 #: that has waited for longer would not notice what that saves, and its server may have too much to do.
 SOON: Final = 2.0
+#: Seconds without any card before a newcomer is told its date: lobbies are of one day.
+NO_CARD: Final = 30.0
 #: Knocks whose replies count: the newest, and some to other cards.
 KNOCKS_KEPT: Final = 4
 
@@ -115,10 +121,11 @@ class GuestLobby:
         origins = (link.origin, *link.servers)
         self._connections = LobbyConnections(link.secret, origins, self.effects, rng, slowness)
         self._called_at = 0.0
+        #: The nonces of our requests on this connection that no card has answered, and when each was made.
+        self._nonces: deque[tuple[bytes, float]] = deque(maxlen=2)
         self._sent: list[_Sent] = []
         self._told = ""
         self._began = now
-        self._reported_at = -inf
         self._tell(sentences.status("waiting"))
         self.tick(now)
 
@@ -142,11 +149,18 @@ class GuestLobby:
             newest = self._sent[-1]
         for sent in self._sent:
             self._repeat(sent, today, now)
-        if newest is None and now - self._began >= clocks.NO_CARD and self._told == "waiting":
-            self._tell(clocks.no_card(now))
+        if newest is None and now - self._began >= NO_CARD and self._told == "waiting":
+            self._tell_date(now)
         if self._may_knock(newest, now) and now - self._called_at >= CALL_EVERY:
             self._called_at = now
-            self._connections.post(today, lobby.CardRequest())
+            if not self._nonces or now - self._nonces[-1][1] >= NONCE_FOR:
+                self._nonces.append((self._rng(16), now))
+            self._connections.post(today, lobby.CardRequest(self._nonces[-1][0]))
+
+    def _tell_date(self, now: float) -> None:
+        """Tell a newcomer that has had no card at all by which date it looks for the hosts."""
+        date = datetime.fromtimestamp(now, UTC).date().isoformat()
+        self._tell(sentences.status("clock.date", seconds=int(NO_CARD), date=date))
 
     def _may_knock(self, newest: _Sent | None, now: float) -> bool:
         """Return whether to knock at another card: nobody has answered lately, or not elsewhere."""
@@ -169,6 +183,7 @@ class GuestLobby:
     def lost(self, day: int, why: str, now: float) -> None:
         """Handle a lost connection to the lobby."""
         self._connections.lost(day, now)
+        self._nonces.clear()
         again = self._connections.was_inside
         self._tell(sentences.status("away", why=why) if again else sentences.status("away.first", why=why))
 
@@ -181,6 +196,7 @@ class GuestLobby:
         posted = self._connections.received(day, message)
         if posted is True:
             self._called_at = 0.0
+            self._nonces.clear()  # of another connection, perhaps to another server
             for sent in self._sent:
                 sent.posted_at = -inf  # hosts answer the connection that has posted the knock last
             self.tick(now)
@@ -198,18 +214,19 @@ class GuestLobby:
 
     def _card(self, day: int, card: lobby.Card, handle: bytes, now: float) -> None:
         newest = self._sent[-1] if self._sent else None
-        known = newest is not None and newest.card.nonce == card.nonce
-        if known or not self._may_knock(newest, now):
+        if not self._may_knock(newest, now):
             return
         try:
-            card.verify(self._link.host_public, self._link.origin, day, now)
-        except ValidationError as error:
-            if newest is None and error.rule != "CARD-DAY":
-                self._refuse(day, card, now)
-            return
+            card.verify(self._link.host_public, self._link.origin, {nonce for nonce, _ in self._nonces})
         except SnugError:
-            return  # anybody with the link can post a card, but only a host can sign it
-        self._connections.await_answer(now)  # a server can repeat an old card; a reply to our knock is new
+            return  # an answer to others, or an old one; or somebody with the link has made it, and no host
+        self._nonces.clear()
+        self._connections.heard(now)
+        if newest is not None and newest.card.eph_public == card.eph_public:
+            # Our knock opens by it: the host has another connection.
+            newest.to, newest.posted_at = handle, now
+            self._connections.post(day, newest.knock, handle)
+            return
         self._knock(day, card, handle, self._make_package(now), now)
         if now - self._began < SOON:
             self.effects.append(ev.ConnectSoon(self.origin))
@@ -231,13 +248,6 @@ class GuestLobby:
         self._sent.append(_Sent(knock, pending, bundle, day, card, handle, now, now, now, self.origin))
         del self._sent[:-KNOCKS_KEPT]
         self._connections.post(day, knock, handle)
-
-    def _refuse(self, day: int, card: lobby.Card, now: float) -> None:
-        """Tell both sides that a host's card is of another time: one of the two clocks is wrong."""
-        self._tell(clocks.refused_card(card, now))
-        if now - self._reported_at >= clocks.REPORT_EVERY:
-            self._reported_at = now
-            self._connections.post(day, lobby.ClockReport(card.hash, int(now)))
 
     def _replied(self, reply: lobby.Reply, handle: bytes, now: float) -> None:
         sent = next((s for s in self._sent if s.pending.owns(reply)), None)

@@ -7,14 +7,13 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable
-from math import inf
 from typing import Final
 
 from snugroom.client.session import events as ev
 from snugroom.client.session.catalogue import sentences
 from snugroom.client.session.catalogue.sentence import Sentence, sentence
 from snugroom.client.session.entry.admission_batch import AdmissionBatch
-from snugroom.client.session.entry.clocks import TELL_EVERY
+from snugroom.client.session.entry.cards import Cards
 from snugroom.client.session.entry.contacts import Contacts
 from snugroom.client.session.entry.identity_check import check_identity
 from snugroom.client.session.entry.invites import InviteBook, invite_name
@@ -36,16 +35,11 @@ from snugroom.crypto.agreed.room_state import ANY_HOST, SINGLE_USE, Identity, Mo
 from snugroom.crypto.entry import answers, knocks, lobby
 from snugroom.crypto.entry.invite import HostKeys
 from snugroom.crypto.errors import SnugError, ValidationError
-from snugroom.crypto.fields import uint
 from snugroom.crypto.kdf import H, Rng
 from snugroom.wire import messages as wire
 
-#: Remaining seconds of a card below which it is replaced.
-CARD_RENEW: Final = 120.0
 #: Maximum waiting knocks on one open invite, which a class may share. Other invites have the rest.
 KNOCKS_EACH: Final = 240
-#: Minimum seconds between two posts of the same card: one post serves all callers.
-CARD_EVERY: Final = 0.5
 #: Minimum seconds between two rejoin requests of one member that count.
 REJOIN_EVERY: Final = 1.0
 
@@ -70,17 +64,12 @@ class HostLobby:
         self._take_back = take_back
         self._contacts = contacts
         self.keys = keys
-        self._signed_with: dict[int, HostKeys] = {}  # the keys of each day's last card
-        self._origin = origin
         self._rng = rng
         self._connections = LobbyConnections(secret, (origin,), self.effects, rng)
-        self._cards: dict[int, list[lobby.CardSecret]] = {}
-        self._card_posted: dict[int, float] = {}
-        self._card_wanted: set[int] = set()
+        self._cards = Cards(origin, self._connections, rng=rng)
         self._knocks = knocks.Knocks(each=KNOCKS_EACH)
         self._book = book
-        self._clock_told = -inf
-        #: Days and knocks that none of our cards opens: the server can repeat each of them at no cost.
+        #: Knocks that none of our cards opens: the server can repeat each of them at no cost.
         self._unreadable = SeenDigests()
         self._known: set[int] = set()
         self._shut: set[int] = set()
@@ -98,32 +87,18 @@ class HostLobby:
         self.tick(now)
 
     def tick(self, now: float) -> None:
-        """Stay in today's lobby, near midnight in two; renew cards; erase old secrets."""
+        """Stay in today's lobby, near midnight in two; post cards; erase old secrets."""
         self._now = now
         self._replied.expire(now)
         self._connections.stay_in(days_around(now), now)
         self.pieces.tick(now)
-        for day, secrets in self._cards.items():
-            for secret in secrets:
-                if secret.expired(now):
-                    secret.erase()
-            self._cards[day] = [s for s in secrets if not s.expired(now)]
+        self._cards.answer(self.keys, now)
         patient = {w.id for w in self._knocks.waiting(now)} | self._admitted
         self._asked = {n: a for n, a in self._asked.items() if n < 0 or n in patient}
-        for day in self._connections.entered:
-            cards = self._cards.get(day)
-            if day in self._card_wanted or (cards and cards[-1].card.expiry - now < CARD_RENEW):
-                self._post_card(day, now)
 
     def follow(self, origin: str) -> None:
         """Be where the room is."""
         self._connections.go(origin)
-
-    def take_keys(self, keys: HostKeys, now: float) -> None:
-        """Go on with these host keys: post cards for newcomers with links of all their generations."""
-        self.keys = keys
-        for day in self._connections.entered:
-            self._post_card(day, now)
 
     def lost(self, day: int, now: float) -> None:
         """Handle a lost connection to a lobby."""
@@ -173,36 +148,21 @@ class HostLobby:
         """Process a message from the server, and return the work that is left for the session.
 
         That is a knock that the host is to be asked about, a member's new leaf that the room is to commit, or
-        a posted message: one under the key that members have (for `recovery.RejoinHelper`), a newcomer's
-        clock, or another host's card.
+        a posted message: one under the key that members have (for `recovery.RejoinHelper`), or another host's
+        card.
         """
         posted = self._connections.received(day, message)
-        if posted is True:
-            self._post_card(day, now)
         if isinstance(posted, bool):
             return None
         match posted.message:
-            case lobby.CardRequest():
-                self._post_card(day, now)
+            case lobby.CardRequest(nonce):
+                self._cards.ask(day, posted.handle, nonce)
+                self._cards.answer(self.keys, now)
             case lobby.RecoveryMessage() | lobby.Card():
                 return posted
             case lobby.Knock() as knock:
                 return self._knocked(day, knock, posted.handle, membership, now)
-            case lobby.ClockReport() as report if self._heeds(day, report, now):
-                return posted
         return None
-
-    def _heeds(self, day: int, report: lobby.ClockReport, now: float) -> bool:
-        """Return whether the host is told of a newcomer's clock: at most once in TELL_EVERY.
-
-        A report that names another card than ours tells nothing: the server may have repeated an old one.
-        """
-        known = any(secret.card.hash == report.card for secret in self._cards.get(day, []))
-        tolerated = abs(report.at - now) < lobby.CLOCK_SKEW
-        if not known or tolerated or now - self._clock_told < TELL_EVERY:
-            return False
-        self._clock_told = now
-        return True
 
     @property
     def entered(self) -> frozenset[int]:
@@ -212,20 +172,6 @@ class HostLobby:
     def post(self, day: int, message: lobby.LobbyMessage, *to: bytes) -> None:
         """Post a message in that day's lobby, for the connections with these handles, or (none) for all."""
         self._connections.post(day, message, *to)
-
-    def _post_card(self, day: int, now: float) -> None:
-        cards = self._cards.setdefault(day, [])
-        same = self._signed_with.get(day) is self.keys
-        fresh = same and bool(cards) and cards[-1].card.expiry - now >= CARD_RENEW
-        if fresh and now - self._card_posted.get(day, 0.0) < CARD_EVERY:
-            self._card_wanted.add(day)
-            return
-        self._card_wanted.discard(day)
-        self._card_posted[day] = now
-        if not fresh:
-            cards.append(lobby.make_card(self.keys, self._origin, day, now, rng=self._rng))
-            self._signed_with[day] = self.keys
-        self._connections.post(day, cards[-1].card)
 
     def _tokens(self, index: int) -> list[tuple[bytes, bytes]]:
         """Return the tokens that prove an invite: of an own one, in the generation of its link alone."""
@@ -246,12 +192,11 @@ class HostLobby:
             known.handle = handle
             self._inform(known, answers.Received())
             return None
-        unreadable = H(uint(day, 4), mark)
-        if unreadable in self._unreadable:
+        if mark in self._unreadable:
             return None
-        found = open_with_cards(self._cards.get(day, []), knock, self._tokens, membership.group.suite, now)
+        found = open_with_cards(self._cards.secrets, knock, self._tokens, membership.group.suite, now)
         if found is None:
-            self._unreadable.add(unreadable)
+            self._unreadable.add(mark)
             return None
         opened, package, identity = found
         ticket = ticket_of(package)
@@ -481,8 +426,5 @@ class HostLobby:
 
     def close(self) -> None:
         """Leave the lobby, and erase the cards."""
-        for secrets in self._cards.values():
-            for secret in secrets:
-                secret.erase()
-        self._cards.clear()
+        self._cards.close()
         self._connections.close()

@@ -101,7 +101,6 @@ class LobbyConnections:
         self._came_at: float | None = None
         self._heard_at = -inf
         self._requests: dict[bytes, float] = {}  # others' requests by their ids, and when each first came
-        self._stays = False  # once longer here: somebody may be about to answer
         self._failed = False  # a connection to this server
         self._rounds = 0
         self._effects = effects
@@ -156,7 +155,7 @@ class LobbyConnections:
         if origin == self.at:
             return
         self.at = origin
-        self._came_at, self._heard_at, self._failed, self._stays = None, -inf, False, False
+        self._came_at, self._heard_at, self._failed = None, -inf, False
         for day in self._keys:
             self._entered.discard(day)
             self._take_keys(day)
@@ -192,11 +191,6 @@ class LobbyConnections:
         known = number in self._requests or len(self._requests) < REQUESTS_MAX
         if known and now - self._requests.setdefault(number, now) < REQUEST_HOLDS:
             self.heard(now)
-
-    def await_answer(self, now: float) -> None:
-        """Stay once more as long as for nobody: what we heard may be old, and we have asked."""
-        if not self._stays:
-            self._stays, self._came_at = True, now
 
     def _forget(self, day: int) -> None:
         del self._keys[day], self._envelope_keys[day]
@@ -257,6 +251,11 @@ class LobbyConnections:
     def waiting(self) -> int:
         """The number of posts that wait."""
         return len(self._waiting)
+
+    @property
+    def may_post_to_all(self) -> bool:
+        """Whether another post to all in a lobby keeps to the rate of such posts, and none waits already."""
+        return self._broadcasts.left >= 1 and all(waiting.to is not None for waiting in self._waiting)
 
     def _flush(self) -> None:
         later: deque[_Waiting] = deque()

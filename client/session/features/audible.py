@@ -1,9 +1,9 @@
 """The microphones that all members receive in a large room whose host has chosen that: 16 of them.
 
 All members compute the same set from the shown states, a key that all share, and the time. Open microphones
-come first, in the order in which they opened. Closed ones stay for half a minute, and members whose
-microphone is closed fill the rest. At each tick one slot changes. The server sees the set, and who speaks is
-in it (docs/explanation/decisions/0080-sixteen-audible-streams.md).
+come first. Closed ones stay for half a minute, and members whose microphone is closed fill the rest. If too
+many are open, hosts come first and the others take turns, whatever they say of themselves. The server sees
+the set, and who speaks is in it (docs/explanation/decisions/0080-sixteen-audible-streams.md).
 """
 
 from __future__ import annotations
@@ -26,13 +26,14 @@ TICK: Final = 2
 
 
 def audible(
-    microphones: Mapping[int, Microphone], leaves: Collection[int], key: bytes, tick: int
-) -> tuple[frozenset[int], tuple[int, ...]]:
+    microphones: Mapping[int, Microphone], leaves: Mapping[int, bool], key: bytes, tick: int
+) -> tuple[frozenset[int], frozenset[int]]:
     """Return the leaves whose sound all receive at a tick, and those with an open microphone that wait.
 
-    At each tick one slot is drawn anew, for `SLOTS` ticks. Whoever opens a microphone gets the slot of the
-    next tick, and whoever closes one gets another for as long: neither changes more than a draw does. A leaf
-    that is drawn twice has two slots.
+    `leaves` says of each member whether it is a host. At each tick one slot is drawn anew, for `SLOTS` ticks.
+    Whoever opens a microphone gets the slot of the next tick, and whoever closes one gets another for as
+    long: neither changes more than a draw does. A leaf that is drawn twice has two slots. Nobody waits while
+    at most `SLOTS` are open.
     """
     shown = [
         (microphone.since // TICK + 1, leaf, microphone.is_open)
@@ -40,15 +41,46 @@ def audible(
         if leaf in leaves
     ]
     opened = sorted((since, leaf) for since, leaf, is_open in shown if is_open)
+    if len(opened) > SLOTS:
+        every = frozenset(leaf for _, leaf in opened)
+        chosen = _by_turns(every, leaves, key, tick)
+        return chosen, every - chosen
     closed = sorted((since, leaf) for since, leaf, is_open in shown if not is_open and tick - since < SLOTS)
     kept = max(0, SLOTS - len(opened))
     taken: dict[int, int] = {}
-    for since, leaf in sorted([*opened[:SLOTS], *closed[max(0, len(closed) - kept) :]]):
+    for since, leaf in sorted([*opened, *closed[max(0, len(closed) - kept) :]]):
         slot = next(at for at in range(since, since + SLOTS) if at % SLOTS not in taken)
         taken[slot % SLOTS] = leaf
     ticks = range(max(0, tick - SLOTS + 1), tick + 1)
     drawn = {_drawn(leaves, key, at) for at in ticks if at % SLOTS not in taken}
-    return frozenset(taken.values()) | drawn, tuple(leaf for _, leaf in opened[SLOTS:])
+    return frozenset(taken.values()) | drawn, frozenset()
+
+
+def _by_turns(opened: Collection[int], leaves: Mapping[int, bool], key: bytes, tick: int) -> frozenset[int]:
+    """Return which of too many open microphones are heard: hosts' first, and the others by lot.
+
+    A lot is for `SLOTS` ticks. What a member says of itself, such as since when it speaks, has no part in it:
+    members that are there to be in the way have the same lots as others.
+    """
+    chosen: set[int] = set()
+    for of_hosts in (True, False):
+        group = {leaf for leaf in opened if leaves[leaf] is of_hosts}
+        free = SLOTS - len(chosen)
+        if len(group) <= free:
+            chosen |= group
+            continue
+        for at in range(max(0, tick - SLOTS + 1), tick + 1):
+            if at % SLOTS < free:
+                found = min(group, key=lambda leaf, at=at: (_lot(key, at, leaf), leaf))  # type: ignore[misc]
+                group.remove(found)
+                chosen.add(found)
+    return frozenset(chosen)
+
+
+def _lot(key: bytes, tick: int, leaf: int) -> bytes:
+    """Return a member's lot at a tick, 4 bytes: the lowest wins."""
+    digest = H(b"snug 1 audible lot", key, uint(tick, 8), uint(leaf // 8, 4))
+    return digest[leaf % 8 * 4 :][:4]
 
 
 def _drawn(leaves: Collection[int], key: bytes, tick: int) -> int:
@@ -75,7 +107,7 @@ class Audible:
         It changes at ticks, and when the room's size does.
         """
         m = self._room.membership
-        leaves = [leaf for leaf, _, _ in m.members()]
+        leaves = {leaf: host for leaf, _, host in m.members()}
         tick, before = int(now // TICK), self.chosen
         if not is_large(leaves):
             if before is None:
@@ -102,12 +134,10 @@ class Audible:
         others = [stream.ssrc for stream in listed] if choice is None else choice
         return (*heard, *(ssrc for ssrc in others if ssrc not in sound))[:SUBSCRIBE_MAX]
 
-    def _tell(self, waiting: tuple[int, ...], is_open: bool) -> None:
-        own = self._room.membership.own_leaf
-        waits = own in waiting
+    def _tell(self, waiting: frozenset[int], is_open: bool) -> None:
+        waits = self._room.membership.own_leaf in waiting
         if waits and not self._waits:
-            place = waiting.index(own) + 1
-            self._room.tell(sentences.status("audible.waits", slots=SLOTS, place=place))
+            self._room.tell(sentences.status("audible.waits", slots=SLOTS))
         elif self._waits and not waits and is_open:
             self._room.tell(sentences.status("audible.heard"))
         self._waits = waits

@@ -6,7 +6,6 @@ from dataclasses import replace
 
 from snugroom.client.session import events as ev
 from snugroom.client.session.catalogue.sentence import sentence
-from snugroom.client.session.entry import clocks
 from snugroom.client.session.entry.helper import FIRST_NUMBER
 from snugroom.client.session.entry.lobby import HostLobby
 from snugroom.client.session.entry.lobby_connections import PostedMessage
@@ -15,9 +14,7 @@ from snugroom.client.session.kernel.intents import RejoinIntent
 from snugroom.client.session.kernel.meeting_invites import MeetingInvites
 from snugroom.client.session.kernel.readmission import Readmission
 from snugroom.client.session.kernel.room import RoomSession
-from snugroom.client.session.monitor.monitor import Monitor
 from snugroom.crypto.agreed.room_state import Mode
-from snugroom.crypto.entry import lobby
 from snugroom.wire.messages import ServerMessage
 
 
@@ -38,8 +35,6 @@ def in_lobby(
             return replace(knocked, label=invites.book.label(knocked.invite))
         case RejoinIntent() as intent:
             room.queue(intent, now)
-        case PostedMessage(lobby.ClockReport(at=at)):
-            return clocks.report(at - now, room.feature(Monitor).clocks)
         case PostedMessage() as posted:
             return readmission.message_posted(day, posted, room, now)
     return None
@@ -73,7 +68,7 @@ def serve(
     """Answer newcomers, and close the invites that are over; return what the person is told."""
     made: list[ev.Event | None] = []
     if room.host_keys is not None and room.host_keys is not host.keys:
-        host.take_keys(room.host_keys, now)
+        host.keys = room.host_keys
         made.append(invites.keys_changed(room))
     admissions.answer_newcomers(room, host, now)
     for index in room.membership.ledger.revoked | invites.book.taken_back:

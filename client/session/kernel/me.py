@@ -12,9 +12,9 @@ from snugroom.crypto.agreed import room_state
 from snugroom.crypto.agreed.names import check_name
 from snugroom.crypto.kdf import Rng, SigningKey
 
-#: Lifetime of a KeyPackage in seconds; only the admitting host checks it.
+#: A KeyPackage is valid from so many seconds before the time at which it is made, and for as many after it;
+#: only the admitting host checks it. Two clocks that differ by more don't meet: lobbies are of one day.
 PACKAGE_LIFETIME: Final = 24 * 3600
-_SKEW: Final = 3600
 #: Capabilities of every leaf of a meeting.
 CAPABILITIES: Final = mls.Capabilities(
     extensions=(room_state.POLICY_EXTENSION, room_state.REJOIN_EXTENSION, room_state.REJOIN_KEY_EXTENSION)
@@ -59,7 +59,7 @@ class Me:
             signature_private=self.private,
             credential=mls.Credential.basic(room_state.Identity(self.name).encode()),
             capabilities=CAPABILITIES,
-            lifetime=mls.Lifetime(int(now) - _SKEW, int(now) + PACKAGE_LIFETIME),
+            lifetime=mls.Lifetime(int(now) - PACKAGE_LIFETIME, int(now) + PACKAGE_LIFETIME),
             extensions=extensions,
             leaf_extensions=(rejoin_key_extension(rejoin_key),),
             rng=self.rng,

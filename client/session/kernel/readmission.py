@@ -32,6 +32,7 @@ class Readmission:
         self._helper: RejoinHelper | None = None
         self._alone = False
         self._asked_at = 0.0
+        self._nonce = b""  # of our last request for a card
 
     def attend(self, room: RoomSession, host: HostLobby | None, link: Invite, now: float) -> list[ev.Effect]:
         """Do what is due, in the host's lobby if there is one; return the effects of leaving the lobby."""
@@ -52,9 +53,9 @@ class Readmission:
             for wanted in helper.tick(room, room.rank, place.post, now):
                 room.queue(wanted, now)
             if self._alone and place.entered and now - self._asked_at >= ASK_EVERY:
-                self._asked_at = now
+                self._asked_at, self._nonce = now, self._rng(16)
                 for day in place.entered:
-                    place.post(day, lobby.CardRequest())
+                    place.post(day, lobby.CardRequest(self._nonce))
         return left
 
     def _is_alone(self, room: RoomSession, now: float) -> bool:
@@ -72,8 +73,8 @@ class Readmission:
         room.sync.new_room_since = None
         return False
 
-    def _card_posted(self, day: int, card: lobby.Card, room: RoomSession, now: float) -> None:
-        """Ask to be let in again if another host is there, and we hear nobody in our room.
+    def _card_posted(self, card: lobby.Card, room: RoomSession) -> None:
+        """Ask to be let in again if another host has answered us, and we hear nobody in our room.
 
         It can be a former host's card: so we stay, and go on here if we hear somebody after all.
         """
@@ -81,7 +82,7 @@ class Readmission:
             return
         for key in room.membership.policy.link_keys:
             with contextlib.suppress(SnugError):
-                card.verify(key, room.origin, day, now)
+                card.verify(key, room.origin, {self._nonce})
                 room.sync.elsewhere = True
                 return
 
@@ -91,7 +92,7 @@ class Readmission:
         """Process a request, an offer or another host's card; return the question for our person, if any."""
         said = posted.message
         if isinstance(said, lobby.Card):
-            self._card_posted(day, said, room, now)
+            self._card_posted(said, room)
         if not isinstance(said, lobby.RecoveryMessage):
             return None
         return self._helping(room).message_posted(day, said, posted.handle, room, now)

@@ -39,8 +39,6 @@ class MemberTable:
         self.since: dict[int, float] = {}
         #: When each other member last sent a beat.
         self.heard: dict[int, float] = {}
-        #: By how many seconds each other member's clock was ahead of ours at its last beat.
-        self.clocks: dict[int, float] = {}
         self._settled: dict[int, float] = {}  # when judging of each begins
         self._names: dict[int, str] = {}
 
@@ -60,7 +58,7 @@ class MemberTable:
 
     def forget(self, leaf: int) -> None:
         """Forget the member of a leaf that is empty now or has another member."""
-        for known in (self.since, self.heard, self.clocks, self._settled):
+        for known in (self.since, self.heard, self._settled):
             known.pop(leaf, None)
 
     def unsettle(self, leaf: int, now: float) -> None:

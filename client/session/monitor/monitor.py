@@ -70,11 +70,6 @@ class Monitor(Feature):
         """The last 64 verified beats and 64 valid receipts."""
         return self._heartbeats.record
 
-    @property
-    def clocks(self) -> list[float]:
-        """Return how far the other members' clocks are ahead of ours, in seconds, by their last beats."""
-        return list(self._members.clocks.values())
-
     def verdict_on_slot(self, slot: int, *, doubted: bool = False) -> Literal["void", "valid"] | None:
         """Return the others' verdict on the commit in `slot` that we alone cannot read (protocol section 6).
 
@@ -308,7 +303,6 @@ class Monitor(Feature):
         leaf = beat.leaf
         history = self._heartbeats.histories[leaf]
         self._members.heard[leaf] = now
-        self._members.clocks[leaf] = beat.at - now
         if history.handle != beat.handle:
             history.handle = beat.handle
             self._members.unsettle(leaf, now)

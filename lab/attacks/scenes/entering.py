@@ -94,16 +94,17 @@ async def ghost_by_noise(stage: Stage) -> Outcome:
     "is not signed by the link's host, and the newcomer knocks only at the real one.",
 )
 async def forged_welcome(stage: Stage) -> Outcome:
-    """The false host has the link's secret, so its posts can be read, but it has another host key."""
+    """The false host has the link's secret, reads the newcomer's request and answers it, by another key."""
     link = Invite.parse(stage.link)
     now = _clock(stage)
     day = day_of(now)
     false = HostSeed.from_random()
-    card = lobby.make_card(HostKeys((false,)), link.origin, day, now).card
-    blob = lobby.post(lobby_envelope_key(link.secret, link.origin, day), card)
     await stage.operator.begin("alter_lobby", how="drop", sender=1)
     newcomer = stage.knock("Dana", honest=False)
-    await asyncio.sleep(1.0)
+    await stage.need(lambda: mallory.asks_for_card(newcomer.session) is not None, "Dana asks for no card")
+    nonce = mallory.asks_for_card(newcomer.session) or b""
+    card = lobby.make_card(HostKeys((false,)), link.origin, lobby.make_card_secret(now), [nonce])
+    blob = lobby.post(lobby_envelope_key(link.secret, link.origin, day), card)
     await stage.act("inject", into="lobby", blob=blob)
     misled = await stage.until(
         lambda: any(note.kind == "knocking" for note in newcomer.notes) or newcomer.session.inside, 4.0

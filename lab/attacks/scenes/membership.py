@@ -272,22 +272,17 @@ class _SlowClock(Clock):
 @scene(
     _THEME,
     "field",
-    detected("clock", within=15.0, severity="none"),
-    "A newcomer's clock is twenty minutes slow: it cannot knock, and it and the host are told whose clock "
-    "disagrees.",
+    impossible(severity="none"),
+    "A newcomer's clock is twenty minutes slow: it comes in like anybody else, because no clock decides "
+    "about a card.",
 )
 async def wrong_clocks(stage: Stage) -> Outcome:
-    """A card is valid for ten minutes of its host's clock."""
+    """A card is good for the newcomers whose requests it answers."""
     stage.mark()
+    stage.host.welcome.add("Dana")
     dana = stage.knock(
         "Dana", make_session=lambda link, now: Session.join(link, name="Dana", now=now - _SLOW)
     )
     dana.connection.clock = _SlowClock()
-    told = await stage.told(["clock"], 15.0, [dana, stage.host])
-    stage.honest.remove(dana)
-    stage.others.append(dana)
-    kept_out = not dana.session.inside
-    harms = await goes_on(stage)
-    if not told and kept_out:
-        harms += ("Dana was kept out and not told why",)
-    return Outcome(kept_out, "Dana knew which clock to look at.", watchers=("Ada",), harms=harms, attempts=1)
+    inside = await stage.until(lambda: dana.session.inside, 15.0)
+    return Outcome(not inside, "Dana came in.", harms=await goes_on(stage))

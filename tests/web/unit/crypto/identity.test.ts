@@ -22,10 +22,10 @@ compareWithPython("identity", {
   check_public: identity.checkPublic,
   fingerprint: identity.fingerprint,
   public: async (own: Bytes) => (await IdentityKey.fromPrivate(own)).public,
-  show: async (own: Bytes, card: Bytes, cardHash: Bytes, enc: Bytes, keyPackage: Bytes) =>
-    (await IdentityKey.fromPrivate(own)).knockProof(card, cardHash, enc, keyPackage),
-  check_shown: async (shown: Bytes, card: Bytes, cardHash: Bytes, enc: Bytes, keyPackage: Bytes) =>
-    identity.verifyKnockProof(shown, await X25519Key.fromPrivate(card), cardHash, enc, keyPackage),
+  show: async (own: Bytes, card: Bytes, enc: Bytes, keyPackage: Bytes) =>
+    (await IdentityKey.fromPrivate(own)).knockProof(card, enc, keyPackage),
+  check_shown: async (shown: Bytes, card: Bytes, enc: Bytes, keyPackage: Bytes) =>
+    identity.verifyKnockProof(shown, await X25519Key.fromPrivate(card), enc, keyPackage),
   ends: (...ends: EndsGiven) => encode(VOUCH_CONTEXT, endsOf(ends)),
   vouch: async (own: Bytes, ends: EndsGiven, box: Bytes, rng: Rng) =>
     (await IdentityKey.fromPrivate(own)).vouch(endsOf(ends), await X25519Key.fromPrivate(box), rng),

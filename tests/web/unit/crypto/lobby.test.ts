@@ -26,8 +26,10 @@ const keysOf = async (seeds: readonly Bytes[]): Promise<HostKeys> =>
   new HostKeys(await Promise.all(seeds.map((seed) => HostSeed.from(seed))));
 const hosts = keysOf([seeded("host seed")(32), seeded("second host seed")(32)]);
 
-const pairOf = async (rng: Rng): Promise<hostsLobby.CardSecret> =>
-  hostsLobby.makeCard(await hosts, ORIGIN, DAY, NOW, rng);
+const pairOf = (rng: Rng): Promise<hostsLobby.CardSecret> => hostsLobby.makeCardSecret(NOW + 0.7, rng);
+
+const cardOf = async (secret: hostsLobby.CardSecret): Promise<Card> =>
+  hostsLobby.makeCard(await hosts, ORIGIN, secret, [seeded("nonce")(16)]);
 
 const knockOf = async (card: Card, seed: HostSeed, index: number, keyPackage: Bytes, name: string, greeting: string, own: Bytes | null, rng: Rng) =>
   lobby.knock(seed.invite(ORIGIN, SECRET, index), card, keyPackage, name, greeting, {
@@ -42,16 +44,16 @@ const opened = async (secret: hostsLobby.CardSecret, knock: Knock) => {
 };
 
 compareWithPython("lobby", {
-  card: async (seeds: readonly Bytes[], origin: string, day: number, now: number, rng: Rng) =>
-    (await hostsLobby.makeCard(await keysOf(seeds), origin, day, now, rng)).card,
-  check_card: async (raw: Bytes, hostPublic: Bytes, origin: string, day: number, now: number) => {
+  card: async (seeds: readonly Bytes[], origin: string, answers: readonly Bytes[], rng: Rng) =>
+    hostsLobby.makeCard(await keysOf(seeds), origin, await pairOf(rng), answers),
+  check_card: async (raw: Bytes, hostPublic: Bytes, origin: string, asked: readonly Bytes[]) => {
     const card = decode(CARD, raw);
     assert.deepEqual(encode(CARD, card), raw);
-    await lobby.verifyCard(card, hostPublic, origin, day, now);
+    await lobby.verifyCard(card, hostPublic, origin, asked);
   },
   text: checkText,
   knock: async (cardRng: Rng, seed: Bytes, index: number, keyPackage: Bytes, name: string, greeting: string, own: Bytes | null, rng: Rng) => {
-    const { card } = await pairOf(cardRng);
+    const card = await cardOf(await pairOf(cardRng));
     const { knock } = await knockOf(card, await HostSeed.from(seed), index, keyPackage, name, greeting, own, rng);
     return [knock.enc, knock.ciphertext];
   },
@@ -61,7 +63,7 @@ compareWithPython("lobby", {
   }),
   reply: async (cardRng: Rng, rng: Rng, answer: ReplyBody, replyRng: Rng) => {
     const secret = await pairOf(cardRng);
-    const { knock, pending } = await knockOf(secret.card, (await hosts).first, 0, utf8("package"), "Ada", "", null, rng);
+    const { knock, pending } = await knockOf(await cardOf(secret), (await hosts).first, 0, utf8("package"), "Ada", "", null, rng);
     const reply = await hostsLobby.reply(await opened(secret, knock), answer, replyRng);
     return [reply.id, reply.sealed, await pending.open(reply)];
   },
@@ -121,7 +123,7 @@ compareWithPython("lobby", {
 
 test("an erased card opens nothing", async () => {
   const secret = await pairOf(seeded("card"));
-  const { knock } = await knockOf(secret.card, (await hosts).first, 0, utf8("package"), "Ada", "", null, seeded("knock"));
+  const { knock } = await knockOf(await cardOf(secret), (await hosts).first, 0, utf8("package"), "Ada", "", null, seeded("knock"));
   assert.equal((await opened(secret, knock)).name, "Ada");
   assert.ok(!secret.expired(NOW + 599) && secret.expired(NOW + 600));
   secret.erase();
@@ -131,8 +133,8 @@ test("an erased card opens nothing", async () => {
 test("a reply is nobody's but its knock's, and the same size as any near it", async () => {
   const secret = await pairOf(seeded("card"));
   const [one, other] = [
-    await knockOf(secret.card, (await hosts).first, 0, utf8("package"), "Ada", "", null, seeded("one")),
-    await knockOf(secret.card, (await hosts).current, 1, utf8("package"), "Bo", "Hello, it is me", seeded("bo")(32), seeded("other")),
+    await knockOf(await cardOf(secret), (await hosts).first, 0, utf8("package"), "Ada", "", null, seeded("one")),
+    await knockOf(await cardOf(secret), (await hosts).current, 1, utf8("package"), "Bo", "Hello, it is me", seeded("bo")(32), seeded("other")),
   ];
   assert.equal(one.knock.ciphertext.length, other.knock.ciphertext.length);
   const reply = await hostsLobby.reply(await opened(secret, one.knock), { type: "Refusal", reason: "later" });

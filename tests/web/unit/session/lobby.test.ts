@@ -87,24 +87,25 @@ const post = async (message: lobby.LobbyMessage): Promise<ServerMessage> => ({
   blob: await lobby.post(ENVELOPE_KEY, message),
 });
 
+const secretOf = (name: string): Promise<hostsLobby.CardSecret> => hostsLobby.makeCardSecret(START, seeded(name));
+
+const cardOf = async (seed: HostSeed, nonce: Bytes): Promise<lobby.Card> =>
+  hostsLobby.makeCard(new HostKeys([seed]), ORIGIN, await secretOf("card"), [nonce]);
+
 test("a guest knocks at its host's card and at nobody else's", async () => {
   const [seed, mallory] = [
     await HostSeed.fromRandom(seeded("host")),
     await HostSeed.fromRandom(seeded("mallory")),
   ];
   const bo = await guest(seed);
-  assert.deepEqual(
-    (await posted(bo.effects)).map(({ type }) => type),
-    ["CardRequest"],
-  );
-  const forged = await hostsLobby.makeCard(new HostKeys([mallory]), ORIGIN, DAY, START, seeded("card"));
-  const old = await hostsLobby.makeCard(new HostKeys([seed]), ORIGIN, DAY, START - 1000, seeded("old card"));
-  const yesterday = await hostsLobby.makeCard(new HostKeys([seed]), ORIGIN, DAY - 1, START, seeded("card of yesterday"));
-  for (const { card } of [forged, old, yesterday]) await bo.received(DAY, await post(card), START);
+  const [asked] = await posted(bo.effects);
+  assert.ok(asked?.type === "CardRequest");
+  const forged = await cardOf(mallory, asked.nonce);
+  const another = await cardOf(seed, new Uint8Array(16));
+  for (const card of [forged, another]) await bo.received(DAY, await post(card), START);
   await bo.received(DAY, { type: "posted", handle: HANDLE, blob: new Uint8Array(512) }, START);
-  assert.deepEqual(await posted(bo.effects), [{ type: "ClockReport", card: lobby.cardHash(old.card), at: START }]);
-  const card = await hostsLobby.makeCard(new HostKeys([seed]), ORIGIN, DAY, START, seeded("good card"));
-  await bo.received(DAY, await post(card.card), START);
+  assert.deepEqual(await posted(bo.effects), []);
+  await bo.received(DAY, await post(await cardOf(seed, asked.nonce)), START);
   assert.deepEqual(
     (await posted(bo.effects)).map(({ type }) => type),
     ["Knock"],
@@ -118,8 +119,10 @@ async function answered(
 ): Promise<{ readonly bo: GuestLobby; readonly reply: lobby.Reply; readonly pieces: readonly lobby.Piece[] }> {
   const seed = await HostSeed.fromRandom(seeded("host"));
   const bo = await guest(seed);
-  const secret = await hostsLobby.makeCard(new HostKeys([seed]), ORIGIN, DAY, START, seeded("card"));
-  await bo.received(DAY, await post(secret.card), START);
+  const [asked] = await posted(bo.effects);
+  assert.ok(asked?.type === "CardRequest");
+  const secret = await secretOf("card");
+  await bo.received(DAY, await post(await cardOf(seed, asked.nonce)), START);
   const knock = (await posted(bo.effects)).find((message) => message.type === "Knock");
   assert.ok(knock?.type === "Knock");
   const opened = await hostsLobby.openKnock(secret, knock, (index) => new HostKeys([seed]).tokens(index));
@@ -237,7 +240,7 @@ test("posts to all, and large ones, wait without holding up others", async () =>
   await connections.stayIn(new Set([DAY]), START);
   await connections.received(DAY, ENTERED);
   effects.length = 0;
-  for (let i = 0; i < BROADCAST_BURST + 5; i++) await connections.post(DAY, { type: "CardRequest" });
+  for (let i = 0; i < BROADCAST_BURST + 5; i++) await connections.post(DAY, { type: "CardRequest", nonce: new Uint8Array(16) });
   assert.equal(effects.length, BROADCAST_BURST);
   await connections.post(DAY, { type: "Reply", id: new Uint8Array(8), sealed: new Uint8Array(64) }, HANDLE);
   assert.equal(effects.length, BROADCAST_BURST + 1, "a reply overtakes posts to all");

@@ -3,7 +3,8 @@
  *
  * The skeleton follows Unicode UTS 39 section 4: NFD, remove ignorable characters, map confusables to their
  * prototype, NFD. In addition, compatibility forms and case are folded and spaces are removed: "ADA", "A da",
- * a full-width "Ada" and an "Ada" with a Cyrillic first letter all look like "Ada".
+ * a full-width "Ada" and an "Ada" with a Cyrillic first letter all look like "Ada". So do "Ada." and "\u00c1da",
+ * because punctuation is removed everywhere, and marks on Latin, Greek and Cyrillic letters: nobody hears them.
  */
 
 import { sentence } from "../../words/sentence";
@@ -24,6 +25,18 @@ const BRAHMIC = new RegExp(
     "\\ua800-\\ua8ff\\ua930-\\uaaff\\uabc0-\\uabff\\u{11000}-\\u{11fff}]",
   "u",
 );
+
+/** Blocks of Latin, Greek and Cyrillic. Marks on letters of other scripts are vowels and consonants. */
+const EUROPEAN = new RegExp(
+  "[A-Za-z\\u00aa-\\u02af\\u0370-\\u052f\\u1c80-\\u1c8f\\u1d00-\\u1dbf\\u1e00-\\u1fff\\u2c60-\\u2c7f" +
+    "\\ua640-\\ua69f\\ua720-\\ua7ff\\uab30-\\uab6f]",
+  "u",
+);
+/**
+ * Letters that are seen as an apostrophe, a dash or an accent beside letters of these scripts: modifier letters and the
+ * mark of a long vowel in Japanese.
+ */
+const STROKES = /[\u02b0-\u02ff\u30fc]/;
 
 let table: ReadonlyMap<string, string> | null = null;
 
@@ -46,12 +59,6 @@ export async function loadLookAlikes(): Promise<void> {
       return [String.fromCodePoint(code), String.fromCodePoint(...codes)];
     });
   table = new Map(rows);
-}
-
-function mapped(text: string): string {
-  const known = table;
-  if (known === null) throw new TypeError("`loadLookAlikes` comes first");
-  return [...text].map((char) => known.get(char) ?? char).join("");
 }
 
 /**
@@ -138,8 +145,36 @@ export function standsAround(char: string): boolean {
   return AROUND.test(char + looks) || [...looks].some((each) => LOOKS_AROUND.includes(each));
 }
 
-const skeletonOf = (text: string): string =>
-  [...unspaced(normalized(mapped(normalized(text, "NFD")), "NFD"))].filter(shows).join("");
+const isEuropean = (char: string): boolean => kind(char) === "L" && EUROPEAN.test(char);
+
+/** Return whether a character, which `looks` like its prototype, counts as punctuation in its name. */
+function isPunctuation(char: string, looks: string, amongEuropean: boolean): boolean {
+  if (kind(char) === "P") return ![...looks].every(isEuropean);
+  if (kind(char) === "L" && STROKES.test(char)) return amongEuropean;
+  return [...looks].every((each) => kind(each) === "P") && (amongEuropean || kind(char) !== "L");
+}
+
+/** Return the prototypes of what distinguishes a name: of all, if it has nothing but punctuation. */
+function skeletonOf(text: string): string {
+  if (table === null) throw new TypeError("`loadLookAlikes` comes first");
+  let [everything, kept] = ["", ""];
+  const chars = [...normalized(text, "NFD")];
+  const amongEuropean = chars.some(isEuropean);
+  let bare = false; // whether the last letter is one whose marks don't count
+  for (const char of chars) {
+    const looks = table.get(char) ?? char;
+    everything += looks;
+    if (unspaced(char) === "" || isPunctuation(char, looks, amongEuropean)) continue;
+    if (kind(char) !== "M") bare = isEuropean(char) || /[0-9]/.test(char);
+    kept += bare ? withoutMarks(looks) : looks;
+  }
+  return visible(kept) || visible(everything);
+}
+
+const withoutMarks = (text: string): string =>
+  [...normalized(text, "NFD")].filter((char) => kind(char) !== "M").join("");
+
+const visible = (text: string): string => [...unspaced(normalized(text, "NFD"))].filter(shows).join("");
 
 /**
  * Return the skeletons of the name as written and of the case-folded name. "BiIl" matches "Bill" by the first

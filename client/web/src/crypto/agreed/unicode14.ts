@@ -13,9 +13,9 @@ import { RUNS } from "../characterRuns";
 
 /**
  * U: not assigned. M: mark. L: letter or number. C: control, format, surrogate, private use, line or paragraph
- * separator. S: any other: symbol, punctuation, space.
+ * separator. P: punctuation, modifier symbol (`^`, accents). S: any other: symbol, space.
  */
-export type Kind = "U" | "M" | "L" | "C" | "S";
+export type Kind = "U" | "M" | "L" | "C" | "P" | "S";
 
 const KINDS: Kind[] = [];
 /** The code points at which runs end. */

@@ -12,20 +12,23 @@ import { verifyKnockProof } from "../proof/identity";
 import { encodeAnswer, type ReplyBody } from "./answers";
 import type { HostKeys } from "./invite";
 import {
-  bucket, type Card, CARD_LIFETIME, cardHash, cardMessage, checkKeyPackage, GREETING_MAX, type Knock, knockInfo,
+  bucket, type Card, CARD_LIFETIME, cardMessage, checkKeyPackage, GREETING_MAX, type Knock, KNOCK_INFO,
   NO_IDENTITY, NOTHING, type Reply, REPLY_OVERHEAD, replyId, replyKey, use,
 } from "./lobby";
 
 /**
- * A card with its private half, to be erased after ten minutes.
+ * The key pair of a host's cards, whose private half is to be erased after ten minutes.
  *
  * A device seized later then cannot reveal the names in the knocks.
  */
 export class CardSecret {
   #private: X25519Key | null;
+  readonly public: Bytes;
 
-  constructor(readonly card: Card, privateHalf: X25519Key) {
-    this.#private = privateHalf;
+  /** `expiry`: in Unix seconds, by the host's clock. */
+  constructor(pair: X25519Key, readonly expiry: number) {
+    this.#private = pair;
+    this.public = pair.public;
   }
 
   /** The key pair; StateError once erased. */
@@ -34,30 +37,36 @@ export class CardSecret {
     return this.#private;
   }
 
-  /** Return whether the card has expired at `now` (Unix seconds); if so, call `erase`. */
+  /** Return whether the private half is due at `now` (Unix seconds); if so, call `erase`. */
   expired(now: number): boolean {
-    return now >= this.card.expiry;
+    return now >= this.expiry;
   }
 
-  /** Delete the private half. Knocks sealed to this card then cannot be opened by anyone. */
+  /** Delete the private half. Knocks sealed to this key then cannot be opened by anyone. */
   erase(): void {
     this.#private = null;
   }
 }
 
-/** Create a card for the links of all generations, valid for ten minutes from `now` (Unix seconds). */
+/** Create a key pair for cards, for ten minutes from `now` (Unix seconds). */
+export const makeCardSecret = async (now: number, rng: Rng = systemRng): Promise<CardSecret> =>
+  new CardSecret(await X25519Key.generate(rng), Math.trunc(now) + CARD_LIFETIME);
+
+/**
+ * Create a card for the links of all generations: it answers 1 to 16 requests, by their nonces.
+ *
+ * StateError once the secret is erased.
+ */
 export async function makeCard(
   keys: HostKeys,
   origin: string,
-  day: number,
-  now: number,
-  rng: Rng = systemRng,
-): Promise<CardSecret> {
-  const pair = await X25519Key.generate(rng);
-  const card = { ephPublic: pair.public, nonce: rng(16), expiry: Math.trunc(now) + CARD_LIFETIME, day };
-  const message = cardMessage(card, origin);
+  secret: CardSecret,
+  answers: readonly Bytes[],
+): Promise<Card> {
+  const ephPublic = secret.private.public;
+  const message = cardMessage(origin, ephPublic, answers);
   const signatures = await Promise.all(keys.seeds.map(({ hostKey }) => hostKey.sign(message)));
-  return new CardSecret({ type: "Card", ...card, signatures }, pair);
+  return { type: "Card", ephPublic, answers, signatures };
 }
 
 /** A knock after decryption, with a proven invite. The KeyPackage is still unverified. */
@@ -68,7 +77,7 @@ export interface OpenedKnock {
   readonly keyPackage: Bytes;
   readonly name: string;
   readonly greeting: string;
-  /** Unix seconds at which the knock's card expires. */
+  /** Unix seconds at which the secret of the knock's card is erased. */
   readonly expiry: number;
   readonly exporter: hpke.Exporter;
   /** The identity (32 bytes, X25519) that the newcomer shows and has proven to hold; null if absent. */
@@ -87,18 +96,18 @@ export async function openKnock(
   knock: Knock,
   tokens: (index: number) => readonly (readonly [Bytes, Bytes])[],
 ): Promise<OpenedKnock> {
-  const [hash, pair] = [cardHash(secret.card), secret.private];
-  const opened = await hpke.open(pair, knock.enc, knockInfo(hash), NOTHING, knock.ciphertext);
+  const pair = secret.private;
+  const opened = await hpke.open(pair, knock.enc, KNOCK_INFO, NOTHING, knock.ciphertext);
   const { use: proof, index, contents } = decode(KNOCK_INSIDE, unpadded(opened.plaintext));
-  const made = tokens(index).find(([, token]) => same(proof, use(token, hash, knock.enc, index, contents)));
+  const made = tokens(index).find(([, token]) => same(proof, use(token, pair.public, knock.enc, index, contents)));
   if (made === undefined)
     throw new AuthenticationError(`a knock that names invite ${index} and wasn't made with it`);
   const { keyPackage, name, greeting, identity: shown } = decode(KNOCK_CONTENTS, contents);
   checkKeyPackage(keyPackage);
   checkName(name);
   checkText(greeting, GREETING_MAX);
-  const identity = same(shown, NO_IDENTITY) ? null : await verifyKnockProof(shown, pair, hash, knock.enc, keyPackage);
-  const { expiry } = secret.card;
+  const identity = same(shown, NO_IDENTITY) ? null : await verifyKnockProof(shown, pair, knock.enc, keyPackage);
+  const { expiry } = secret;
   return { index, hostPublic: made[0], keyPackage, name, greeting, expiry, exporter: opened.exporter, identity };
 }
 

@@ -3,8 +3,8 @@
  *
  * Every lobby message is sealed under the lobby's envelope key, and every blob has one of a few sizes:
  *
- *     CardRequest  a newcomer asks the hosts for a card
- *     Card         a host's short-lived X25519 key, signed by the key that is in the link
+ *     CardRequest  a newcomer asks the hosts for a card, by a nonce
+ *     Card         a host's short-lived X25519 key, and the requests that it answers, signed by the link's key
  *     Knock        HPKE to that key: the newcomer's data, with a proof of the invite; only a host can read it
  *     Reply        the contents of `answers`, under the knock's HPKE export: its author has opened the knock
  *     Piece        a part of what a large room's answer lists (`pieces`)
@@ -15,7 +15,6 @@
 
 import { decodeOneOf, encode, encodeOneOf } from "../../wire/layout";
 import {
-  CARD,
   CARD_MESSAGE,
   type Card,
   KNOCK_CONTENTS,
@@ -25,9 +24,8 @@ import {
   type LobbyMessage,
   type Reply,
 } from "../../wire/layouts/lobby";
-import { sentence } from "../../words/sentence";
-import { type Bytes, concat, type Rng, systemRng, utf8 } from "../bytes";
-import { AuthenticationError, MalformedError, ValidationError } from "../errors";
+import { among, type Bytes, type Rng, systemRng, utf8 } from "../bytes";
+import { AuthenticationError, MalformedError } from "../errors";
 import { padded, uint, unpadded } from "../fields";
 import * as hpke from "../hpke";
 import { type IdentityKey, KNOCK_PROOF_SIZE } from "../proof/identity";
@@ -36,21 +34,22 @@ import { checkedOrigin, type Invite } from "./invite";
 import { H, mac, SEAL_OVERHEAD, same, seal, unseal, verify } from "../kdf";
 import { checkName, checkText } from "../agreed/names";
 
-export type { Card, ClockReport, Knock, LobbyMessage, Piece, RecoveryMessage, Reply } from "../../wire/layouts/lobby";
+export type { Card, Knock, LobbyMessage, Piece, RecoveryMessage, Reply } from "../../wire/layouts/lobby";
 
 /** Allowed blob sizes (bytes); the largest is the maximum of a lobby. */
 export const BUCKETS: readonly number[] = [512, 1024, 2048, 4096, 8192, 16384, 32768, 65536, 131072];
 /** Minimum size of a knock, so that the size does not reveal the length of a name. */
 export const KNOCK_BUCKET = 2048;
-/** Lifetime of a card and of its secret, in seconds. */
+/** Seconds for which a host keeps the private half of a card. */
 export const CARD_LIFETIME = 600;
-/** Tolerated error of a newcomer's clock, in seconds. */
-export const CLOCK_SKEW = 300;
+/** Maximum requests that one card answers. */
+export const CARD_ANSWERS_MAX = 16;
 export const GREETING_MAX = 280;
 /** Maximum size of a KeyPackage in a knock. */
 export const KEY_PACKAGE_MAX = 8192;
 
 const AAD = utf8("snug 1 posted");
+export const KNOCK_INFO = utf8("snug 1 knock");
 export const NOTHING = new Uint8Array(0);
 /** Placeholder for an absent identity; no identity key starts with these bytes. */
 export const NO_IDENTITY = new Uint8Array(KNOCK_PROOF_SIZE);
@@ -62,23 +61,18 @@ export const REPLY_OVERHEAD = ENVELOPE_OVERHEAD + REPLY_ID + SEAL_OVERHEAD;
 
 // -- in the envelope ---------------------------------------------------------------------------
 
-/** H(Card); every knock is bound to it. */
-export const cardHash = (card: Card): Bytes => H(encode(CARD, card));
-
 /**
- * Verify a card against the link: `now` in Unix seconds, `day` is its lobby's day.
+ * Verify a card against the link, and against the nonces `asked` of our own requests.
  *
- * AuthenticationError if the link's host did not sign it; ValidationError ("CARD-DAY", "CARD-EXPIRED", "CARD-LIFETIME")
- * if it is of another day, has expired, or claims a longer lifetime than cards have.
+ * AuthenticationError if it answers none of them (the server repeats an old card, or it is another newcomer's), or if the
+ * link's host did not sign it.
  */
-export async function verifyCard(card: Card, hostPublic: Bytes, origin: string, day: number, now: number): Promise<void> {
-  const message = cardMessage(card, origin);
+export async function verifyCard(card: Card, hostPublic: Bytes, origin: string, asked: readonly Bytes[]): Promise<void> {
+  if (!card.answers.some((nonce) => among(nonce, asked)))
+    throw new AuthenticationError("the card answers none of our requests");
+  const message = cardMessage(origin, card.ephPublic, card.answers);
   const signed = await Promise.all(card.signatures.map((signature) => isSigned(hostPublic, message, signature)));
   if (!signed.includes(true)) throw new AuthenticationError("the card is not signed by the host key in the link");
-  if (card.day !== day) throw new ValidationError("CARD-DAY", sentence("card.day", { day: card.day, today: day }));
-  if (card.expiry + CLOCK_SKEW <= now) throw new ValidationError("CARD-EXPIRED", sentence("card.expired"));
-  if (card.expiry > now + CARD_LIFETIME + CLOCK_SKEW)
-    throw new ValidationError("CARD-LIFETIME", sentence("card.lifetime"));
 }
 
 async function isSigned(hostPublic: Bytes, message: Bytes, signature: Bytes): Promise<boolean> {
@@ -92,8 +86,8 @@ async function isSigned(hostPublic: Bytes, message: Bytes, signature: Bytes): Pr
 }
 
 /** Return the byte string that the host keys sign. */
-export const cardMessage = (card: Omit<Card, "type" | "signatures">, origin: string): Bytes =>
-  encode(CARD_MESSAGE, { ...card, origin: checkedOrigin(origin) });
+export const cardMessage = (origin: string, ephPublic: Bytes, answers: readonly Bytes[]): Bytes =>
+  encode(CARD_MESSAGE, { origin: checkedOrigin(origin), ephPublic, answers });
 
 /**
  * Seal a message under the envelope key (32 bytes) in a blob of the smallest fitting size in `BUCKETS`.
@@ -168,12 +162,12 @@ export async function knock(
   checkName(name);
   checkText(greeting, GREETING_MAX);
   checkKeyPackage(keyPackage);
-  const hash = cardHash(card);
-  const sender = await hpke.Sender.setup(card.ephPublic, knockInfo(hash), rng);
-  const shown = identity ? await identity.knockProof(card.ephPublic, hash, sender.enc, keyPackage) : NO_IDENTITY;
+  const { ephPublic } = card;
+  const sender = await hpke.Sender.setup(ephPublic, KNOCK_INFO, rng);
+  const shown = identity ? await identity.knockProof(ephPublic, sender.enc, keyPackage) : NO_IDENTITY;
   const contents = encode(KNOCK_CONTENTS, { keyPackage, name, greeting, identity: shown });
   const { index, token } = invite;
-  const inner = encode(KNOCK_INSIDE, { use: use(token, hash, sender.enc, index, contents), index, contents });
+  const inner = encode(KNOCK_INSIDE, { use: use(token, ephPublic, sender.enc, index, contents), index, contents });
   const room = bucket(inner.length + 4 + KNOCK_OVERHEAD, KNOCK_BUCKET) - KNOCK_OVERHEAD;
   const ciphertext = await sender.seal(NOTHING, padded(inner, room));
   return { knock: { type: "Knock", enc: sender.enc, ciphertext }, pending: new PendingKnock(sender.exporter) };
@@ -184,11 +178,9 @@ export function checkKeyPackage(keyPackage: Bytes): void {
     throw new MalformedError(`a KeyPackage has 1 to ${KEY_PACKAGE_MAX} bytes, not ${keyPackage.length}`);
 }
 
-export const knockInfo = (hash: Bytes): Bytes => concat(utf8("snug 1 knock"), hash);
-
 /** Return the proof (32 bytes) that the author of a knock has the invite. */
-export const use = (token: Bytes, hash: Bytes, enc: Bytes, index: number, contents: Bytes): Bytes =>
-  mac(token, utf8("snug 1 use"), hash, enc, H(uint(index, 2), contents));
+export const use = (token: Bytes, ephPublic: Bytes, enc: Bytes, index: number, contents: Bytes): Bytes =>
+  mac(token, utf8("snug 1 use"), ephPublic, enc, H(uint(index, 2), contents));
 
 // -- replies ----------------------------------------------------------------------------------
 

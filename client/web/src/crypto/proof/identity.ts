@@ -93,9 +93,9 @@ export class IdentityKey {
    *
    * MalformedError if `cardPublic` (32 bytes) is of small order.
    */
-  async knockProof(cardPublic: Bytes, cardHash: Bytes, enc: Bytes, keyPackage: Bytes): Promise<Bytes> {
+  async knockProof(cardPublic: Bytes, enc: Bytes, keyPackage: Bytes): Promise<Bytes> {
     const shared = await this.#key.exchange(cardPublic);
-    const proof = knockMac(shared, this.public, cardPublic, cardHash, enc, keyPackage);
+    const proof = knockMac(shared, this.public, cardPublic, enc, keyPackage);
     return encode(SHOWN_IDENTITY, { public: this.public, proof });
   }
 
@@ -125,14 +125,13 @@ export class IdentityKey {
 export async function verifyKnockProof(
   knockProof: Bytes,
   card: X25519Key,
-  cardHash: Bytes,
   enc: Bytes,
   keyPackage: Bytes,
 ): Promise<Bytes> {
   const { public: publicHalf, proof } = decode(SHOWN_IDENTITY, knockProof);
   checkPublic(publicHalf);
   const shared = await card.exchange(publicHalf);
-  if (!same(proof, knockMac(shared, publicHalf, card.public, cardHash, enc, keyPackage)))
+  if (!same(proof, knockMac(shared, publicHalf, card.public, enc, keyPackage)))
     throw new AuthenticationError("the knock does not hold the identity that it shows");
   return publicHalf;
 }
@@ -141,11 +140,10 @@ function knockMac(
   shared: Bytes,
   publicHalf: Bytes,
   cardPublic: Bytes,
-  cardHash: Bytes,
   enc: Bytes,
   keyPackage: Bytes,
 ): Bytes {
-  return mac(KDF(shared, "snug 1 id knock"), publicHalf, cardPublic, cardHash, enc, H(keyPackage));
+  return mac(KDF(shared, "snug 1 id knock"), publicHalf, cardPublic, enc, H(keyPackage));
 }
 
 // -- in the room ----------------------------------------------------------------------------------

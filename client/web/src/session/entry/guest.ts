@@ -1,7 +1,7 @@
 /** A newcomer in the lobby, with its knock (protocol section 4). */
 import { led, strange } from "../addresses";
 import { type Bytes, among, type Rng, same, systemRng } from "../../crypto/bytes";
-import { SnugError, ValidationError } from "../../crypto/errors";
+import { SnugError } from "../../crypto/errors";
 import type { IdentityKey } from "../../crypto/proof/identity";
 import { dayOf, type Invite } from "../../crypto/entry/invite";
 import type { AlreadyMember, Answer, ReplyBody } from "../../crypto/entry/answers";
@@ -16,7 +16,6 @@ import { load } from "../kernel/load";
 import { policyOf } from "../kernel/membership";
 import * as reasons from "../catalogue/reasons";
 import * as sentences from "../catalogue/sentences";
-import * as clocks from "./clocks";
 import { LobbyConnections, type PostedMessage } from "./lobbyConnections";
 import { reasonOf } from "./refusals";
 
@@ -27,6 +26,11 @@ export const WAIT_EVERY = 10;
 /** Seconds without a word from the host before its knock goes to all in the lobby, and another card is tried. */
 export const KNOCK_PATIENCE = 15;
 /**
+ * Seconds for which a newcomer asks for a card by the same nonce. Cards count that name this nonce, or the one before it:
+ * a server can have kept others back, for when the host is gone.
+ */
+export const NONCE_FOR = 30;
+/**
  * Seconds for which replies to one knock keep a newcomer at a server of several, before it knocks anew: the server can
  * have kept some of them back, for when the host is gone.
  */
@@ -36,6 +40,8 @@ export const KNOCK_HOLDS = 60;
  * waited for longer would not notice what that saves, and its server may have too much to do.
  */
 export const SOON = 2;
+/** Seconds without any card before a newcomer is told its date: lobbies are of one day. */
+export const NO_CARD = 30;
 /** Knocks whose replies count: the newest, and some to other cards. */
 export const KNOCKS_KEPT = 4;
 
@@ -106,9 +112,10 @@ export class GuestLobby {
   readonly #makePackage: (now: number) => Promise<mls.KeyPackageBundle>;
   readonly #identity: IdentityKey | null;
   #calledAt = 0;
+  /** The nonces of our requests on this connection that no card has answered, and when each was made: two at most. */
+  #nonces: { readonly nonce: Bytes; readonly at: number }[] = [];
   #told = "";
   readonly #began: number;
-  #reportedAt = -Infinity;
 
   static async open(facts: GuestLobbyFacts): Promise<GuestLobby> {
     const guest = new GuestLobby(facts);
@@ -170,12 +177,24 @@ export class GuestLobby {
       newest = this.sent.at(-1);
     }
     for (const sent of this.sent) await this.#repeat(sent, today, now);
-    if (newest === undefined && now - this.#began >= clocks.NO_CARD && this.#told === "waiting")
-      this.tell(clocks.noCard(now));
+    if (newest === undefined && now - this.#began >= NO_CARD && this.#told === "waiting") {
+      const date = new Date(now * 1000).toISOString().slice(0, 10);
+      this.tell(sentences.status("clock.date", { seconds: NO_CARD, date }));
+    }
     if (this.#mayKnock(newest, now) && now - this.#calledAt >= CALL_EVERY) {
       this.#calledAt = now;
-      await this.connections.post(today, { type: "CardRequest" });
+      await this.connections.post(today, { type: "CardRequest", nonce: this.#nonce(now) });
     }
+  }
+
+  /** Return the nonce of a request for a card. */
+  #nonce(now: number): Bytes {
+    let newest = this.#nonces.at(-1);
+    if (newest === undefined || now - newest.at >= NONCE_FOR) {
+      newest = { nonce: this.rng(16), at: now };
+      this.#nonces = [...this.#nonces.slice(-1), newest];
+    }
+    return newest.nonce;
   }
 
   /** Return whether to knock at another card: nobody has answered lately, or not at the server before. */
@@ -201,6 +220,7 @@ export class GuestLobby {
   /** Handle a lost connection to the lobby. */
   lost(day: number, why: Sentence, now: number): void {
     this.connections.lost(day, now);
+    this.#nonces = [];
     this.tell(sentences.status(this.connections.wasInside ? "away" : "away.first", { why }));
   }
 
@@ -214,6 +234,7 @@ export class GuestLobby {
     const posted = await this.connections.received(day, message);
     if (posted === true) {
       this.#calledAt = 0;
+      this.#nonces = []; // of another connection, perhaps to another server
       // Hosts answer the connection that has posted the knock last.
       for (const sent of this.sent) sent.postedAt = -Infinity;
       await this.tick(now);
@@ -229,18 +250,23 @@ export class GuestLobby {
 
   async #card(day: number, card: lobby.Card, handle: Bytes, now: number): Promise<void> {
     const newest = this.sent.at(-1);
-    const known = newest !== undefined && same(newest.card.nonce, card.nonce);
-    if (known || !this.#mayKnock(newest, now)) return;
+    if (!this.#mayKnock(newest, now)) return;
     try {
-      await lobby.verifyCard(card, this.#link.hostPublic, this.#link.origin, day, now);
+      const asked = this.#nonces.map(({ nonce }) => nonce);
+      await lobby.verifyCard(card, this.#link.hostPublic, this.#link.origin, asked);
     } catch (error) {
-      if (error instanceof ValidationError && error.rule !== "CARD-DAY" && newest === undefined)
-        await this.#refuse(day, card, now);
-      // Anybody with the link can post a card, but only a host can sign it.
+      // An answer to others, or an old one; or somebody with the link has made it, and no host.
       if (error instanceof SnugError) return;
       throw error;
     }
-    this.connections.awaitAnswer(now); // a server can repeat an old card; a reply to our knock is new
+    this.#nonces = [];
+    this.connections.heard(now);
+    if (newest !== undefined && same(newest.card.ephPublic, card.ephPublic)) {
+      newest.to = handle; // our knock opens by it: the host has another connection
+      newest.postedAt = now;
+      await this.connections.post(day, newest.knock, handle);
+      return;
+    }
     await this.#knock({ day, card, to: handle }, await this.makePackage(now), now);
     if (now - this.#began < SOON)
       this.effects.push({ type: "ConnectSoon", origin: this.origin });
@@ -258,14 +284,6 @@ export class GuestLobby {
     this.sent.push({ ...at, ...sealed, bundle, postedAt: now, heardAt: now, madeAt: now, origin: this.origin, received: false, replaced: false });
     this.sent = this.sent.slice(-KNOCKS_KEPT);
     await this.connections.post(at.day, sealed.knock, at.to);
-  }
-
-  /** Tell both sides that a host's card is of another time: one of the two clocks is wrong. */
-  async #refuse(day: number, card: lobby.Card, now: number): Promise<void> {
-    this.tell(clocks.refusedCard(card, now));
-    if (now - this.#reportedAt < clocks.REPORT_EVERY) return;
-    this.#reportedAt = now;
-    await this.connections.post(day, { type: "ClockReport", card: lobby.cardHash(card), at: Math.floor(now) });
   }
 
   async #replied(reply: lobby.Reply, handle: Bytes, now: number): Promise<void> {

@@ -1,8 +1,7 @@
 /** A host in its lobby (near midnight, in those of two UTC days), with its cards and knocks (protocol section 4). */
-import { among, type Bytes, hex, type Rng, same, systemRng, unhex, utf8 } from "../../crypto/bytes";
+import { among, type Bytes, hex, type Rng, same, systemRng, utf8 } from "../../crypto/bytes";
 import { SnugError, ValidationError } from "../../crypto/errors";
 import type { HostKeys } from "../../crypto/entry/invite";
-import { uint } from "../../crypto/fields";
 import { H } from "../../crypto/kdf";
 import { type Answer, REASON_MAX, type Refusal, type ReplyBody } from "../../crypto/entry/answers";
 import * as hosts from "../../crypto/entry/hostsLobby";
@@ -12,7 +11,7 @@ import { loadLookAlikes, lookAlike } from "../../crypto/agreed/names";
 import { ANY_HOST, Mode, type RejoinTicket, SINGLE_USE } from "../../crypto/agreed/roomState";
 import type { ServerMessage } from "../../wire/messages";
 import { CommandError, type Sentence, sentence } from "../../words/sentence";
-import { isTolerated, TELL_EVERY } from "./clocks";
+import { Cards } from "./cards";
 import type { Contacts } from "./contacts";
 import type { Effect, EventOf, Knocked } from "../events";
 import type { AddIntent, RejoinIntent } from "../kernel/intents";
@@ -30,12 +29,8 @@ import { Replies } from "./replies";
 import { IS_FULL, IS_LOCKED, IS_OVER, IS_REPLACED, NO_MEMBER, notAdded } from "./refusals";
 import { ticketFrom } from "./tickets";
 
-/** Remaining seconds of a card below which it is replaced. */
-export const CARD_RENEW = 120;
 /** Maximum waiting knocks on one open invite, which a class may share. Other invites have the rest. */
 export const KNOCKS_EACH = 240;
-/** Minimum seconds between two posts of the same card: one post serves all callers. */
-export const CARD_EVERY = 0.5;
 /** Minimum seconds between two rejoin requests of one member that count. */
 export const REJOIN_EVERY = 1;
 
@@ -57,14 +52,9 @@ export class HostLobby {
   readonly #takeBack: (index: number) => void;
   readonly #contacts: Contacts | null;
   keys: HostKeys;
-  /** The keys of each day's last card. */
-  readonly #signedWith = new Map<number, HostKeys>();
-  readonly #origin: string;
   readonly #rng: Rng;
   readonly #connections: LobbyConnections;
-  readonly #cards = new Map<number, hosts.CardSecret[]>();
-  readonly #cardPosted = new Map<number, number>();
-  readonly #cardWanted = new Set<number>();
+  readonly #cards: Cards;
   readonly #knocks = new Knocks(KNOCKS_EACH);
   readonly #book: InviteBook;
   readonly #known = new Set<number>();
@@ -72,8 +62,7 @@ export class HostLobby {
   /** Knocks whose Add is under way. */
   readonly #admitted = new Set<number>();
   #asked = new Map<number, Asked>();
-  #clockTold = -Infinity;
-  /** Days and knocks that none of our cards opens: the server can repeat each of them at no cost. */
+  /** Knocks that none of our cards opens: the server can repeat each of them at no cost. */
   readonly #unreadable = new SeenDigests();
   #rejoining = -1;
   /** leaf -> when we accepted its last request */
@@ -96,36 +85,22 @@ export class HostLobby {
     this.#takeBack = takeBack;
     this.#contacts = contacts;
     this.keys = keys;
-    this.#origin = origin;
     this.#rng = rng;
     this.#connections = new LobbyConnections(secret, [origin], this.effects, rng);
+    this.#cards = new Cards(origin, this.#connections, rng);
     this.pieces = new PieceQueue(this.#connections);
     this.#book = book;
   }
 
-  /** Stay in today's lobby, near midnight in two; renew cards; erase old secrets. */
+  /** Stay in today's lobby, near midnight in two; post cards; erase old secrets. */
   async tick(now: number): Promise<void> {
     this.#now = now;
     this.#replied.expire(now);
     await this.#connections.stayIn(daysAround(now), now);
     await this.pieces.tick(now);
-    for (const [day, secrets] of this.#cards) {
-      for (const secret of secrets) if (secret.expired(now)) secret.erase();
-      this.#cards.set(day, secrets.filter((secret) => !secret.expired(now)));
-    }
+    await this.#cards.answer(this.keys, now);
     const patient = new Set([...this.#knocks.waiting(now).map(({ id }) => id), ...this.#admitted]);
     this.#asked = new Map([...this.#asked].filter(([number]) => number < 0 || patient.has(number)));
-    for (const day of [...this.#connections.entered]) {
-      const newest = this.#cards.get(day)?.at(-1);
-      if (this.#cardWanted.has(day) || (newest !== undefined && newest.card.expiry - now < CARD_RENEW))
-        await this.#postCard(day, now);
-    }
-  }
-
-  /** Go on with these host keys: post cards for newcomers with links of all their generations. */
-  async takeKeys(keys: HostKeys, now: number): Promise<void> {
-    this.keys = keys;
-    for (const day of [...this.#connections.entered]) await this.#postCard(day, now);
   }
 
   /** Handle a lost connection to a lobby. */
@@ -177,8 +152,7 @@ export class HostLobby {
    * Process a message from the server, and return the work that is left for the session.
    *
    * That is a knock that the host is to be asked about, a member's new leaf that the room is to commit, or a posted
-   * message: one under the key that members have (for `recovery.RejoinHelper`), a newcomer's clock, or another host's
-   * card.
+   * message: one under the key that members have (for `recovery.RejoinHelper`), or another host's card.
    */
   async received(
     day: number,
@@ -187,26 +161,14 @@ export class HostLobby {
     now: number,
   ): Promise<Knocked | RejoinIntent | PostedMessage | null> {
     const posted = await this.#connections.received(day, message);
-    if (posted === true) await this.#postCard(day, now);
     if (typeof posted === "boolean") return null;
     const { message: said, handle } = posted;
-    if (said.type === "CardRequest") await this.#postCard(day, now);
-    else if (said.type === "RecoveryMessage" || said.type === "Card") return posted;
+    if (said.type === "CardRequest") {
+      this.#cards.ask(day, handle, said.nonce);
+      await this.#cards.answer(this.keys, now);
+    } else if (said.type === "RecoveryMessage" || said.type === "Card") return posted;
     else if (said.type === "Knock") return await this.#knocked({ day, handle }, said, m, now);
-    else if (said.type === "ClockReport" && this.#heeds(day, said, now)) return posted;
     return null;
-  }
-
-  /**
-   * Return whether the host is told of a newcomer's clock: at most once in TELL_EVERY.
-   *
-   * A report that names another card than ours tells nothing: the server may have repeated an old one.
-   */
-  #heeds(day: number, report: lobby.ClockReport, now: number): boolean {
-    const known = this.#cards.get(day)?.some(({ card }) => same(lobby.cardHash(card), report.card)) ?? false;
-    if (!known || isTolerated(report, now) || now - this.#clockTold < TELL_EVERY) return false;
-    this.#clockTold = now;
-    return true;
   }
 
   /** The days whose lobbies we have entered. */
@@ -219,26 +181,6 @@ export class HostLobby {
     await this.#connections.post(day, message, ...to);
   }
 
-  async #postCard(day: number, now: number): Promise<void> {
-    const cards = this.#cards.get(day) ?? [];
-    this.#cards.set(day, cards);
-    let newest = cards.at(-1);
-    if (newest !== undefined && newest.card.expiry - now < CARD_RENEW) newest = undefined;
-    if (this.#signedWith.get(day) !== this.keys) newest = undefined;
-    if (newest !== undefined && now - (this.#cardPosted.get(day) ?? 0) < CARD_EVERY) {
-      this.#cardWanted.add(day);
-      return;
-    }
-    this.#cardWanted.delete(day);
-    this.#cardPosted.set(day, now);
-    if (newest === undefined) {
-      newest = await hosts.makeCard(this.keys, this.#origin, day, now, this.#rng);
-      cards.push(newest);
-      this.#signedWith.set(day, this.keys);
-    }
-    await this.#connections.post(day, newest.card);
-  }
-
   /** Return the tokens that prove an invite: of an own one, in the generation of its link alone. */
   readonly #tokens = (index: number): [Bytes, Bytes][] => {
     const made = this.#book.madeIn(index);
@@ -246,8 +188,8 @@ export class HostLobby {
   };
 
   async #knocked(from: From, knock: lobby.Knock, m: Membership, now: number): Promise<Knocked | RejoinIntent | null> {
-    const { day, handle } = from;
-    const mark = hex(H(knock.enc, knock.ciphertext));
+    const digest = H(knock.enc, knock.ciphertext);
+    const mark = hex(digest);
     const replied = this.#replied.get(mark);
     if (replied !== undefined) {
       await this.pieces.reply(mark, from, replied, now);
@@ -256,15 +198,14 @@ export class HostLobby {
     }
     const waiting = [...this.#asked.values()].find((asked) => asked.mark === mark);
     if (waiting !== undefined) {
-      waiting.handle = handle;
+      waiting.handle = from.handle;
       await this.#inform(waiting, { type: "Received" });
       return null;
     }
-    const unreadable = H(uint(day, 4), unhex(mark));
-    if (this.#unreadable.has(unreadable)) return null;
-    const opened = await openWithCards(this.#cards.get(day) ?? [], knock, this.#tokens, m.group.suite, now);
+    if (this.#unreadable.has(digest)) return null;
+    const opened = await openWithCards(this.#cards.secrets, knock, this.#tokens, m.group.suite, now);
     if (opened === null) {
-      this.#unreadable.add(unreadable);
+      this.#unreadable.add(digest);
       return null;
     }
     const { keyPackage, identity } = opened;
@@ -493,8 +434,7 @@ export class HostLobby {
 
   /** Leave the lobby, and erase the cards. */
   close(): void {
-    for (const secrets of this.#cards.values()) for (const secret of secrets) secret.erase();
-    this.#cards.clear();
+    this.#cards.close();
     this.#connections.close();
   }
 }

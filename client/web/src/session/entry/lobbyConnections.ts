@@ -85,8 +85,6 @@ export class LobbyConnections {
   #heardAt = -Infinity;
   /** Others' requests by their ids (hex), and when each first came. */
   readonly #requests = new Map<string, number>();
-  /** Once longer here: somebody may be about to answer. */
-  #stays = false;
   /** A connection to this server has failed. */
   #failed = false;
   #rounds = 0;
@@ -153,7 +151,7 @@ export class LobbyConnections {
     this.at = origin;
     this.#cameAt = null;
     this.#heardAt = -Infinity;
-    this.#failed = this.#stays = false;
+    this.#failed = false;
     for (const day of [...this.#keys.keys()]) {
       this.#entered.delete(day);
       await this.#takeKeys(day);
@@ -192,13 +190,6 @@ export class LobbyConnections {
     if (now - first >= REQUEST_HOLDS) return;
     this.#requests.set(hex(id), first);
     this.heard(now);
-  }
-
-  /** Stay once more as long as for nobody: what we heard may be old, and we have asked. */
-  awaitAnswer(now: number): void {
-    if (this.#stays) return;
-    this.#stays = true;
-    this.#cameAt = now;
   }
 
   #leave(day: number): void {
@@ -278,6 +269,11 @@ export class LobbyConnections {
   /** The number of posts that wait. */
   get waiting(): number {
     return this.#waiting.length;
+  }
+
+  /** Whether another post to all in a lobby keeps to the rate of such posts, and none waits already. */
+  get mayPostToAll(): boolean {
+    return this.#broadcasts.left >= 1 && this.#waiting.every(({ to }) => to.length > 0);
   }
 
   async #flush(): Promise<void> {

@@ -2,9 +2,9 @@
  * The microphones that all members receive in a large room whose host has chosen that: 16 of them.
  *
  * All members compute the same set from the shown states, a key that all share, and the time. Open microphones come
- * first, in the order in which they opened. Closed ones stay for half a minute, and members whose microphone is closed
- * fill the rest. At each tick one slot changes. The server sees the set, and who speaks is in it
- * (docs/explanation/decisions/0080-sixteen-audible-streams.md).
+ * first. Closed ones stay for half a minute, and members whose microphone is closed fill the rest. If too many are open,
+ * hosts come first and the others take turns, whatever they say of themselves. The server sees the set, and who speaks is
+ * in it (docs/explanation/decisions/0080-sixteen-audible-streams.md).
  */
 import { type Bytes, utf8 } from "../../crypto/bytes";
 import { uint } from "../../crypto/fields";
@@ -14,6 +14,7 @@ import type { HandleStream } from "../../wire/messages";
 import { status } from "../catalogue/sentences";
 import type { OwnState } from "../events";
 import { isLarge } from "../kernel/largeRoom";
+import type { Listed } from "../kernel/membership";
 import type { Room } from "../kernel/ports";
 import { States } from "./states";
 
@@ -21,6 +22,7 @@ const SLOTS = 16;
 /** Seconds between two changes of the set. */
 const TICK = 2;
 
+type Member = Pick<Listed, "leaf" | "host">;
 type Shown = readonly [since: number, leaf: number];
 const first = ([since, leaf]: Shown, [other, otherLeaf]: Shown): number => since - other || leaf - otherLeaf;
 
@@ -29,21 +31,27 @@ const first = ([since, leaf]: Shown, [other, otherLeaf]: Shown): number => since
  *
  * At each tick one slot is drawn anew, for `SLOTS` ticks. Whoever opens a microphone gets the slot of the next tick, and
  * whoever closes one gets another for as long: neither changes more than a draw does. A leaf that is drawn twice has two
- * slots. `leaves` rise.
+ * slots. Nobody waits while at most `SLOTS` are open. The leaves of `members` rise.
  */
 export function audible(
-  microphones: Iterable<readonly [number, Pick<OwnState, "mic" | "since">]>, leaves: readonly number[], key: Bytes, tick: number,
-): readonly [ReadonlySet<number>, readonly number[]] {
+  microphones: Iterable<readonly [number, Pick<OwnState, "mic" | "since">]>, members: readonly Member[], key: Bytes, tick: number,
+): readonly [ReadonlySet<number>, ReadonlySet<number>] {
+  const leaves = members.map(({ leaf }) => leaf);
   const of = (open: boolean): Shown[] =>
     [...microphones]
       .filter(([leaf, { mic }]) => mic === open && leaves.includes(leaf))
       .map(([leaf, { since = 0 }]): Shown => [Math.floor(since / TICK) + 1, leaf])
       .sort(first);
   const opened = of(true);
+  if (opened.length > SLOTS) {
+    const every = opened.map(([, leaf]) => leaf);
+    const chosen = byTurns(members.filter(({ leaf }) => every.includes(leaf)), key, tick);
+    return [chosen, new Set(every.filter((leaf) => !chosen.has(leaf)))];
+  }
   const closed = of(false).filter(([since]) => tick - since < SLOTS);
   const kept = Math.max(0, SLOTS - opened.length);
   const taken = new Map<number, number>();
-  for (const [since, leaf] of [...opened.slice(0, SLOTS), ...closed.slice(Math.max(0, closed.length - kept))].sort(first)) {
+  for (const [since, leaf] of [...opened, ...closed.slice(Math.max(0, closed.length - kept))].sort(first)) {
     let at = since;
     while (taken.has(at % SLOTS)) at++;
     taken.set(at % SLOTS, leaf);
@@ -51,7 +59,46 @@ export function audible(
   const chosen = new Set(taken.values());
   for (let at = Math.max(0, tick - SLOTS + 1); at <= tick; at++)
     if (!taken.has(at % SLOTS)) chosen.add(drawn(leaves, key, at));
-  return [chosen, opened.slice(SLOTS).map(([, leaf]) => leaf)];
+  return [chosen, new Set()];
+}
+
+/**
+ * Return which of too many open microphones are heard: hosts' first, and the others by lot.
+ *
+ * A lot is for `SLOTS` ticks. What a member says of itself, such as since when it speaks, has no part in it: members that
+ * are there to be in the way have the same lots as others.
+ */
+function byTurns(opened: readonly Member[], key: Bytes, tick: number): Set<number> {
+  const chosen = new Set<number>();
+  for (const ofHosts of [true, false]) {
+    const group = new Set(opened.filter(({ host }) => host === ofHosts).map(({ leaf }) => leaf));
+    const free = SLOTS - chosen.size;
+    if (group.size <= free) for (const leaf of group) chosen.add(leaf);
+    else
+      for (let at = Math.max(0, tick - SLOTS + 1); at <= tick; at++) {
+        if (at % SLOTS >= free) continue;
+        const lot = lots(key, at);
+        const [found] = [...group].sort((one, other) => lot(one) - lot(other) || one - other);
+        if (found === undefined) break;
+        group.delete(found);
+        chosen.add(found);
+      }
+  }
+  return chosen;
+}
+
+/** Return a function of a member's leaf to its lot at a tick: the lowest wins. */
+function lots(key: Bytes, tick: number): (leaf: number) => number {
+  const digests = new Map<number, DataView>();
+  return (leaf) => {
+    const eight = Math.floor(leaf / 8);
+    let digest = digests.get(eight);
+    if (digest === undefined) {
+      const { buffer, byteOffset } = H(utf8("snug 1 audible lot"), key, uint(tick, 8), uint(eight, 4));
+      digests.set(eight, (digest = new DataView(buffer, byteOffset)));
+    }
+    return digest.getUint32((leaf % 8) * 4);
+  };
 }
 
 /** Return the leaf that is drawn at a tick: mostly the same one when others come and go. */
@@ -81,10 +128,10 @@ export class Audible {
   /** Let time pass; return whether `chosen` may be another one. It changes at ticks, and when the room's size does. */
   choose(now: number): boolean {
     const { membership } = this.#room;
-    const leaves = membership.members().map(({ leaf }) => leaf);
+    const members = membership.members();
     const tick = Math.floor(now / TICK);
     const before = this.chosen;
-    if (!isLarge(leaves)) {
+    if (!isLarge(members.map(({ leaf }) => leaf))) {
       if (before === null) return false;
       this.chosen = null;
       this.#waits = false;
@@ -94,7 +141,7 @@ export class Audible {
       if (before === null) this.#room.tell(status("audible"));
       const { heard, own } = this.#room.feature(States);
       const shown = [...heard, ...(own === null ? [] : [[membership.ownLeaf, own] as const])];
-      const [chosen, waiting] = audible(shown, leaves, membership.heartbeatKey, tick);
+      const [chosen, waiting] = audible(shown, members, membership.heartbeatKey, tick);
       this.chosen = chosen;
       this.#tell(waiting, own?.mic ?? false);
     }
@@ -110,10 +157,10 @@ export class Audible {
     return [...heard, ...others].slice(0, SUBSCRIBE_MAX);
   }
 
-  #tell(waiting: readonly number[], open: boolean): void {
-    const place = waiting.indexOf(this.#room.membership.ownLeaf) + 1;
-    if (place > 0 && !this.#waits) this.#room.tell(status("audible.waits", { slots: SLOTS, place }));
-    else if (place === 0 && this.#waits && open) this.#room.tell(status("audible.heard"));
-    this.#waits = place > 0;
+  #tell(waiting: ReadonlySet<number>, open: boolean): void {
+    const waits = waiting.has(this.#room.membership.ownLeaf);
+    if (waits && !this.#waits) this.#room.tell(status("audible.waits", { slots: SLOTS }));
+    else if (!waits && this.#waits && open) this.#room.tell(status("audible.heard"));
+    this.#waits = waits;
   }
 }

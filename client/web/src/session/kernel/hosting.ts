@@ -1,7 +1,6 @@
 /** A host's lobby, brought up to date with the room after every input. */
 import { Mode } from "../../crypto/agreed/roomState";
 import type { ServerMessage } from "../../wire/messages";
-import * as clocks from "../entry/clocks";
 import { FIRST_NUMBER } from "../entry/attendants";
 import type { HostLobby } from "../entry/lobby";
 import { NOT_LET_IN } from "../entry/refusals";
@@ -11,7 +10,6 @@ import { answerNewcomers } from "./answers";
 import type { MeetingInvites } from "./meetingInvites";
 import type { Readmission } from "./readmission";
 import type { RoomSession } from "./room";
-import { Monitor } from "../monitor/monitor";
 
 /** Process a message in a lobby where we are a host; return what the person is told, if anything. */
 export async function inLobby(
@@ -23,11 +21,7 @@ export async function inLobby(
 ): Promise<Event | null> {
   const left = await host.received(day, message, room.membership, now);
   if (left === null) return null;
-  if ("handle" in left) {
-    if (left.message.type === "ClockReport")
-      return clocks.report(left.message.at - now, room.feature(Monitor).clocks);
-    return await readmission.messagePosted(day, left, room, now);
-  }
+  if ("handle" in left) return await readmission.messagePosted(day, left, room, now);
   switch (left.type) {
     case "Knocked":
       if (room.membership.policy.mode === Mode.WAVE_IN && !left.older)
@@ -63,7 +57,7 @@ export async function serve(
 ): Promise<Event[]> {
   const made: (Event | null)[] = [];
   if (room.hostKeys !== null && room.hostKeys !== host.keys) {
-    await host.takeKeys(room.hostKeys, now);
+    host.keys = room.hostKeys;
     made.push(invites.keysChanged(room));
   }
   await answerNewcomers(admissions, room, host, now);

@@ -8,9 +8,11 @@ import * as mls from "../../mls";
 import { SUITE } from "./membership";
 import { rejoinKeyExtension } from "./views";
 
-/** Lifetime of a KeyPackage in seconds; only the admitting host checks it. */
+/**
+ * A KeyPackage is valid from so many seconds before the time at which it is made, and for as many after it; only the
+ * admitting host checks it. Two clocks that differ by more don't meet: lobbies are of one day.
+ */
 export const PACKAGE_LIFETIME = 24 * 3600;
-const SKEW = 3600;
 
 interface NewLeaf {
   readonly rejoinKey: SigningKey;
@@ -69,7 +71,7 @@ export class Me {
       signatureKey: this.key,
       identity: new roomState.Identity(this.name).encode(),
       supports: [roomState.POLICY_EXTENSION, roomState.REJOIN_EXTENSION, roomState.REJOIN_KEY_EXTENSION],
-      lifetime: { notBefore: Math.floor(now) - SKEW, notAfter: Math.floor(now) + PACKAGE_LIFETIME },
+      lifetime: { notBefore: Math.floor(now) - PACKAGE_LIFETIME, notAfter: Math.floor(now) + PACKAGE_LIFETIME },
       extensions: async (initKey, encryptionKey) => {
         if (ticket === null) return [];
         const signed = await ticket.signed(signers, initKey, encryptionKey, rejoinKey.public);

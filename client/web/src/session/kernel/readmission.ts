@@ -1,5 +1,5 @@
 /** Our help for crashed hosts and members out of step: in our lobby as a host, or while no host is active. */
-import type { Rng } from "../../crypto/bytes";
+import type { Bytes, Rng } from "../../crypto/bytes";
 import type { Invite } from "../../crypto/entry/invite";
 import type { Answer } from "../../crypto/entry/answers";
 import * as lobby from "../../crypto/entry/lobby";
@@ -25,6 +25,8 @@ export class Readmission {
   #helper: RejoinHelper | null = null;
   #alone = false;
   #askedAt = 0;
+  /** Of our last request for a card. */
+  #nonce: Bytes | null = null;
 
   constructor(rng: Rng) {
     this.#rng = rng;
@@ -47,7 +49,8 @@ export class Readmission {
       const days = [...place.entered];
       if (this.#alone && days.length > 0 && now - this.#askedAt >= ASK_EVERY) {
         this.#askedAt = now;
-        for (const day of days) await place.post(day, { type: "CardRequest" });
+        const nonce = (this.#nonce = this.#rng(16));
+        for (const day of days) await place.post(day, { type: "CardRequest", nonce });
       }
     }
     return left;
@@ -76,7 +79,8 @@ export class Readmission {
     room: RoomSession,
     now: number,
   ): Promise<Knocked | null> {
-    if (said.type === "Card" && this.#alone) await (await load()).cardPosted(day, said, room, now);
+    if (said.type === "Card" && this.#alone && this.#nonce !== null)
+      await (await load()).cardPosted(said, this.#nonce, room);
     if (said.type !== "RecoveryMessage") return null;
     return await (await this.#helping(room)).messagePosted(said, { day, handle }, room, now);
   }

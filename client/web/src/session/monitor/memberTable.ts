@@ -32,8 +32,6 @@ export class MemberTable {
   readonly since = new Map<number, number>();
   /** When each other member last sent a beat. */
   readonly heard = new Map<number, number>();
-  /** By how many seconds each other member's clock was ahead of ours at its last beat. */
-  readonly clocks = new Map<number, number>();
   /** When judging of each member begins. */
   readonly #settled = new Map<number, number>();
   #names: ReadonlyMap<number, string> = new Map();
@@ -61,7 +59,7 @@ export class MemberTable {
 
   /** Forget the member of a leaf that is empty now or has another member. */
   forget(leaf: number): void {
-    for (const known of [this.since, this.heard, this.clocks, this.#settled]) known.delete(leaf);
+    for (const known of [this.since, this.heard, this.#settled]) known.delete(leaf);
   }
 
   /** Give a member time before it is judged. */

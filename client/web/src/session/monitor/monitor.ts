@@ -73,11 +73,6 @@ export class Monitor extends Feature {
     return this.#heartbeats.record;
   }
 
-  /** How far the other members' clocks are ahead of ours, in seconds, by their last beats. */
-  get clocks(): number[] {
-    return [...this.#members.clocks.values()];
-  }
-
   /**
    * Return the others' verdict on the commit in `slot` that we alone cannot read (protocol section 6).
    *
@@ -307,7 +302,6 @@ export class Monitor extends Feature {
     const since = members.since.get(leaf);
     if (history === undefined || since === undefined) return;
     members.heard.set(leaf, now);
-    members.clocks.set(leaf, beat.at - now);
     if (!same(history.handle, beat.handle)) {
       history.handle = beat.handle;
       members.unsettle(leaf, now);

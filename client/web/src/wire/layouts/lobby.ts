@@ -2,15 +2,18 @@
 
 import type { Bytes } from "../../crypto/bytes";
 import type { Layout, OneOf } from "../layout";
-/** A newcomer's request for a card. Hosts answer with a card. */
+/** A newcomer's request for a card. Hosts answer with a card that names its nonce. */
 export interface CardRequest {
   readonly type: "CardRequest";
+  /** 16 bytes. */
+  readonly nonce: Bytes;
 }
 
 export const CARD_REQUEST: Layout<CardRequest> = {
   name: "card request",
   start: "",
   fields: [
+    ["nonce", -16],
   ],
 };
 
@@ -19,10 +22,7 @@ export interface Card {
   readonly type: "Card";
   /** 32 bytes. */
   readonly ephPublic: Bytes;
-  /** 16 bytes. */
-  readonly nonce: Bytes;
-  readonly expiry: number;
-  readonly day: number;
+  readonly answers: readonly Bytes[];
   readonly signatures: readonly Bytes[];
 }
 
@@ -31,9 +31,7 @@ export const CARD: Layout<Card> = {
   start: "",
   fields: [
     ["ephPublic", -32],
-    ["nonce", -16],
-    ["expiry", 8],
-    ["day", 4],
+    ["answers", ["l", 1, 1, 16, -16, 0, false]],
     ["signatures", ["l", 1, 1, 16, -64, 0, false]],
   ],
 };
@@ -41,12 +39,9 @@ export const CARD: Layout<Card> = {
 /** The byte string that the host keys sign. */
 export interface CardMessage {
   readonly origin: string;
-  readonly day: number;
   /** 32 bytes. */
   readonly ephPublic: Bytes;
-  /** 16 bytes. */
-  readonly nonce: Bytes;
-  readonly expiry: number;
+  readonly answers: readonly Bytes[];
 }
 
 export const CARD_MESSAGE: Layout<CardMessage> = {
@@ -54,10 +49,8 @@ export const CARD_MESSAGE: Layout<CardMessage> = {
   start: "snug 1 card",
   fields: [
     ["origin", ["t", 2, 65535]],
-    ["day", 4],
     ["ephPublic", -32],
-    ["nonce", -16],
-    ["expiry", 8],
+    ["answers", ["l", 1, 1, 16, -16, 0, false]],
   ],
 };
 
@@ -106,23 +99,6 @@ export const RECOVERY_MESSAGE: Layout<RecoveryMessage> = {
   start: "",
   fields: [
     ["sealed", ["r", false]],
-  ],
-};
-
-/** A newcomer has refused a card for its time: `card` is its hash, `at` the newcomer's clock in Unix */
-export interface ClockReport {
-  readonly type: "ClockReport";
-  /** 32 bytes. */
-  readonly card: Bytes;
-  readonly at: number;
-}
-
-export const CLOCK_REPORT: Layout<ClockReport> = {
-  name: "clock report",
-  start: "",
-  fields: [
-    ["card", -32],
-    ["at", 8],
   ],
 };
 
@@ -178,7 +154,7 @@ export const KNOCK_INSIDE: Layout<KnockInside> = {
   ],
 };
 
-export type LobbyMessage = CardRequest | Card | Knock | Reply | RecoveryMessage | ClockReport | Piece;
+export type LobbyMessage = CardRequest | Card | Knock | Reply | RecoveryMessage | Piece;
 export const LOBBY_MESSAGE: OneOf<LobbyMessage> = {
   name: "lobby message",
   kinds: {
@@ -187,7 +163,6 @@ export const LOBBY_MESSAGE: OneOf<LobbyMessage> = {
     Knock: [3, KNOCK],
     Reply: [4, REPLY],
     RecoveryMessage: [5, RECOVERY_MESSAGE],
-    ClockReport: [6, CLOCK_REPORT],
-    Piece: [7, PIECE],
+    Piece: [6, PIECE],
   },
 };
