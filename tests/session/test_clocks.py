@@ -7,9 +7,9 @@ import pytest
 from snugroom.client.connection import Clock
 from snugroom.client.session import events as ev
 from snugroom.client.session.entry import clocks
+from snugroom.lab.simulation.world import Participant, World
 from snugroom.wire import messages as wire
 from tests.session.signed_media import meeting, of_media
-from tests.session.world import Participant, World
 
 HOUR = 3600.0
 
