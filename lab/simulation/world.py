@@ -44,7 +44,7 @@ def seeded(seed: int) -> Callable[[int], bytes]:
 
 
 class TooLongError(AssertionError):
-    """What was to come has not come."""
+    """Something that was awaited has not come about."""
 
 
 @dataclass
