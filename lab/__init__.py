@@ -7,6 +7,7 @@
 - `ordinary`: an ordinary server that decodes, to compare with (``snug demo --ordinary``)
 - `crowd`: many participants at somebody's server (``snug crowd``)
 - `bench`: measurements (``snug bench``)
+- `simulation`: whole meetings in memory, for tests and ``snug bench availability``
 - `process`: a server as a second process; `machine`: what Linux tells of a process
 
 `commands` has the options of these commands; `snugroom.command` adds them to those of a participant.

@@ -28,6 +28,7 @@ _BENCHES: Final = {
     "soak": "continuous joins and leaves, to find anything in the server that grows",
     "memory": "the server's memory per subscriber",
     "hostile": "an honest meeting while strangers storm the server",
+    "availability": "share of the time in which members of simulated meetings can speak and are heard",
     "workers": "rate of two media workers, as a ratio to the rate of one",
 }
 
@@ -114,10 +115,28 @@ def _add_benches(commands: Any) -> None:
     parts["hostile"].add_argument(
         "--seconds", type=float, default=10.0, metavar="10", help="length of each storm, 2 to 600"
     )
+    _add_availability(parts["availability"])
     parts["room"].add_argument("--subscribers", type=int, default=49, metavar="49", help="1 to 99")
     parts["room"].add_argument("--publishers", type=int, default=1, metavar="1", help="1 to 16")
     parts["room"].add_argument(
         "--rates", metavar="N,N", help="forwarded packets per second to measure at (default 14000,...)"
+    )
+
+
+def _add_availability(part: argparse.ArgumentParser) -> None:
+    part.add_argument("--scene", action="append", metavar="NAME", help="only this scene; may be repeated")
+    part.add_argument(
+        "--tries",
+        type=int,
+        metavar="N",
+        help="scripts that the search plays for each power (12; with --scene: 0)",
+    )
+    part.add_argument(
+        "--lease",
+        type=float,
+        default=15.0,
+        metavar="S",
+        help="as if a host's word held for so many seconds, 15 to 600 (15, as it does)",
     )
 
 
@@ -270,6 +289,8 @@ def _bench(arguments: argparse.Namespace) -> int:
             return asyncio.run(microphones.run(arguments.json, sizes))
         case "hostile":
             return _bench_hostile(arguments)
+        case "availability":
+            return _bench_availability(arguments)
     from snugroom.lab.bench import join
 
     rooms = numbers(arguments.rooms, 1, 100)
@@ -307,6 +328,19 @@ def _bench_hostile(arguments: argparse.Namespace) -> int:
     if not 2 <= arguments.seconds <= 600:
         return usage("--seconds takes 2 to 600")
     return asyncio.run(hostile.run(arguments.json, names, arguments.seconds))
+
+
+def _bench_availability(arguments: argparse.Namespace) -> int:
+    from snugroom.lab.bench.availability import run, scenes, search
+
+    known = {scene.name: scene for scene in scenes.SCENES}
+    names = arguments.scene or list(known)
+    if not set(names) <= known.keys():
+        return usage(f"--scene takes one of {', '.join(known)}")
+    tries = arguments.tries if arguments.tries is not None else 0 if arguments.scene else search.TRIES
+    if not 0 <= tries <= 1_000 or not 15 <= arguments.lease <= 600:
+        return usage("--tries takes 0 to 1000, --lease 15 to 600")
+    return run.run(arguments.json, [known[name] for name in names], tries, arguments.lease)
 
 
 def _bench_room(arguments: argparse.Namespace) -> int:

@@ -19,6 +19,7 @@ from hypothesis import settings
 from xdist.scheduler import LoadScopeScheduling
 
 from tests import limits
+from tests.session.seeds import EVERY_TICK
 from tests.tiers import TIERS, Tiers
 
 T = TypeVar("T")
@@ -26,6 +27,11 @@ T = TypeVar("T")
 # No test fails for taking long: the machine may be busy. Those that hang end by `timeout` (pyproject.toml).
 settings.register_profile("snug", deadline=None)
 settings.load_profile("snug")
+
+if EVERY_TICK:
+    from snugroom.lab.simulation.world import World
+
+    World.TICK, World.SERVER_TICK = World.TICK / 2, World.SERVER_TICK / 2
 
 #: Files and folders whose tests share something that is costly to make, as two browsers: one worker runs all
 #: tests of a group. The groups that take longest come first.

@@ -15,13 +15,13 @@ from snugroom.crypto.entry.recovery import HostRecoveryData
 from snugroom.crypto.errors import SnugError
 from snugroom.crypto.kdf import SigningKey
 from snugroom.lab.attacks.mallory import thief_of
+from snugroom.lab.simulation.dishonest import private_commit
+from snugroom.lab.simulation.mallory import Mallory
+from snugroom.lab.simulation.tale import Person
+from snugroom.lab.simulation.world import ORIGIN, Participant, seeded
 from snugroom.wire import messages as wire
 from snugroom.wire import signed
 from tests.adversary.network import Client, HostileNetwork
-from tests.adversary.tale import Person
-from tests.session.dishonest import private_commit
-from tests.session.test_hostile_members import Mallory
-from tests.session.world import ORIGIN, Participant, seeded
 
 #: What a member can do with its own leaf: methods of `Mallory`. First commits, then all else.
 COMMITS: Final = (

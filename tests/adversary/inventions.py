@@ -6,11 +6,11 @@ from collections.abc import Callable, Mapping
 from typing import Final
 
 from snugroom.client.session import events as ev
+from snugroom.lab.simulation.tale import Person
 from snugroom.server.rooms.room_signatures import RoomSignatures
 from snugroom.wire import messages as wire
 from snugroom.wire.limits import BUCKETS
 from tests.adversary.network import HostileNetwork, Way
-from tests.adversary.tale import Person
 
 #: Refusals, as code and type of the refused message: those of an honest room, and a few that it never sends.
 REFUSALS: Final = (

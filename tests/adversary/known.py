@@ -10,7 +10,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
-from tests.adversary.tale import Tale, ViolationError
+from snugroom.lab.simulation.tale import Tale, ViolationError
 
 if TYPE_CHECKING:
     from tests.adversary.stage import Stage

@@ -13,13 +13,13 @@ from hypothesis import note
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition, rule
 
+from snugroom.lab.simulation.tale import ViolationError
 from tests.adversary import known
 from tests.adversary.hostile import COMMITS, MESSAGES
 from tests.adversary.inventions import AWAY, MAKERS, REFUSALS
 from tests.adversary.meeting import Meeting
 from tests.adversary.network import Doing, Way
 from tests.adversary.stage import EVERYBODY, Stage
-from tests.adversary.tale import ViolationError
 
 HONEST = st.sampled_from(["Ada", "Bo", "Cem"])
 HOST = st.sampled_from(["Ada", "Ada", "Bo"])

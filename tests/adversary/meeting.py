@@ -12,14 +12,14 @@ from typing import Final
 from snugroom.client.session import Session
 from snugroom.client.session import events as ev
 from snugroom.client.session.features.host_key_transfer import HostKeyTransfer
+from snugroom.lab.simulation.tale import SERVER, STRANGERS, Person
+from snugroom.lab.simulation.world import seeded
 from snugroom.wire import messages as wire
 from tests.adversary.hostile import Theft
 from tests.adversary.inventions import endpoint_for
 from tests.adversary.network import Doing, Meddling, Way
 from tests.adversary.safety import Pending
 from tests.adversary.stage import EVERYBODY, Ignore, Stage
-from tests.adversary.tale import SERVER, STRANGERS, Person
-from tests.session.world import seeded
 
 NETWORK: Final = "the network"
 CLOCK: Final = "the clock"

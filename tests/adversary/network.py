@@ -15,12 +15,12 @@ from msgspec.structs import replace
 from nacl.signing import SigningKey
 
 from snugroom.client.session import events as ev
+from snugroom.lab.simulation.world import ORIGIN, Link, Participant, World
 from snugroom.server.config import Settings
 from snugroom.server.rooms.effects import Drop, Send
 from snugroom.server.rooms.hub import Hub
 from snugroom.wire import messages as wire
 from snugroom.wire.messages import decode_client, decode_server, encode
-from tests.session.world import ORIGIN, Link, Participant, World
 
 Way = Literal["up", "down"]
 Doing = Literal["drops", "holds", "repeats", "answers_stale", "backdates"]

@@ -15,11 +15,11 @@ from snugroom.client.session.catalogue.sentence import Sentence
 from snugroom.client.session.kernel.room import RoomSession
 from snugroom.crypto.errors import SnugError, StateError
 from snugroom.crypto.media.keys import open_frame
+from snugroom.lab.simulation.tale import Person, Tale
+from snugroom.lab.simulation.truth import ALARMS, ENDS, STATUSES, Meaning, Told
+from snugroom.lab.simulation.world import Participant
 from snugroom.wire import messages as wire
 from tests.adversary.network import HostileNetwork
-from tests.adversary.tale import Person, Tale
-from tests.adversary.truth import ALARMS, ENDS, STATUSES, Meaning, Told
-from tests.session.world import Participant
 
 #: Seconds after a removal until nobody, not even with a server that withholds it, speaks to the removed.
 REMOVAL_BOUND: Final = 30.0

@@ -21,11 +21,11 @@ from hypothesis import HealthCheck, Phase, seed, settings
 from hypothesis.internal.conjecture.engine import ConjectureRunner
 from hypothesis.stateful import run_state_machine_as_test
 
+from snugroom.lab.simulation.tale import ViolationError
 from tests.adversary import known
 from tests.adversary.machine import Adversary
 from tests.adversary.meeting import Meeting
 from tests.adversary.stage import Stage
-from tests.adversary.tale import ViolationError
 
 
 def searching(examples: int, steps: int) -> settings:

@@ -8,12 +8,12 @@ from contextlib import suppress
 from typing import Final
 
 from snugroom.client.session import events as ev
+from snugroom.lab.simulation.tale import Person, Tale, ViolationError, Words
+from snugroom.lab.simulation.world import Participant
 from tests.adversary.hostile import Hostile, Theft
 from tests.adversary.inventions import Inventor
 from tests.adversary.network import HostileNetwork
 from tests.adversary.safety import Safety, keys, secret
-from tests.adversary.tale import Person, Tale, ViolationError, Words
-from tests.session.world import Participant
 
 #: Seconds after the end of an attack until everybody is in step or knows why not.
 RECOVERY: Final = 30.0

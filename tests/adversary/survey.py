@@ -15,11 +15,11 @@ from typing import ClassVar
 from hypothesis import seed
 from hypothesis.stateful import run_state_machine_as_test
 
+from snugroom.lab.simulation.tale import ViolationError
 from tests.adversary import known
 from tests.adversary.machine import Adversary
 from tests.adversary.search import only_new_examples, searching
 from tests.adversary.stage import Stage
-from tests.adversary.tale import ViolationError
 
 
 @dataclass

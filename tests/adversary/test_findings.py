@@ -6,11 +6,11 @@ from functools import partial
 
 import pytest
 
+from snugroom.lab.simulation.tale import ViolationError
 from tests.adversary.findings import FINDINGS
 from tests.adversary.known import KNOWN, ignored
 from tests.adversary.meeting import Meeting
 from tests.adversary.stage import Stage
-from tests.adversary.tale import ViolationError
 
 
 @pytest.mark.parametrize("name", sorted(FINDINGS))

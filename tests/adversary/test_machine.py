@@ -7,8 +7,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+from snugroom.lab.simulation.tale import ViolationError
 from tests.adversary.search import play, shrunk
-from tests.adversary.tale import ViolationError
 
 ROOT = Path(__file__).parents[2]
 

@@ -14,13 +14,13 @@ from snugroom.client.session.catalogue import sentences
 from snugroom.client.session.catalogue.sentence import sentence
 from snugroom.client.session.kernel.membership import Membership
 from snugroom.crypto.agreed import policy
+from snugroom.lab.simulation.tale import ViolationError
+from snugroom.lab.simulation.truth import ALARMS, SHELLS, STATUSES
 from snugroom.wire import messages as wire
 from tests.adversary.inventions import MAKERS
 from tests.adversary.meeting import Meeting
 from tests.adversary.safety import keys
 from tests.adversary.stage import EVERYBODY
-from tests.adversary.tale import ViolationError
-from tests.adversary.truth import ALARMS, SHELLS, STATUSES
 
 ROOT = Path(__file__).parents[2]
 
@@ -30,7 +30,7 @@ def test_every_alarm_of_a_session_has_its_causes() -> None:
         (ROOT / "client/session/catalogue/sentences/alarms.toml").read_text(encoding="utf-8")
     )
     alarms = {key.removeprefix("alarm.") for key in told if key.startswith("alarm.")}
-    assert alarms - SHELLS == set(ALARMS), "say in truth.py what may cause it"
+    assert alarms - SHELLS == set(ALARMS), "say in lab/simulation/truth.py what may cause it"
     assert {f"status.{key}" for key in STATUSES if not key.startswith("clock.")} <= set(told)
 
 

@@ -27,6 +27,9 @@ from snugroom.client.headless.status import MEANINGS
 from snugroom.client.session.catalogue.sentence import table
 from snugroom.client.session.incidents import SEVERITIES, rules
 from snugroom.lab.attacks.scenes import SCENES
+from snugroom.lab.bench.availability import goals
+from snugroom.lab.bench.availability import scenes as availability_scenes
+from snugroom.lab.bench.availability.lease import AS_BUILT
 from snugroom.lab.hostile import __main__ as hostile
 from snugroom.lab.leakage import run as leakage
 from snugroom.server import __main__ as server
@@ -281,6 +284,20 @@ def readme(text: str) -> str:
     return _table(text, heading, "| The operator ... | Scene | Verdict |\n|---|---|---|", rows)
 
 
+# -- availability ----------------------------------------------------------------------------
+
+
+def availability() -> str:
+    """Return the goals and scenes of `snug bench availability`."""
+    lines = ["## Goals\n", "| Goal | Wanted |", "|---|---|"]
+    for target in goals.targets(AS_BUILT):
+        bound = "at least" if target.least else "at most"
+        lines.append(f"| {target.text} | {bound} {target.wanted:g} {target.unit}".rstrip() + " |")
+    lines += ["\n## Scenes\n", "| Scene | Power | What happens | Goal |", "|---|---|---|---|"]
+    lines += [f"| `{s.name}` | {s.power} | {s.about} | {s.goal} |" for s in availability_scenes.SCENES]
+    return "\n".join(lines) + "\n"
+
+
 # -- the models ------------------------------------------------------------------------------
 
 
@@ -312,6 +329,7 @@ PAGES: Final[dict[str, Callable[[], str]]] = {
     "command-line.md": command_line,
     "alarms/README.md": alarms,
     "lab.md": lab,
+    "availability.md": availability,
     "models.md": models,
     "python-api.md": python_api.page,
     "where-the-page-differs.md": differences.page,

@@ -12,10 +12,10 @@ import msgspec
 
 from snugroom.client.session import events as ev
 from snugroom.client.session.kernel.intents import HealIntent
+from snugroom.lab.simulation.world import Participant, World
 from snugroom.wire import messages as wire
 from tests.fuzz.hub import Tape
 from tests.fuzz.target import Target
-from tests.session.world import Participant, World
 
 #: Inputs after which another meeting begins: by then these sessions have been led astray.
 _LIFE: Final = 400

@@ -20,10 +20,10 @@ from snugroom.client.session.kernel.intents import HealIntent
 from snugroom.client.session.kernel.membership import Membership
 from snugroom.crypto.agreed import policy
 from snugroom.crypto.agreed.slot_author import SlotPayload
+from snugroom.lab.simulation.dishonest import forged, spoil_path
+from snugroom.lab.simulation.world import Participant, World
 from snugroom.server.rooms.room_signatures import RoomSignatures
 from snugroom.wire import messages as wire
-from tests.session.dishonest import forged, spoil_path
-from tests.session.world import Participant, World
 
 TRAILS: Final = Path(__file__).parent / "trails"
 #: The verdicts' numbers in `docs/model/verdicts.pml`.

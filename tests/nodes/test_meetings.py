@@ -6,11 +6,11 @@ import pytest
 
 from snugroom.client.session import events as ev
 from snugroom.client.session.events import ROOM
+from snugroom.lab.simulation.world import Participant
 from snugroom.server.nodes.records import Connected, Place
 from snugroom.server.rooms.effects import Send
 from snugroom.wire import messages as wire
 from tests.nodes.world import TIMING, Nodes
-from tests.session.world import Participant
 
 
 def texts(who: Participant) -> list[str]:

@@ -1,4 +1,4 @@
-"""Sessions at several nodes: `tests.session.world`, with hubs that share a bus in memory."""
+"""Sessions at several nodes: `snugroom.lab.simulation.world`, with hubs that share a bus in memory."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from itertools import count
 
 from snugroom.client.session import events as ev
+from snugroom.lab.simulation.world import Participant, World
 from snugroom.server.nodes.leases import Leases
 from snugroom.server.nodes.outcomes import Timing
 from snugroom.server.nodes.records import Connected, Delete, Failed
@@ -14,7 +15,6 @@ from snugroom.server.rooms.effects import AskBus
 from snugroom.server.rooms.hub import Hub
 from snugroom.server.rooms.placement import Placement
 from tests.nodes.register import Register
-from tests.session.world import Participant, World
 
 TIMING = Timing(lease=10.0)
 SECRET = b"shared by the nodes" * 2

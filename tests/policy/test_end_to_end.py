@@ -29,11 +29,11 @@ from snugroom.crypto.media import clear_header
 from snugroom.crypto.media.keys import FutureEpochError, seal_frame
 from snugroom.crypto.media.sframe import Header
 from snugroom.crypto.mls.proposals import Commit
+from snugroom.lab.simulation.announcing import announce, signed
+from snugroom.lab.simulation.dishonest import forged, fresh_leaf, package_with
+from snugroom.lab.simulation.world import Participant, World
 from snugroom.wire import messages as wire
 from tests.mls.world import forge
-from tests.session.announcing import announce, signed
-from tests.session.dishonest import forged, fresh_leaf, package_with
-from tests.session.world import Participant, World
 
 AUDIO = 1001
 

@@ -12,8 +12,8 @@ from snugroom.crypto import mls
 from snugroom.crypto.agreed import policy
 from snugroom.crypto.agreed.room_state import POLICY_EXTENSION, REJOIN_EXTENSION, Identity
 from snugroom.crypto.errors import ValidationError
+from snugroom.lab.simulation.world import Participant, World
 from tests.policy.commits import BO, MEMBERS, POLICY, REQUIRED, leaf
-from tests.session.world import Participant, World
 
 BACKWARDS = (POLICY_EXTENSION, replace(POLICY, title="\u202eylkeeW").encode())
 CARRIED = (POLICY_EXTENSION, POLICY.encode())

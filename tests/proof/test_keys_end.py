@@ -12,11 +12,11 @@ from snugroom.client.session.kernel.verdict import Valid
 from snugroom.crypto.errors import MissingKeyError, SnugError, StateError
 from snugroom.crypto.media.clear_header import Kind
 from snugroom.crypto.media.keys import MediaKeys, Stream, open_frame
+from snugroom.lab.simulation.world import Participant, World
 from snugroom.wire.messages import Committed, Ready, Relayed
 from tests.proof.kept_keys import KeptKeys
 from tests.proof.meeting import Person, Record, mostly_opened
 from tests.proof.witness import EPOCH, REMOVAL, SEALED_AUDIO, SEALED_VIDEO, Tap
-from tests.session.world import Participant, World
 
 FRAMES: Final = 20
 Sealed = tuple[Kind, bytes]

@@ -11,7 +11,7 @@ from snugroom.client.session.kernel.me import Me
 from snugroom.crypto import mls
 from snugroom.crypto.agreed.policy import LINK_PSK_ID
 from snugroom.crypto.kdf import SigningKey
-from tests.session.world import Participant, World
+from snugroom.lab.simulation.world import Participant, World
 
 _NUMBERS = count(5000)
 

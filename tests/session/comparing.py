@@ -8,7 +8,7 @@ from snugroom.client.session import events as ev
 from snugroom.client.session.catalogue import content
 from snugroom.client.session.features.comparing import Comparing, _Request
 from snugroom.crypto.kdf import H
-from tests.session.world import Participant, World
+from snugroom.lab.simulation.world import Participant, World
 
 NAMES = ("Ada", "Bo", "Cem", "Dana", "Eve", "Finn", "Gül", "Hana", "Ines", "Jon", "Kim", "Lea")
 OURS = {"code_fork", "code_cheat", "code_aborted", "code_different"}

@@ -7,19 +7,18 @@ from collections.abc import Callable, Sequence
 from functools import partial
 
 from snugroom.client.session import events as ev
-from snugroom.client.session.kernel.intents import HealIntent
 from snugroom.client.session.monitor.monitor import Monitor
 from snugroom.crypto.agreed import envelope
 from snugroom.crypto.agreed.heartbeat import Heartbeat
 from snugroom.crypto.errors import SnugError
 from snugroom.crypto.media.clear_header import Kind
 from snugroom.crypto.media.keys import FutureEpochError, OpenedFrame
+from snugroom.lab.simulation.world import Link, Participant, World
 from snugroom.server.rooms.effects import Drop, Send
 from snugroom.server.rooms.hub import Hub
 from snugroom.wire import messages as wire
 from snugroom.wire.limits import BUCKETS
 from snugroom.wire.messages import Broadcasted, decode_client
-from tests.session.world import Link, Participant, World
 
 #: Alarms that heartbeats raise.
 HEARTBEAT_ALARMS = {
@@ -153,11 +152,6 @@ def monitor(who: Participant) -> Monitor:
     found = who.room.feature(Monitor)
     assert isinstance(found, Monitor)
     return found
-
-
-def heal(w: World, who: Participant) -> None:
-    who.room.queue(HealIntent(who.room.membership.group.epoch), w.now)
-    w.do(who, ev.Tick())
 
 
 def beat_of(who: Participant, blob: bytes) -> Heartbeat:

@@ -6,10 +6,10 @@ from snugroom.client.session import events as ev
 from snugroom.client.session.kernel.room import RoomSession
 from snugroom.crypto.entry import invite
 from snugroom.crypto.entry.invite import gate
+from snugroom.lab.simulation.world import ORIGIN, Participant, World
 from snugroom.server.rooms.effects import Drop, Send
 from snugroom.server.rooms.room import Room
 from snugroom.wire import messages as wire
-from tests.session.world import ORIGIN, Participant, World
 
 
 class Gatecrasher:

@@ -6,7 +6,7 @@ from snugroom.client.session import events as ev
 from snugroom.client.session.entry.lobby import HostLobby
 from snugroom.client.session.features.host_key_transfer import HostKeyTransfer
 from snugroom.crypto.entry import lobby
-from tests.session.world import Participant, World
+from snugroom.lab.simulation.world import Participant, World
 
 
 def two_hosts(w: World, *others: str) -> list[Participant]:

@@ -13,9 +13,9 @@ from snugroom.crypto import hpke
 from snugroom.crypto.agreed import envelope
 from snugroom.crypto.errors import SnugError
 from snugroom.crypto.proof.identity import IdentityKey, VouchContext
+from snugroom.lab.simulation.world import ORIGIN, Participant, World, seeded
 from snugroom.wire import messages as wire
 from snugroom.wire.limits import BUCKETS
-from tests.session.world import ORIGIN, Participant, World, seeded
 
 
 class Thief(IdentityKey):

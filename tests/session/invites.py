@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from snugroom.client.session import events as ev
-from tests.session.world import Participant, World
+from snugroom.lab.simulation.world import Participant, World
 
 
 def made(host: Participant, label: str) -> ev.InviteMade:

@@ -14,9 +14,9 @@ from snugroom.crypto.entry.invite import Invite, lobby_envelope_key
 from snugroom.crypto.errors import SnugError
 from snugroom.crypto.kdf import SigningKey
 from snugroom.crypto.mls.treekem import create_path
+from snugroom.lab.simulation.world import Link, Participant, World
 from snugroom.wire import messages as wire
 from tests.session.batches import newcomer
-from tests.session.world import Link, Participant, World
 
 #: Sizes of the pieces' blobs in a small room that takes itself for a large one.
 SMALL_BLOB = 512

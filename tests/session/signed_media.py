@@ -16,8 +16,8 @@ from snugroom.crypto.media import clear_header
 from snugroom.crypto.media.keys import FutureEpochError, OpenedFrame
 from snugroom.crypto.media.sframe import Header
 from snugroom.crypto.media.signatures import FrameList
+from snugroom.lab.simulation.world import GREETING, Participant, World
 from snugroom.wire import messages as wire
-from tests.session.world import GREETING, Participant, World
 
 SOUND = b"s" * 60
 

@@ -5,10 +5,10 @@ from __future__ import annotations
 from snugroom.client.session import events as ev
 from snugroom.client.session.catalogue.sentence import sentence
 from snugroom.client.session.features.absence import KEPT, KEPT_IN_A_CROWD
+from snugroom.lab.simulation.world import Participant, World
 from tests.session.hosts import deputised
 from tests.session.invites import invite
 from tests.session.test_comeback import come_back, meeting
-from tests.session.world import Participant, World
 
 AWAY = ev.SetState(mic=False, camera=False, away=True)
 

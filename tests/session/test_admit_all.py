@@ -5,9 +5,9 @@ from __future__ import annotations
 import pytest
 
 from snugroom.client.session import events as ev
+from snugroom.lab.simulation.world import World
 from tests.session.invites import knocks
 from tests.session.test_lobby_addressed import opened, waiting
-from tests.session.world import World
 
 
 def test_all_who_wait_come_in_and_the_host_sees_how_many() -> None:

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from snugroom.client.session import events as ev
+from snugroom.lab.simulation.world import Link, Participant, World
 from snugroom.server.rooms.hub import Hub
 from snugroom.wire.messages import Entered, Media, Refused, Show, Shown, decode_client, encode
-from tests.session.world import Link, Participant, World
 
 MEDIA = ev.Publish("ufrag", "p" * 22, bytes(32), ((7, "audio", 0),))
 

@@ -11,10 +11,10 @@ from snugroom.client.session import events as ev
 from snugroom.client.session.catalogue import content
 from snugroom.client.session.features.answers import EVERY, TAKEN_BACK_MAX, Answers
 from snugroom.crypto.errors import MalformedError
+from snugroom.lab.simulation.world import Participant, World
 from snugroom.wire import messages as wire
 from snugroom.wire.limits import BUCKETS
 from tests.session.comparing import codes, have_code, texts
-from tests.session.world import Participant, World
 
 
 def answers(who: Participant) -> list[ev.CodeAnswers]:

@@ -11,11 +11,11 @@ from snugroom.client.session.kernel.verdict import Void
 from snugroom.crypto import mls
 from snugroom.crypto.agreed.policy import ADDS_MAX
 from snugroom.crypto.agreed.room_state import ANY_HOST, SINGLE_USE, RejoinTicket
+from snugroom.lab.simulation.dishonest import forged, package_with, post_commit
+from snugroom.lab.simulation.world import Participant, World
 from snugroom.wire import messages as wire
 from tests.session.batches import adds, link, newcomer, package
-from tests.session.dishonest import forged, package_with, post_commit
 from tests.session.invites import alarms
-from tests.session.world import Participant, World
 
 ONCE = SINGLE_USE | 7
 

@@ -10,10 +10,10 @@ from snugroom.client.session import events as ev
 from snugroom.client.session.kernel.verdict import Change
 from snugroom.client.session.monitor.claims import ALONE, DOUBT, GONE_MAX, Claims
 from snugroom.crypto.agreed.heartbeat import Heartbeat
+from snugroom.lab.simulation.liars import Liar, ahead, held_by, watch
+from snugroom.lab.simulation.world import Participant, World, heal
 from snugroom.wire import messages as wire
-from tests.session.forked import Media, heal, signed_by, texts
-from tests.session.liars import Liar, ahead, held_by, watch
-from tests.session.world import Participant, World
+from tests.session.forked import Media, signed_by, texts
 
 NAMES = ("Ada", "Bo", "Cem", "Dana")
 #: A look at whether somebody may seal comes every 0.1 s, and each member sees a claim at another moment.

@@ -16,11 +16,11 @@ from snugroom.client.session.monitor.monitor import Monitor
 from snugroom.crypto import mls
 from snugroom.crypto.agreed.heartbeat import Heartbeat
 from snugroom.crypto.kdf import SigningKey
+from snugroom.lab.simulation.dishonest import post_commit
+from snugroom.lab.simulation.world import Participant, World
 from snugroom.wire import messages as wire
 from snugroom.wire.limits import BUCKETS
-from tests.session.dishonest import post_commit
 from tests.session.forked import texts
-from tests.session.world import Participant, World
 
 
 def void(w: World, by: Participant, people: list[Participant], blob: bytes) -> None:

@@ -12,12 +12,12 @@ from snugroom.client.session.kernel.intents import HealIntent
 from snugroom.client.session.kernel.room import RoomSession
 from snugroom.client.session.options import Options
 from snugroom.crypto.entry import invite
+from snugroom.lab.simulation.dishonest import forged, post_commit, private_commit
+from snugroom.lab.simulation.world import Participant, World
 from snugroom.server.config import Settings
 from snugroom.wire import messages as wire
 from snugroom.wire import signed
-from tests.session.dishonest import forged, post_commit, private_commit
 from tests.session.gatecrashers import Gatecrasher, alarms_of, everybody_in_step, in_step
-from tests.session.world import Participant, World
 
 
 def agreed_with_mallory(w: World, *honest: str) -> tuple[list[Participant], Participant]:

@@ -5,12 +5,12 @@ from __future__ import annotations
 from typing import Any
 
 from snugroom.client.session.kernel.intents import HealIntent
+from snugroom.lab.simulation.dishonest import post_commit
+from snugroom.lab.simulation.world import Participant, World
 from snugroom.wire.limits import BUCKETS
 from tests.mls.test_secrets import reachable
 from tests.mls.world import state_of
-from tests.session.dishonest import post_commit
 from tests.session.signed_media import SOUND, signing
-from tests.session.world import Participant, World
 
 
 def epoch_secrets(who: Participant) -> dict[str, bytes]:

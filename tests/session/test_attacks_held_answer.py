@@ -6,10 +6,10 @@ import pytest
 
 from snugroom.client.session import events as ev
 from snugroom.client.session.features import absence, commit_rota
+from snugroom.lab.simulation.world import Participant, World, heal
 from snugroom.wire import messages as wire
 from snugroom.wire.messages import encode
-from tests.session.forked import Forked, Media, heal, texts
-from tests.session.world import Participant, World
+from tests.session.forked import Forked, Media, texts
 
 HALF_AN_HOUR = 1800.0
 

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from snugroom.client.session import events as ev
 from snugroom.crypto.entry.recovery import HostRecoveryData
+from snugroom.lab.simulation.world import Participant, World
 from tests.session.test_failures import two_hosts
 from tests.session.test_recovery import come_back
-from tests.session.world import Participant, World
 
 
 def renamed(kept: HostRecoveryData | None, name: str) -> HostRecoveryData:

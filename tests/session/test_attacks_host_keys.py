@@ -16,11 +16,11 @@ from snugroom.crypto.agreed import envelope
 from snugroom.crypto.entry import invite
 from snugroom.crypto.entry.invite import HostKeys, Invite
 from snugroom.crypto.entry.recovery import HostRecoveryData
+from snugroom.lab.simulation.world import Participant, World
 from snugroom.wire import messages as wire
 from snugroom.wire import signed
 from tests.session.hosts import card_of, lobby_of, two_hosts
 from tests.session.test_recovery import come_back
-from tests.session.world import Participant, World
 
 
 def kept(who: Participant) -> HostRecoveryData:

@@ -8,7 +8,7 @@ import pytest
 
 from snugroom.client.session import events as ev
 from snugroom.crypto.entry import answers, lobby
-from tests.session.world import ORIGIN, Participant, World
+from snugroom.lab.simulation.world import ORIGIN, Participant, World
 
 
 def deputy(w: World) -> tuple[Participant, Participant, Participant]:

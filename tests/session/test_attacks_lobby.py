@@ -21,11 +21,11 @@ from snugroom.crypto.agreed.room_state import (
 )
 from snugroom.crypto.entry import lobby, recovery
 from snugroom.crypto.entry.invite import day_of
+from snugroom.lab.simulation.dishonest import package_with
+from snugroom.lab.simulation.world import ORIGIN, START, Participant, World, seeded
 from snugroom.wire import messages as wire
-from tests.session.dishonest import package_with
 from tests.session.hosts import card_of
 from tests.session.test_recovery import crashed
-from tests.session.world import ORIGIN, START, Participant, World, seeded
 
 
 def package_of(

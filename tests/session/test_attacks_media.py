@@ -7,6 +7,7 @@ from collections.abc import Callable
 from snugroom.client.session import events as ev
 from snugroom.client.session.kernel.intents import HealIntent
 from snugroom.crypto.media.verifier import GRACE
+from snugroom.lab.simulation.world import Participant, World
 from snugroom.wire import messages as wire
 from tests.session.signed_media import (
     Mallory,
@@ -18,7 +19,6 @@ from tests.session.signed_media import (
     of_media,
     signing,
 )
-from tests.session.world import Participant, World
 
 
 def bos_silence(seed: int) -> tuple[World, Media, list[Participant], Callable[[], None]]:

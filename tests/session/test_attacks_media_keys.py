@@ -11,10 +11,10 @@ from snugroom.crypto.errors import SnugError
 from snugroom.crypto.kdf import SigningKey
 from snugroom.crypto.media.sframe import Header
 from snugroom.crypto.media.signatures import FrameList, Signer
+from snugroom.lab.simulation.world import Participant, World
 from snugroom.wire import messages as wire
 from snugroom.wire.limits import BUCKETS
 from tests.session.signed_media import Mallory, counter_of, leaf_of, meeting, of_media, signing
-from tests.session.world import Participant, World
 
 
 def published(who: Participant, by: Participant) -> list[bytes]:

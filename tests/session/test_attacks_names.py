@@ -14,7 +14,7 @@ from snugroom.client.session.catalogue import sentences
 from snugroom.client.session.catalogue.sentence import sentence
 from snugroom.crypto.agreed.names import check_name
 from snugroom.crypto.errors import MalformedError, ValidationError
-from tests.session.world import ORIGIN, START, World
+from snugroom.lab.simulation.world import ORIGIN, START, World
 
 #: Arguments of alarms and statuses that are no names: numbers, files, sentences, and texts that are quoted.
 NO_NAMES = {

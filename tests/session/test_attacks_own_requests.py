@@ -14,9 +14,9 @@ from snugroom.client.session.kernel.views import ticket_of
 from snugroom.crypto.agreed.heartbeat import Act, Got, PendingAct
 from snugroom.crypto.agreed.room_state import ANY_HOST, TICKET_SIGNATURES_MAX, RejoinTicket
 from snugroom.crypto.mls import KeyPackageIn
+from snugroom.lab.simulation.world import Participant, World, heal
 from snugroom.wire import messages as wire
-from tests.session.forked import heal, last_heartbeat, monitor, texts
-from tests.session.world import Participant, World
+from tests.session.forked import last_heartbeat, monitor, texts
 
 
 def stay(w: World, who: Participant) -> RejoinIntent:

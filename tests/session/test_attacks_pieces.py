@@ -28,6 +28,7 @@ from snugroom.crypto.kdf import H
 from snugroom.crypto.mls.codec import decode
 from snugroom.crypto.mls.tree import RatchetTree, read_tree
 from snugroom.crypto.primitives import suite_of
+from snugroom.lab.simulation.world import Participant, World, seeded
 from snugroom.server.config import Settings
 from snugroom.server.rooms.effects import Send
 from snugroom.server.rooms.lobby import Lobby as HubLobby
@@ -35,7 +36,6 @@ from snugroom.wire import messages as wire
 from snugroom.wire.limits import LOBBY_RECEIVERS_MAX
 from tests.session.forked import texts
 from tests.session.large_rooms import Lobby, lobby_link, small_pieces
-from tests.session.world import Participant, World, seeded
 
 DAY = 20_000
 

@@ -5,9 +5,10 @@ from __future__ import annotations
 import pytest
 
 from snugroom.client.session import events as ev
+from snugroom.lab.simulation.world import Participant, World
 from snugroom.wire import messages as wire
 from tests.session.forked import HEARTBEAT_ALARMS, Forked, held, texts
-from tests.session.world import Participant, World, seeds
+from tests.session.seeds import seeds
 
 # -- everything that is encrypted for the room obeys freshness ---------------------------------------------
 

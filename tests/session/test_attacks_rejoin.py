@@ -24,10 +24,10 @@ from snugroom.crypto.entry.invite import day_of
 from snugroom.crypto.entry.lobby import RecoveryMessage
 from snugroom.crypto.errors import ValidationError
 from snugroom.crypto.mls import KeyPackageIn
-from tests.session.dishonest import package_with, spoil_path
+from snugroom.lab.simulation.dishonest import package_with, spoil_path
+from snugroom.lab.simulation.world import Participant, World
 from tests.session.forked import texts
 from tests.session.test_hostile_members import together
-from tests.session.world import Participant, World
 
 
 def spoil(w: World, mallory: Participant, victim: Participant) -> None:

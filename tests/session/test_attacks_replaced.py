@@ -21,11 +21,11 @@ from snugroom.crypto.entry.invite import day_of
 from snugroom.crypto.errors import ValidationError
 from snugroom.crypto.kdf import SigningKey
 from snugroom.crypto.mls import KeyPackageIn
+from snugroom.lab.simulation.dishonest import package_with
+from snugroom.lab.simulation.world import Participant, World, heal
 from snugroom.wire import messages as wire
-from tests.session.dishonest import package_with
-from tests.session.forked import heal, last_heartbeat, monitor, send_heartbeat, texts
+from tests.session.forked import last_heartbeat, monitor, send_heartbeat, texts
 from tests.session.hosts import card_of
-from tests.session.world import Participant, World
 
 HANDLE = bytes(8)
 

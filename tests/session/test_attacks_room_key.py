@@ -5,11 +5,11 @@ from __future__ import annotations
 from snugroom.client.session import events as ev
 from snugroom.crypto.entry import invite
 from snugroom.crypto.kdf import SigningKey
+from snugroom.lab.simulation.world import Participant, World
 from snugroom.wire import messages as wire
 from snugroom.wire import signed
 from tests.session.hosts import two_hosts
 from tests.session.test_attacks_host_keys import in_sync, reconnect, rotated
-from tests.session.world import Participant, World
 
 
 def take_room(w: World, host: Participant) -> None:

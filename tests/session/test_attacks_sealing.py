@@ -12,13 +12,13 @@ from snugroom.client.session.features import host_key_transfer
 from snugroom.crypto.agreed.room_state import RejoinTicket
 from snugroom.crypto.entry import lobby, recovery
 from snugroom.crypto.entry.invite import day_of
+from snugroom.lab.simulation.announcing import announce, signed
+from snugroom.lab.simulation.dishonest import package_with
+from snugroom.lab.simulation.world import ORIGIN, START, World, seeded
 from snugroom.wire import messages as wire
-from tests.session.announcing import announce, signed
-from tests.session.dishonest import package_with
 from tests.session.test_attacks_false_claims import say
 from tests.session.test_attacks_lobby import ask
 from tests.session.test_recovery import crashed
-from tests.session.world import ORIGIN, START, World, seeded
 
 
 def test_a_box_that_is_no_key_costs_its_owner_the_seed() -> None:

@@ -10,12 +10,12 @@ from snugroom.client.session import events as ev
 from snugroom.client.session.entry.lobby_connections import PostedMessage
 from snugroom.crypto.entry.invite import day_of
 from snugroom.crypto.mls import labels, treekem
+from snugroom.lab.simulation.dishonest import forged, post_commit
+from snugroom.lab.simulation.world import Link, Participant, World, heal
 from snugroom.wire import messages as wire
-from tests.session.dishonest import forged, post_commit
-from tests.session.forked import Forked, Media, heal, held, texts
+from tests.session.forked import Forked, Media, held, texts
 from tests.session.gatecrashers import everybody_in_step, in_step
 from tests.session.hosts import card_of
-from tests.session.world import Link, Participant, World
 
 GONE = wire.Refused("gone", "the blobs after that slot are no longer held", "catch_up")
 

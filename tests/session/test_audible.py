@@ -15,9 +15,9 @@ from snugroom.client.session.features.states import Microphone, States
 from snugroom.client.session.features.subscriptions import Subscriptions
 from snugroom.client.session.kernel import large_room
 from snugroom.client.session.options import Options
+from snugroom.lab.simulation.world import Link, Participant, World
 from snugroom.wire import messages as wire
 from snugroom.wire.messages import decode_client
-from tests.session.world import Link, Participant, World
 
 KEY = bytes(range(32))
 LEAVES = {leaf: leaf == 0 for leaf in range(60)}  # the host has leaf 0

@@ -18,12 +18,12 @@ from snugroom.crypto import mls
 from snugroom.crypto.agreed.policy import ADDS_MAX
 from snugroom.crypto.entry.answers import Answer
 from snugroom.crypto.mls.messages import Welcome, decode_message
+from snugroom.lab.simulation.dishonest import forged, post_commit
+from snugroom.lab.simulation.world import World
 from snugroom.wire import messages as wire
 from tests.session.batches import admit_all, done, knocking, newcomer, package, slots
-from tests.session.dishonest import forged, post_commit
 from tests.session.hosts import two_hosts
 from tests.session.invites import alarms, invite
-from tests.session.world import World
 
 
 def test_the_first_newcomer_comes_in_at_once_and_the_others_together() -> None:

@@ -10,8 +10,8 @@ from snugroom.client.session.entry.lobby_connections import BROADCAST_BURST, BRO
 from snugroom.crypto.entry import lobby
 from snugroom.crypto.entry.invite import HostKeys, HostSeed, day_of
 from snugroom.crypto.errors import StateError
+from snugroom.lab.simulation.world import ORIGIN, START, World, seeded
 from snugroom.wire import messages as wire
-from tests.session.world import ORIGIN, START, World, seeded
 
 KEYS = HostKeys((HostSeed(bytes(32)),))
 DAY = day_of(START)

@@ -6,8 +6,8 @@ import pytest
 
 from snugroom.client.connection import Clock
 from snugroom.client.session import events as ev
+from snugroom.lab.simulation.world import Participant, World
 from tests.session.signed_media import meeting, of_media
-from tests.session.world import Participant, World
 
 HOUR = 3600.0
 

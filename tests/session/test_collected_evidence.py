@@ -13,9 +13,9 @@ from snugroom.client.session.features.collected_evidence import CLOCKS, Collecte
 from snugroom.client.session.options import Options
 from snugroom.crypto.proof import evidence
 from snugroom.crypto.proof.evidence import Findings
+from snugroom.lab.simulation.servers import OTHERS, Servers, listed
+from snugroom.lab.simulation.world import ORIGIN, Link, Participant
 from snugroom.wire.messages import Relay, decode_client
-from tests.session.servers import OTHERS, Servers, listed
-from tests.session.world import ORIGIN, Link, Participant
 
 NAMES = ("Ada", "Bo", "Cem")
 #: The name that a page gives its file.

@@ -9,8 +9,8 @@ from snugroom.client.session import events as ev
 from snugroom.client.session.options import Options
 from snugroom.crypto.entry.member_recovery import MemberRecoveryData
 from snugroom.crypto.errors import MalformedError
+from snugroom.lab.simulation.world import Participant, World, seeded
 from tests.session.hosts import deputised
-from tests.session.world import Participant, World, seeded
 
 KEEP = Options(keep=True)
 

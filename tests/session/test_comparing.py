@@ -13,6 +13,7 @@ from snugroom.client.session.kernel.intents import HealIntent
 from snugroom.crypto.kdf import H
 from snugroom.crypto.proof.emoji import EMOJI
 from snugroom.crypto.proof.verification import CodeRun, code_emoji, commitments_digest, short_code
+from snugroom.lab.simulation.world import Participant, World
 from snugroom.wire import messages as wire
 from tests.session.comparing import (
     NAMES,
@@ -24,7 +25,7 @@ from tests.session.comparing import (
     part,
     texts,
 )
-from tests.session.world import Participant, World, seeds
+from tests.session.seeds import seeds
 
 # -- agreement ---------------------------------------------------------------------------------------------
 

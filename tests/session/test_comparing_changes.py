@@ -10,6 +10,7 @@ from snugroom.client.session import events as ev
 from snugroom.client.session.catalogue import content, sentences
 from snugroom.client.session.features.comparing import PHASE
 from snugroom.client.session.kernel.intents import HealIntent
+from snugroom.lab.simulation.world import Participant, World
 from tests.session.comparing import (
     codes,
     compared,
@@ -22,7 +23,6 @@ from tests.session.comparing import (
     same,
     texts,
 )
-from tests.session.world import Participant, World
 
 
 @pytest.mark.parametrize(

@@ -9,6 +9,7 @@ from snugroom.client.session import events as ev
 from snugroom.client.session.catalogue import content
 from snugroom.client.session.features.comparing import HOLD_MAX, PHASE
 from snugroom.client.session.kernel.intents import HealIntent
+from snugroom.lab.simulation.world import World
 from tests.session.comparing import (
     NAMES,
     codes,
@@ -19,7 +20,7 @@ from tests.session.comparing import (
     part,
     texts,
 )
-from tests.session.world import World, seeds
+from tests.session.seeds import seeds
 
 # -- people who come and go meanwhile ---------------------------------------------------------------------
 

@@ -11,9 +11,9 @@ from snugroom.client.session.monitor.dropped import PROBE_EVERY, PROBES_MAX, Dro
 from snugroom.client.session.options import Options
 from snugroom.crypto.proof import evidence
 from snugroom.crypto.proof.evidence import Findings
+from snugroom.lab.simulation.world import Link, Participant, World
 from snugroom.server.config import Settings
 from snugroom.wire.messages import Closing, Opened, RoomDoor, decode_client, decode_server, encode
-from tests.session.world import Link, Participant, World
 
 
 class Meetings(World):

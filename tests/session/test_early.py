@@ -8,9 +8,9 @@ from snugroom.client.session.features.signing import LATE
 from snugroom.client.session.kernel.early import EarlyBlobs
 from snugroom.client.session.kernel.intents import HealIntent
 from snugroom.client.session.kernel.message_log import EARLY_BYTES, EARLY_MAX, EARLY_TIME
+from snugroom.lab.simulation.world import Participant, World
 from snugroom.wire import messages as wire
 from tests.session.signed_media import signing
-from tests.session.world import Participant, World
 
 
 def early(*, most: int = 4, size: int = 100, seconds: float = 10.0) -> EarlyBlobs:

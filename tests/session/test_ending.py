@@ -8,8 +8,8 @@ from snugroom.client.session import events as ev
 from snugroom.client.session.catalogue import content
 from snugroom.client.session.catalogue.sentence import sentence
 from snugroom.client.session.kernel.intents import HealIntent
+from snugroom.lab.simulation.world import Participant, World
 from snugroom.wire import messages as wire
-from tests.session.world import Participant, World
 
 
 @pytest.mark.parametrize("seed", range(8))

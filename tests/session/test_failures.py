@@ -18,12 +18,13 @@ from snugroom.crypto.agreed.room_state import CommitContext
 from snugroom.crypto.entry import invite
 from snugroom.crypto.errors import MalformedError
 from snugroom.crypto.kdf import H
+from snugroom.lab.simulation.dishonest import forged, fresh_leaf, post_commit, spoil_path
+from snugroom.lab.simulation.world import Participant, World
 from snugroom.server.config import Settings
 from snugroom.wire import messages as wire
 from snugroom.wire.limits import BUCKETS
-from tests.session.dishonest import forged, fresh_leaf, post_commit, spoil_path
 from tests.session.forked import HEARTBEAT_ALARMS
-from tests.session.world import Participant, World, seeds
+from tests.session.seeds import seeds
 
 
 def two_hosts(w: World, *others: str) -> list[Participant]:

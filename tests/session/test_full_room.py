@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from snugroom.client.session import events as ev
+from snugroom.lab.simulation.world import World
 from snugroom.server.config import Settings
 from tests.session.gatecrashers import alarms_of, everybody_in_step
-from tests.session.world import World
 
 
 def test_a_newcomer_to_a_full_room_waits_and_displaces_no_member() -> None:

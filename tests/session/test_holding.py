@@ -14,14 +14,15 @@ from snugroom.client.session import events as ev
 from snugroom.client.session.catalogue.sentence import Sentence
 from snugroom.client.session.monitor.freshness import Freshness
 from snugroom.client.session.monitor.monitor import Monitor
+from snugroom.lab.simulation.liars import Liar, ahead, held_by
+from snugroom.lab.simulation.servers import OTHERS, Servers, listed
+from snugroom.lab.simulation.world import ORIGIN, Participant, World, heal
 from snugroom.wire import messages as wire
-from tests.session.forked import heal, monitor, texts
+from tests.session.forked import monitor, texts
 from tests.session.hosts import deputised
-from tests.session.liars import Liar, ahead, held_by
-from tests.session.servers import OTHERS, Servers, listed
+from tests.session.seeds import EVERY_TICK
 from tests.session.test_absence import closes
 from tests.session.test_comeback import come_back, meeting
-from tests.session.world import EVERY_TICK, ORIGIN, Participant, World
 
 #: Sentences that say that sound, video and messages no longer wait; and those that say it of messages alone.
 GO_ON = {"status.cleared.fresh", "status.override"}

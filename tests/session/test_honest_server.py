@@ -7,13 +7,13 @@ from collections.abc import Sequence
 from snugroom.client.session import events as ev
 from snugroom.crypto.agreed.room_state import Mode
 from snugroom.crypto.entry import invite
+from snugroom.lab.simulation.dishonest import private_commit
+from snugroom.lab.simulation.world import Participant, World, heal
 from snugroom.server.config import Settings
 from snugroom.wire import messages as wire
 from snugroom.wire import signed
-from tests.session.dishonest import private_commit
-from tests.session.forked import heal, texts
+from tests.session.forked import texts
 from tests.session.gatecrashers import Gatecrasher, everybody_in_step, in_step
-from tests.session.world import Participant, World
 
 #: Alarms that put something down to the server alone.
 ACCUSED = {"two_stories", "unasked", "receipt", "gate_denied", "dropped", "reordered"}

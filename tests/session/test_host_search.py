@@ -7,9 +7,9 @@ import itertools
 import pytest
 
 from snugroom.client.session import events as ev
-from tests.session.servers import OTHERS, Servers, listed
+from snugroom.lab.simulation.servers import OTHERS, Servers, listed
+from snugroom.lab.simulation.world import ORIGIN, Link, Participant
 from tests.session.test_mirror import mirrored
-from tests.session.world import ORIGIN, Link, Participant
 
 NAMES = ("Ada", "Bo", "Cem", "Dana", "Eve", "Finn", "Gus", "Hal")
 

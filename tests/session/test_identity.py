@@ -14,6 +14,7 @@ from snugroom.crypto.agreed import envelope
 from snugroom.crypto.errors import SnugError
 from snugroom.crypto.proof import identity
 from snugroom.crypto.proof.identity import VOUCH_SIZE, fingerprint
+from snugroom.lab.simulation.world import World
 from snugroom.wire import messages as wire
 from snugroom.wire.limits import BUCKETS
 from tests.session.identities import (
@@ -26,7 +27,6 @@ from tests.session.identities import (
     statuses,
     vouched,
 )
-from tests.session.world import World
 
 # -- one member, and nobody else ---------------------------------------------------------------------
 

@@ -9,6 +9,7 @@ from snugroom.client.session.entry.contacts import Contacts
 from snugroom.client.session.entry.identity_check import check_identity
 from snugroom.client.session.options import Options
 from snugroom.crypto.proof.identity import IdentityKey, fingerprint
+from snugroom.lab.simulation.world import World
 from tests.session.identities import (
     Thief,
     book,
@@ -18,7 +19,6 @@ from tests.session.identities import (
     meeting,
     vouched,
 )
-from tests.session.world import World
 
 # -- the book in a meeting ----------------------------------------------------------------------------
 

@@ -12,7 +12,7 @@ from av.video.stream import VideoStream
 from snugroom.client.session import events as ev
 from snugroom.client.session.catalogue import content
 from snugroom.client.session.features.image_size import image_size
-from tests.session.world import Participant, World
+from snugroom.lab.simulation.world import Participant, World
 from tests.web.vectors_images import HEADERS
 
 

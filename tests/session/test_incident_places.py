@@ -11,11 +11,11 @@ from collections.abc import Collection
 import pytest
 
 from snugroom.client.session import events as ev
+from snugroom.lab.simulation.servers import CONNECT_TIME, OTHERS, Servers, listed
+from snugroom.lab.simulation.world import ORIGIN, Link, Participant
 from snugroom.server.rooms.hub import Hub
-from tests.session.servers import CONNECT_TIME, OTHERS, Servers, listed
 from tests.session.test_incident_scenes import calm_after, lines, talks
 from tests.session.test_mirror import mirrored
-from tests.session.world import ORIGIN, Link, Participant
 
 EVERYWHERE = (ORIGIN, *OTHERS)
 

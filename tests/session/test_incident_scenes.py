@@ -8,10 +8,10 @@ from functools import partial
 import pytest
 
 from snugroom.client.session import events as ev
-from tests.session.servers import Servers
+from snugroom.lab.simulation.servers import Servers
+from snugroom.lab.simulation.world import ORIGIN, Link, Participant, World
 from tests.session.signed_media import Media
 from tests.session.test_absence import closes
-from tests.session.world import ORIGIN, Link, Participant, World
 
 #: Seconds after which nothing of it is left on a screen.
 OVER = 75.0

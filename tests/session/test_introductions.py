@@ -12,10 +12,10 @@ from snugroom.client.session.catalogue import content
 from snugroom.client.session.features.identity import Vouching
 from snugroom.client.session.kernel.announcer import PATIENCE
 from snugroom.crypto.media.keys import FutureEpochError
+from snugroom.lab.simulation.announcing import announce, signed
+from snugroom.lab.simulation.world import Link, Participant, World
 from snugroom.wire import messages as wire
 from snugroom.wire.limits import ROOM_BLOB_MAX
-from tests.session.announcing import announce, signed
-from tests.session.world import Link, Participant, World
 
 BOX = bytes(range(32))
 AUDIO = content.OwnStream(2**32 - 1, "audio", 0)

@@ -13,10 +13,10 @@ from snugroom.client.session.kernel.session import Session
 from snugroom.crypto.agreed.room_state import SINGLE_USE
 from snugroom.crypto.entry.invite import Invite
 from snugroom.crypto.entry.lobby import Reply
+from snugroom.lab.simulation.world import ORIGIN, START, Participant, World, seeded
 from snugroom.wire.messages import Post, decode_client, encode
 from tests.session.hosts import lobby_of, two_hosts
 from tests.session.invites import invite, knocks, made, rows
-from tests.session.world import ORIGIN, START, Participant, World, seeded
 
 # -- making and using --------------------------------------------------------------------------------
 

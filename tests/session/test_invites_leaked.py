@@ -12,10 +12,10 @@ from snugroom.client.session.catalogue.sentence import sentence
 from snugroom.client.session.entry.guest import GuestLobby
 from snugroom.client.session.features.revocation import Revocation
 from snugroom.crypto.agreed.room_state import SINGLE_USE
+from snugroom.lab.simulation.world import World
 from snugroom.wire.messages import decode_client
 from tests.session.hosts import lobby_of, two_hosts
 from tests.session.invites import alarms, invite, knocks, made, rows
-from tests.session.world import World
 
 # -- a second use ------------------------------------------------------------------------------------
 

@@ -9,11 +9,11 @@ from collections.abc import Callable, Sequence
 
 from snugroom.client.session import events as ev
 from snugroom.client.session.kernel.large_room import Pace, is_large
+from snugroom.lab.simulation.world import Participant, World, heal
 from snugroom.wire import messages as wire
 from snugroom.wire.limits import LARGE_MEMBERS
-from tests.session.forked import heal, monitor
+from tests.session.forked import monitor
 from tests.session.hosts import deputised
-from tests.session.world import Participant, World
 
 
 def test_the_26th_member_makes_a_room_large() -> None:

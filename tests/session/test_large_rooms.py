@@ -8,13 +8,13 @@ from snugroom.client.session import events as ev
 from snugroom.client.session.entry.guest import WAIT_EVERY
 from snugroom.crypto.agreed.ledger import Ledger
 from snugroom.crypto.entry import lobby
+from snugroom.lab.simulation.world import Link, World
 from snugroom.wire import messages as wire
 from snugroom.wire.messages import decode_client
 from tests.session.batches import admit_all, knocking
 from tests.session.hosts import deputised
 from tests.session.large_rooms import Lobby, lobby_link, small_pieces
 from tests.session.test_recovery import come_back
-from tests.session.world import Link, World
 
 
 def test_a_newcomer_comes_in_with_pieces(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -21,9 +21,9 @@ from snugroom.crypto.errors import (
 from snugroom.crypto.media.clear_header import Kind
 from snugroom.crypto.media.keys import FutureEpochError, OpenedFrame, Stream, layer_stream
 from snugroom.crypto.media.signatures import UnverifiedFrameError
+from snugroom.lab.simulation.world import Link, Participant, World
 from snugroom.wire import messages as wire
 from snugroom.wire.messages import decode_client
-from tests.session.world import Link, Participant, World
 
 SOUND = b"s" * 60
 PICTURE = b"\x11" * 300

@@ -12,10 +12,10 @@ from snugroom.client.session.catalogue.sentence import sentence
 from snugroom.client.session.kernel import backoff, liveness
 from snugroom.client.session.kernel.first_contact import CONTACT_TIME, FirstContact
 from snugroom.client.session.kernel.liveness import Liveness
+from snugroom.lab.simulation.servers import OTHERS
+from snugroom.lab.simulation.world import ORIGIN, Participant, World, seeded
 from snugroom.wire import messages as wire
-from tests.session.servers import OTHERS
 from tests.session.test_places import moving, talk
-from tests.session.world import ORIGIN, Participant, World, seeded
 
 ENTERED = wire.Entered(bytes(8), bytes(8))
 TICK = 0.1

@@ -10,11 +10,11 @@ from snugroom.client.session import events as ev
 from snugroom.client.session.entry.guest import KNOCK_PATIENCE, SOON, WAIT_EVERY, GuestLobby
 from snugroom.client.session.features.absence import UNHEARD
 from snugroom.crypto.entry import lobby
+from snugroom.lab.simulation.world import ORIGIN, Link, Participant, World
 from snugroom.wire import messages as wire
 from snugroom.wire.messages import encode
 from tests.session.hosts import card_of, deputised
 from tests.session.invites import invite, knocks
-from tests.session.world import ORIGIN, Link, Participant, World
 
 KNOCK = 2048
 

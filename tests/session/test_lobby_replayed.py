@@ -8,12 +8,12 @@ from snugroom.client.session import events as ev
 from snugroom.client.session.entry.guest import KNOCK_HOLDS, KNOCK_PATIENCE, NONCE_FOR, GuestLobby
 from snugroom.client.session.entry.lobby_connections import HEARD_STAY, SEEK_STAY
 from snugroom.crypto.entry import lobby
+from snugroom.lab.simulation.servers import OTHERS, Servers, listed
+from snugroom.lab.simulation.world import ORIGIN, Link, Participant
 from snugroom.wire import messages as wire
 from snugroom.wire.messages import encode
 from tests.session.hosts import card_of
-from tests.session.servers import OTHERS, Servers, listed
 from tests.session.test_places import link_with_servers, talk
-from tests.session.world import ORIGIN, Link, Participant
 
 
 class Repeater:

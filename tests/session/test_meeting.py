@@ -8,7 +8,7 @@ from snugroom.client.session import events as ev
 from snugroom.client.session.catalogue import content
 from snugroom.crypto.entry.invite import Invite
 from snugroom.crypto.errors import MalformedError, ValidationError
-from tests.session.world import World
+from snugroom.lab.simulation.world import World
 
 
 def test_three_people_meet_and_agree() -> None:

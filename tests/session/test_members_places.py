@@ -11,13 +11,14 @@ from snugroom.client.session.kernel.places import PlaceRoom, further_place
 from snugroom.crypto.entry import invite
 from snugroom.crypto.entry.places import place_door_key
 from snugroom.crypto.kdf import H
+from snugroom.lab.simulation.servers import OTHERS, Servers
+from snugroom.lab.simulation.world import ORIGIN, Participant
 from snugroom.server.rooms.hub import Hub
 from snugroom.wire import messages as wire
 from snugroom.wire import signed
 from snugroom.wire.limits import OPEN_WAIT
-from tests.session.servers import OTHERS, Servers
+from tests.session.seeds import EVERY_TICK
 from tests.session.test_places import link_with_servers, moving, talk, values_seen
-from tests.session.world import EVERY_TICK, ORIGIN, Participant
 
 
 def in_step(w: Servers, people: list[Participant], at: str = OTHERS[0]) -> bool:

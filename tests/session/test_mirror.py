@@ -6,10 +6,10 @@ import pytest
 
 from snugroom.client.session import events as ev
 from snugroom.client.session.options import Options
+from snugroom.lab.simulation.servers import OTHERS, Servers, listed
+from snugroom.lab.simulation.world import ORIGIN, Link, Participant
 from snugroom.wire import messages as wire
-from tests.session.servers import OTHERS, Servers, listed
 from tests.session.test_places import talk
-from tests.session.world import ORIGIN, Link, Participant
 
 MIRROR = (ev.SECOND, ev.THIRD)
 #: Seconds between two heartbeats of a member of a small room.

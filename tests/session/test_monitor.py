@@ -6,13 +6,13 @@ import pytest
 
 from snugroom.client.session import events as ev
 from snugroom.client.session.monitor.heartbeats import interval
+from snugroom.lab.simulation.world import World
 from tests.session.forked import (
     Media,
     last_heartbeat,
     ours,
     texts,
 )
-from tests.session.world import World
 
 # -- honest trouble --------------------------------------------------------------------------------------
 

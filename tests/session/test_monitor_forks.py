@@ -9,11 +9,11 @@ import pytest
 from snugroom.client.session import events as ev
 from snugroom.client.session.catalogue.sentence import sentence
 from snugroom.crypto.agreed.heartbeat import Got
+from snugroom.lab.simulation.world import Participant, World, heal
 from snugroom.wire import messages as wire
 from tests.session.forked import (
     Forked,
     Media,
-    heal,
     last_digest,
     last_heartbeat,
     monitor,
@@ -22,7 +22,6 @@ from tests.session.forked import (
     signed_by,
     texts,
 )
-from tests.session.world import Participant, World
 
 
 def test_a_partition_is_told_by_who_signed_the_other_story() -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from snugroom.client.session import events as ev
+from snugroom.lab.simulation.world import Link, World
 from snugroom.wire import messages as wire
 from snugroom.wire.messages import decode_client
 from tests.session.forked import (
@@ -12,7 +13,6 @@ from tests.session.forked import (
     ours,
     texts,
 )
-from tests.session.world import Link, World
 
 
 def test_a_member_from_whom_nothing_comes_is_named_and_then_offered_for_removal() -> None:

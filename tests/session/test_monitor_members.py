@@ -13,17 +13,10 @@ from snugroom.crypto.agreed.heartbeat import Heartbeat
 from snugroom.crypto.entry.invite import verify_taken
 from snugroom.crypto.kdf import H
 from snugroom.crypto.mls import labels, treekem, treemath
+from snugroom.lab.simulation.world import Participant, World, heal
 from snugroom.wire import messages as wire
 from snugroom.wire.limits import BUCKETS
-from tests.session.forked import (
-    heal,
-    last_heartbeat,
-    monitor,
-    ours,
-    send_heartbeat,
-    texts,
-)
-from tests.session.world import Participant, World
+from tests.session.forked import last_heartbeat, monitor, ours, send_heartbeat, texts
 
 # -- commits that some can't read ----------------------------------------------------------------------------
 

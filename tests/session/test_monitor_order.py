@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from snugroom.client.session import events as ev
+from snugroom.lab.simulation.world import Participant, World
 from snugroom.wire import messages as wire
 from tests.session.forked import (
     ours,
     texts,
 )
-from tests.session.world import Participant, World
 
 
 def test_rewritten_order_is_seen_by_everybody() -> None:

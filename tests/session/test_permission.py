@@ -11,6 +11,7 @@ import pytest
 from snugroom.client.session import events as ev
 from snugroom.client.session.options import Options, PermissionMeans
 from snugroom.crypto.entry.permission import Token
+from snugroom.lab.simulation.world import ORIGIN, START, Link, Participant, World
 from snugroom.server.config import Settings
 from snugroom.server.rooms import permission as policy
 from snugroom.server.rooms.permission import Permission, WeekKey
@@ -18,7 +19,6 @@ from snugroom.wire import limits, rights
 from snugroom.wire.messages import Challenge, RoomDoor, decode_client, decode_server, encode
 from snugroom.wire.permission import TokenKey
 from tests.permission.doors import PASSWORD, SECRET
-from tests.session.world import ORIGIN, START, Link, Participant, World
 
 WEEK = rights.week_of(START)
 

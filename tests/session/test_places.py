@@ -12,10 +12,10 @@ from snugroom.client.session.catalogue import content
 from snugroom.client.session.monitor.dropped import Dropped
 from snugroom.crypto.entry.invite import Invite
 from snugroom.crypto.errors import SnugError
+from snugroom.lab.simulation.servers import OTHERS, Servers, listed
+from snugroom.lab.simulation.world import ORIGIN, Participant, World
 from snugroom.wire.messages import ClientMessage
-from tests.session.servers import OTHERS, Servers, listed
 from tests.session.test_recovery import come_back
-from tests.session.world import ORIGIN, Participant, World
 
 
 def moving(seed: int, *names: str) -> tuple[Servers, list[Participant]]:

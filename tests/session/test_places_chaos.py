@@ -11,10 +11,11 @@ import random
 import pytest
 
 from snugroom.client.session import events as ev
-from tests.session.servers import OTHERS, Servers, listed
+from snugroom.lab.simulation.servers import OTHERS, Servers, listed
+from snugroom.lab.simulation.world import ORIGIN, Participant
+from tests.session.seeds import EVERY_TICK
 from tests.session.test_mirror import MIRROR, mirrored
 from tests.session.test_places import link_with_servers, talk
-from tests.session.world import EVERY_TICK, ORIGIN, Participant
 
 #: Alarms that say that a server, or a member, did something.
 ACCUSATIONS = {"reordered", "withheld", "receipt", "gate_denied", "double_beat", "not_reaching", "pending"}

@@ -6,10 +6,10 @@ import pytest
 
 from snugroom.client.session import events as ev
 from snugroom.client.session.kernel.journal import CHAINS, KEPT
-from tests.session.servers import OTHERS, Servers
+from snugroom.lab.simulation.servers import OTHERS, Servers
+from snugroom.lab.simulation.world import ORIGIN, Participant
 from tests.session.test_mirror import mirrored
 from tests.session.test_places import link_with_servers, moving, talk
-from tests.session.world import ORIGIN, Participant
 
 
 def changes(w: Servers, host: Participant, count: int) -> None:

@@ -9,10 +9,10 @@ import pytest
 from snugroom.client.session import events as ev
 from snugroom.crypto.media.keys import ADD_SWITCH, EPOCH_BITS
 from snugroom.crypto.media.sframe import Header
+from snugroom.lab.simulation.world import Participant, World
 from snugroom.wire import messages as wire
 from snugroom.wire.messages import encode
 from tests.session.signed_media import Media, meeting
-from tests.session.world import Participant, World
 
 Change = tuple[World, Media, list[Participant], Participant]
 

@@ -7,11 +7,11 @@ from collections import defaultdict
 from snugroom.client.session import events as ev
 from snugroom.client.session.monitor.heartbeats import CONTRADICTING, RECORDED, Record
 from snugroom.crypto.proof.evidence import Receipt
+from snugroom.lab.simulation.servers import Servers
+from snugroom.lab.simulation.world import ORIGIN, Participant, World, heal
 from snugroom.server.rooms.room_signatures import RoomSignatures
 from snugroom.wire import messages as wire
-from tests.session.forked import heal, monitor
-from tests.session.servers import Servers
-from tests.session.world import ORIGIN, Participant, World
+from tests.session.forked import monitor
 
 
 def contradicted(*people: Participant) -> list[int]:

@@ -14,10 +14,10 @@ from snugroom.crypto.entry.invite import HostKeys, HostSeed
 from snugroom.crypto.entry.recovery import HostRecoveryData
 from snugroom.crypto.errors import AuthenticationError, MalformedError, ValidationError
 from snugroom.crypto.kdf import H, SigningKey
+from snugroom.lab.simulation.world import Participant, World, seeded
 from snugroom.wire import messages as wire
 from snugroom.wire.limits import BUCKETS
 from tests.session.test_failures import two_hosts
-from tests.session.world import Participant, World, seeded
 
 
 def come_back(w: World, kept: HostRecoveryData) -> Participant:

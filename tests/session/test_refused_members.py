@@ -10,12 +10,12 @@ from snugroom.client.session.monitor.dropped import Dropped
 from snugroom.client.session.options import Options, PermissionMeans
 from snugroom.crypto.proof import evidence
 from snugroom.crypto.proof.evidence import Findings
+from snugroom.lab.simulation.servers import OTHERS, Servers, listed
+from snugroom.lab.simulation.world import ORIGIN, Link, Participant, World
 from snugroom.wire.messages import Challenge, Refused, RoomDoor, decode_client, decode_server, encode
 from snugroom.wire.permission import PermissionPolicy
 from tests.permission.doors import PASSWORD
-from tests.session.servers import OTHERS, Servers, listed
 from tests.session.test_permission import Guarded
-from tests.session.world import ORIGIN, Link, Participant, World
 
 #: The server's answers at the room's door, by code.
 ANSWERS = {

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from snugroom.client.session import events as ev
+from snugroom.lab.simulation.world import World
 from snugroom.wire import messages as wire
 from tests.server.people import ROOM_ADMIN, Table, hosts_commit, rekeying, show
 from tests.server.test_hub import LATER
 from tests.server.test_room import A, B, C, codes
 from tests.session.gatecrashers import everybody_in_step
 from tests.session.hosts import two_hosts
-from tests.session.world import World
 
 
 def test_a_commit_signed_with_the_old_key_that_comes_after_the_new_one() -> None:

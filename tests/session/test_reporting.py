@@ -16,7 +16,7 @@ from snugroom.crypto.entry.invite import HostSeed, Invite
 from snugroom.crypto.errors import SnugError
 from snugroom.crypto.proof import report
 from snugroom.crypto.proof.report import NO_INVITE, VerifiedMessage
-from tests.session.world import Participant, World
+from snugroom.lab.simulation.world import Participant, World
 
 PNG = b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR\0\0\0\4\0\0\0\4" + bytes(84)
 REPORTABLE = Options(reports=True)

@@ -15,8 +15,9 @@ from snugroom.client.session.features.roles import Roles
 from snugroom.client.session.kernel.intents import AddIntent, PolicyIntent
 from snugroom.crypto.agreed.room_state import Mode, PolicyServer
 from snugroom.crypto.entry.invite import HostSeed
+from snugroom.lab.simulation.world import Participant, World
 from tests.session.hosts import lobby_of, two_hosts
-from tests.session.world import Participant, World, seeds
+from tests.session.seeds import seeds
 
 
 def changes(who: Participant) -> list[str]:

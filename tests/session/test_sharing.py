@@ -11,8 +11,8 @@ from snugroom.client.session.catalogue import content
 from snugroom.client.session.features import filesharing as fs
 from snugroom.client.session.features.filesharing import Files
 from snugroom.crypto.kdf import H
+from snugroom.lab.simulation.world import Participant, World
 from snugroom.wire import messages as wire
-from tests.session.world import Participant, World
 
 FILE = bytes(range(256)) * 600  # three pieces
 

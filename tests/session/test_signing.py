@@ -7,7 +7,9 @@ import random
 from snugroom.client.session import events as ev
 from snugroom.client.session.kernel.intents import HealIntent
 from snugroom.crypto.media.verifier import GRACE
+from snugroom.lab.simulation.world import Participant, World
 from snugroom.wire import messages as wire
+from tests.session.seeds import seeds
 from tests.session.signed_media import (
     SOUND,
     Media,
@@ -17,7 +19,6 @@ from tests.session.signed_media import (
     of_media,
     signing,
 )
-from tests.session.world import Participant, World, seeds
 
 # -- nobody is hostile ---------------------------------------------------------------------------------
 

@@ -11,6 +11,7 @@ from snugroom.crypto.kdf import SigningKey
 from snugroom.crypto.media.sframe import Header
 from snugroom.crypto.media.signatures import MEDIA_KEY_LABEL, FrameList, Run, Signer, certified
 from snugroom.crypto.media.verifier import GRACE
+from snugroom.lab.simulation.world import Participant
 from snugroom.wire.limits import BUCKETS
 from tests.session.signed_media import (
     Mallory,
@@ -21,7 +22,6 @@ from tests.session.signed_media import (
     of_media,
     signing,
 )
-from tests.session.world import Participant
 
 
 def test_mallory_speaks_in_bos_place_and_bos_next_list_shows_it() -> None:

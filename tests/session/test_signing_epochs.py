@@ -14,6 +14,7 @@ from snugroom.crypto.agreed import envelope
 from snugroom.crypto.kdf import SigningKey
 from snugroom.crypto.media.signatures import MEDIA_KEY_LABEL, FrameList, Run, certified, digest
 from snugroom.crypto.media.verifier import GRACE
+from snugroom.lab.simulation.world import Participant, World, seeded
 from snugroom.wire import messages as wire
 from snugroom.wire import rtp
 from snugroom.wire.limits import BUCKETS
@@ -26,7 +27,6 @@ from tests.session.signed_media import (
     signing,
     ssrc_of,
 )
-from tests.session.world import Participant, World, seeded
 
 # -- epochs, and their ends --------------------------------------------------------------------------------
 

@@ -19,10 +19,11 @@ from snugroom.crypto.media import clear_header
 from snugroom.crypto.media.keys import Stream
 from snugroom.crypto.media.signatures import FrameList
 from snugroom.crypto.media.verifier import GRACE, RECOVERY
+from snugroom.lab.simulation.world import Participant, World
 from snugroom.server.rooms.effects import MediaLeave, MediaSubscribe
 from snugroom.wire import messages as wire
+from tests.session.seeds import seeds
 from tests.session.signed_media import Media, leaf_of, lists_in, of_media, signing, ssrc_of
-from tests.session.world import Participant, World, seeds
 
 
 @dataclass

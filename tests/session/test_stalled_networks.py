@@ -14,9 +14,10 @@ import pytest
 from snugroom.client.session import events as ev
 from snugroom.client.session.catalogue.sentence import Sentence
 from snugroom.client.session.monitor.drop import EXCUSES, STALLS
+from snugroom.lab.simulation.servers import CONNECT_TIME
+from snugroom.lab.simulation.world import Link, Participant, World
 from snugroom.wire.messages import Closing, Refused, RoomDoor, decode_client, encode
-from tests.session.servers import CONNECT_TIME
-from tests.session.world import Link, Participant, World, seeds
+from tests.session.seeds import seeds
 
 #: The words about a server that keeps us out, as a fact or at least as a reproach.
 FACTS = {

@@ -9,9 +9,9 @@ from snugroom.client.session import events as ev
 from snugroom.client.session.addresses import StrangeServerError
 from snugroom.client.session.options import Options
 from snugroom.crypto.entry.invite import Invite
+from snugroom.lab.simulation.servers import Servers, listed
+from snugroom.lab.simulation.world import Participant, seeded
 from tests.session.hosts import deputised
-from tests.session.servers import Servers, listed
-from tests.session.world import Participant, seeded
 
 FIRST = "https://meet.example"
 SECOND = "https://other.example"

@@ -10,10 +10,10 @@ from snugroom.crypto.agreed.policy import MEMBERS_MAX
 from snugroom.crypto.entry import lobby
 from snugroom.crypto.entry.pieces import PIECES_MAX, SealedPieces
 from snugroom.crypto.fields import uint
+from snugroom.lab.simulation.world import World
 from tests.session.batches import newcomer, package
 from tests.session.invites import alarms
 from tests.session.large_rooms import Lobby, crowded, healed
-from tests.session.world import World
 
 #: Members before the newcomer comes, and the sizes of its answer and of its pieces.
 SIZES: dict[int, tuple[int, list[int]]] = {

@@ -22,8 +22,8 @@ from snugroom.crypto.errors import SnugError
 from snugroom.crypto.kdf import Rng
 from snugroom.crypto.media.clear_header import Kind
 from snugroom.crypto.media.keys import OpenedFrame
-from tests.session import world
-from tests.session.world import ORIGIN, Participant, World, seeded, seeds
+from snugroom.lab.simulation.world import ORIGIN, Participant, World, seeded
+from tests.session.seeds import seeds
 from tests.web.ts_session import SessionProcess, TsKept, TsSession, Who
 
 T = TypeVar("T")
@@ -240,7 +240,7 @@ def scenarios(
 
 def _names() -> list[tuple[ModuleType, str, object]]:
     """All names in the scenarios' modules and their helpers, which open meetings too."""
-    modules = [m for name, m in sys.modules.items() if name.startswith("tests.session.") and m is not world]
+    modules = [m for name, m in sys.modules.items() if name.startswith("tests.session.")]
     return [(module, *item) for module in modules for item in vars(module).items()]
 
 

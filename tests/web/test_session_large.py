@@ -7,10 +7,10 @@ import pytest
 from snugroom.client.session.options import Options
 from snugroom.crypto.agreed.policy import MEMBERS_MAX
 from snugroom.crypto.entry import lobby
+from snugroom.lab.simulation.world import World
 from tests.session import test_attacks_pieces, test_large_rooms
 from tests.session.hosts import deputised
 from tests.session.large_rooms import Lobby, crowded, small_pieces
-from tests.session.world import World
 from tests.web.mixed import MIXES, mixed_world, played, scenarios
 from tests.web.ts_session import SessionProcess
 

@@ -16,8 +16,8 @@ from snugroom.client.session import events as ev
 from snugroom.client.session.entry.contacts import Contacts
 from snugroom.client.session.kernel import backoff
 from snugroom.client.session.options import Options
+from snugroom.lab.simulation.world import Participant, World, seeded
 from tests.session.forked import Media
-from tests.session.world import Participant, World, seeded
 from tests.web.mixed import by_turns, mixed_world
 from tests.web.ts_session import SessionProcess, Who
 

@@ -5,12 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import replace
 
-import pytest
-
 from snugroom.client.session.monitor.monitor import Monitor
 from snugroom.crypto.agreed.heartbeat import Heartbeat
-from tests.session.forked import heal
-from tests.session.world import Participant, World
+from snugroom.lab.simulation.patches import Patch
+from snugroom.lab.simulation.world import Participant, World, heal
 
 Change = Callable[[Heartbeat], Heartbeat]
 
@@ -28,7 +26,7 @@ def forked(beat: Heartbeat) -> Heartbeat:
 class Liar:
     """`lie` changes each heartbeat before it is signed; None: it is honest."""
 
-    def __init__(self, patch: pytest.MonkeyPatch, w: World, who: Participant) -> None:
+    def __init__(self, patch: Patch, w: World, who: Participant) -> None:
         self.w, self.who = w, who
         self.lie: Change | None = None
         self.rejoins = 0

@@ -6,9 +6,9 @@ import copy
 from collections.abc import Sequence
 
 from snugroom.client.session import events as ev
+from snugroom.lab.simulation.world import ORIGIN, Participant, World
 from snugroom.server.rooms.effects import Drop, Send
 from snugroom.server.rooms.hub import Hub
-from tests.session.world import ORIGIN, Participant, World
 
 #: Seconds after which a client gives up a connection that is not made, as both clients do.
 CONNECT_TIME = 5.0

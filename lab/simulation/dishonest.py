@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-import pytest
-
 from snugroom.client.session import events as ev
 from snugroom.client.session.kernel.membership import Membership, room_pass
 from snugroom.crypto import mls
@@ -15,8 +13,9 @@ from snugroom.crypto.agreed.slot_author import Place, SlotPayload
 from snugroom.crypto.entry.invite import gate
 from snugroom.crypto.kdf import SigningKey
 from snugroom.crypto.mls import labels, treekem
+from snugroom.lab.simulation.patches import Patch
+from snugroom.lab.simulation.world import Participant, World
 from snugroom.wire import messages as wire
-from tests.session.world import Participant, World
 
 
 def post_commit(w: World, who: Participant, blob: bytes) -> None:
@@ -79,7 +78,7 @@ def package_with(
     return who.session._me.package(now, SigningKey.generate(), ticket, keys)
 
 
-def spoil_path(monkeypatch: pytest.MonkeyPatch, committer: Participant, victim: Participant) -> None:
+def spoil_path(patch: Patch, committer: Participant, victim: Participant) -> None:
     """The committer encrypts every path secret wrongly for the victim, and rightly for others."""
     real = labels.encrypt_with_label
     bad = {
@@ -93,4 +92,4 @@ def spoil_path(monkeypatch: pytest.MonkeyPatch, committer: Participant, victim: 
             plaintext = bytes(len(plaintext))
         return real(suite, public, label, context, plaintext, rng)
 
-    monkeypatch.setattr(treekem, "encrypt_with_label", spoiled)
+    patch.setattr(treekem, "encrypt_with_label", spoiled)

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from math import inf
 
 from snugroom.client.session.kernel.room import RoomSession
-from tests.session.world import Participant
+from snugroom.lab.simulation.world import Participant
 
 #: Actors that are no persons.
 SERVER, STRANGERS = "the server", "strangers"

@@ -1,4 +1,4 @@
-"""Sessions and a real server core, joined in memory. Tests turn the clock and cut the links.
+"""Sessions and a real server core, joined in memory. Scenes and tests turn the clock and cut the links.
 
 Nothing here sleeps or opens a socket. A connection delivers in order and without loss, as TCP does, until
 it is cut; what was under way then is lost. Several connections overtake each other at random (seeded).
@@ -7,7 +7,6 @@ it is cut; what was under way then is lost. Several connections overtake each ot
 from __future__ import annotations
 
 import heapq
-import os
 import random
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
@@ -19,6 +18,7 @@ from nacl.signing import SigningKey
 from snugroom.client.session import Session
 from snugroom.client.session import events as ev
 from snugroom.client.session.incidents import Incidents
+from snugroom.client.session.kernel.intents import HealIntent
 from snugroom.client.session.options import Options
 from snugroom.crypto.errors import SnugError
 from snugroom.crypto.media.clear_header import Kind
@@ -31,23 +31,20 @@ from snugroom.wire.messages import decode_client, decode_server, encode
 
 _E = TypeVar("_E")
 
-#: `make test-all` plays every tick.
-EVERY_TICK = os.environ.get("SNUG_EVERY_MIX") == "1"
 ORIGIN = "http://127.0.0.1:8080"
 START = 1_790_000_000.0  # some day, at 14:13 UTC
 #: Seconds until newcomers may speak: somebody has answered them.
 GREETING = 2.01
 
 
-def seeds(of: Sequence[int]) -> Sequence[int]:
-    """The seeds of a scenario's random choices; `tests/web/mixed.py` replaces this function to use fewer."""
-    return of
-
-
 def seeded(seed: int) -> Callable[[int], bytes]:
-    """Random bytes that are the same in every run, for the keys of tests."""
+    """Random bytes that are the same in every run, for keys."""
     source = random.Random(seed)
     return source.randbytes
+
+
+class TooLongError(AssertionError):
+    """Something that was awaited has not come about."""
 
 
 @dataclass
@@ -111,17 +108,17 @@ class Participant:
         return self.session.ended
 
     @property
-    def room(self):  # type: ignore[no-untyped-def]  # tests look inside
+    def room(self):  # type: ignore[no-untyped-def]  # scenes look inside
         return self.session._room
 
 
 class World:
     """A server and its participants. `latency` is the most that one hop takes, in seconds."""
 
-    #: Seconds between two ticks: twice those of `client.connection` and of `server.rooms.signaling`, unless
-    #: every tick is to be played. Ticks are two thirds of the work.
-    TICK = 0.1 if EVERY_TICK else 0.2
-    SERVER_TICK = 0.05 if EVERY_TICK else 0.1
+    #: Seconds between two ticks: twice those of `client.connection` and of `server.rooms.signaling`, because
+    #: ticks are two thirds of the work. `make test-all` plays every tick.
+    TICK = 0.2
+    SERVER_TICK = 0.1
 
     def __init__(self, seed: int = 1, *, latency: float = 0.02, settings: Settings | None = None) -> None:
         self.random = random.Random(seed)
@@ -225,7 +222,7 @@ class World:
                 origin=ORIGIN,
                 name=name,
                 title=title,
-                admission=admission,  # type: ignore[arg-type]  # tests say "ask" or "all"
+                admission=admission,  # type: ignore[arg-type]  # callers say "ask" or "all"
                 options=options,
                 now=self.now + clock,
                 rng=seeded(self.random.getrandbits(32)),
@@ -373,10 +370,11 @@ class World:
         self.now = end
 
     def until(self, condition: Callable[[], bool], most: float = 20.0, why: str = "") -> float:
-        """Run until something holds; fails the test after `most` seconds of the world's time."""
+        """Run until something holds; return the seconds. TooLongError after `most` of the world's time."""
         began = self.now
         while not condition():
-            assert self.now - began < most, f"not within {most} s: {why or condition}"
+            if self.now - began >= most:
+                raise TooLongError(f"not within {most} s: {why or condition}")
             self.run(0.05)
         return self.now - began
 
@@ -404,3 +402,9 @@ class World:
             and len(next(iter(rosters))) == len(people)
             and len({p.code for p in people}) == 1
         )
+
+
+def heal(w: World, who: Participant) -> None:
+    """Have a member renew its keys by a commit."""
+    who.room.queue(HealIntent(who.room.membership.group.epoch), w.now)
+    w.do(who, ev.Tick())

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from snugroom.client.session.catalogue.sentence import Arg, Sentence
-from tests.adversary.tale import DISTURBED, Person, Tale
+from snugroom.lab.simulation.tale import DISTURBED, Person, Tale
 
 #: Seconds out of step after which others notice.
 LAPSE: Final = 8.0
