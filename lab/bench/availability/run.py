@@ -114,8 +114,8 @@ def _show(
 ) -> None:
     held = "" if seconds == AS_BUILT else f"; a host's word holds for {seconds:g} s, as if that were built"
     table = Table(
-        "scene", "power", "speaking share", "exposure, s", "together, s", "words lost", "lines",
-        "false alarms", title=f"The worst of each scene's seeds{held}",
+        "scene", "power", "share", "exposure, s", "together, s", "words lost", "lines",
+        "false alarms", title=f"Speaking share and other figures: the worst of each scene's seeds{held}",
     )  # fmt: skip
     for result in results:
         table.add_row(*_cells(result))
@@ -141,7 +141,7 @@ def _cells(result: Result) -> list[str]:
 
 def _searched(found: Sequence[Found]) -> Table:
     table = Table(
-        "power", "speaking share", "cost a step", "false alarms", "steps",
+        "power", "share", "cost a step", "false alarms", "steps",
         title=f"The worst that was found for each power, of {found[0].tried} scripts of a minute",
     )  # fmt: skip
     for each in found:
