@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from rich.console import Console
-from rich.table import Table
+from rich.table import Column, Table
 
 from snugroom.lab.bench.availability.goals import Judged, judged
 from snugroom.lab.bench.availability.lease import AS_BUILT, lease
@@ -114,7 +114,7 @@ def _show(
 ) -> None:
     held = "" if seconds == AS_BUILT else f"; a host's word holds for {seconds:g} s, as if that were built"
     table = Table(
-        "scene", "power", "share", "exposure, s", "together, s", "words lost", "lines",
+        _names("scene"), "share", "exposure, s", "together, s", "words lost", "lines",
         "false alarms", title=f"Speaking share and other figures: the worst of each scene's seeds{held}",
     )  # fmt: skip
     for result in results:
@@ -125,11 +125,15 @@ def _show(
     console.print(_goals(goals))
 
 
+def _names(heading: str) -> Column:
+    """Return a column of scenes: a narrow terminal shows each name whole, on two lines."""
+    return Column(heading, overflow="fold", min_width=14)
+
+
 def _cells(result: Result) -> list[str]:
     lost = "" if result.lost_words is None else f"{result.lost_words} of {result.words}"
     return [
         result.scene.name,
-        result.scene.power,
         f"{result.share:.3f}",
         _told(result.exposure),
         _told(result.together),
@@ -156,7 +160,7 @@ def _searched(found: Sequence[Found]) -> Table:
 
 
 def _goals(goals: Sequence[Judged]) -> Table:
-    table = Table("goal", "wanted", "measured", "", "in the scene", title="Goals")
+    table = Table("goal", "wanted", "measured", "", _names("in the scene"), title="Goals")
     for goal in goals:
         target = goal.target
         bound = "at least" if target.least else "at most"
