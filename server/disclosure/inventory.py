@@ -176,6 +176,11 @@ ATTRIBUTES: Final[dict[str, dict[str, str]]] = {
         "_rates": "?lobbies[].handles = handle",
     },
     "snugroom.server.rooms.lobby._Rates": every("posts broadcasts", LIMITS),
+    "snugroom.server.rooms.room_signatures.RoomSignatures": {
+        "_sign": "own_keys = own_key",
+        "_rng": MACHINERY,
+        "opening_id": "- random, the server's own = incarnation",
+    },
     "snugroom.server.rooms.room.Room": {
         "number": "?rooms[].number = number",
         "permission": "?rooms[].permission",
@@ -185,7 +190,7 @@ ATTRIBUTES: Final[dict[str, dict[str, str]]] = {
         "chain_before": "?rooms[].chain = chain",
         "_room_admin_key": "?rooms[].room_admin_key = key",
         "_settings": SETTINGS,
-        "_sign": "own_keys = own_key",
+        "_signatures": "own_keys",
         "_seats": "?rooms[].handles = handle",
         "_gates": "rooms[].gates",
         "_signed_slot": "rooms[].gates",
@@ -209,7 +214,7 @@ ATTRIBUTES: Final[dict[str, dict[str, str]]] = {
     "snugroom.server.rooms.backlog.Backlog": {
         "_settings": SETTINGS,
         "_ledger": "memory_bytes",
-        "commits": "rooms[].commits[].bytes = blob chain signature",
+        "commits": "rooms[].commits[].bytes = blob chain incarnation signature",
         "_commit_bytes": COUNT,
         "relays": "rooms[].relays[].bytes = blob",
         "_relay_bytes": COUNT,

@@ -122,8 +122,9 @@ def test_a_word_that_a_reader_never_got_is_lost_unless_somebody_was_told() -> No
 @pytest.mark.parametrize(
     ("alarm", "hostile_server", "false"),
     [
-        (sentences.alarm("reordered", who=[HOSTILE]), False, True),
-        (sentences.alarm("reordered", who=[HOSTILE]), True, False),
+        (sentences.alarm("reordered.renumbered"), False, True),
+        (sentences.alarm("reordered.renumbered"), True, False),
+        (sentences.alarm("reordered", who=[HOSTILE]), False, False),
         (sentences.alarm("two_stories.by", who=[HOSTILE], slot=4), False, False),
         (sentences.alarm("void_commit", why="", who="Bo", slot=1), False, True),
         (sentences.alarm("missed", count=1), False, False),
