@@ -30,7 +30,7 @@ class RoomSignatures:
         slot, blob = commit.slot, commit.blob
         digest = sha256(blob).digest()
         text = signed.SlotTaken(number, self.opening_id, slot, before, digest).encode()
-        chain = signed.chain_next(before, slot, blob)
+        chain = signed.ChainLink(before, slot, digest).value
         return messages.Committed(
             slot, blob, chain, before, self.opening_id, self._sign(text), commit.opening
         )

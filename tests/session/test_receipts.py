@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections import defaultdict
 
+import msgspec
+
 from snugroom.client.session import events as ev
 from snugroom.client.session.monitor.heartbeats import CONTRADICTING, RECORDED, Record
 from snugroom.crypto.proof.evidence import Receipt
@@ -70,6 +72,9 @@ def test_a_server_cannot_push_a_contradiction_out() -> None:
         record.add_receipt(receipt(slot), ours=True)
     for slot in (5, 6, 5):
         record.add_receipt(receipt(slot, 1), ours=False)
+    again = msgspec.structs.replace(receipt(5, 1), signature=b"other" + bytes(59))
+    record.add_receipt(again, ours=False)
+    assert again not in record.receipts
     kept = [receipt(5), receipt(5, 1), receipt(6), receipt(6, 1)]
     for slot in range(RECORDED, 3 * RECORDED):
         record.add_receipt(receipt(slot), ours=True)

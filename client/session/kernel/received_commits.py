@@ -192,11 +192,11 @@ class ReceivedCommits:
         numbers, chain = room.here.signed_by_server(slot, message.chain)
         fields = (message.opening_id, slot, before, H(message.blob), message.signature)
         number = _number_signed(numbers, lambda number: invite.verify_taken(key, number, *fields))
-        if number is None or invite.chain_next(before, slot, message.blob) != chain:
+        receipt = None if number is None else Receipt(number, key, *fields)
+        if receipt is None or receipt.chain != chain:
             if ours:
                 room.tell(sentences.alarm("receipt"))
             return
-        receipt = Receipt(number, key, *fields)
         for feature in self._hooks.features_with("receipt"):
             feature.receipt(receipt, now, ours=ours)
 

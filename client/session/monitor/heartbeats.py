@@ -67,11 +67,14 @@ class Record:
         if ours:
             self._receipts.append(receipt)
             return
-        place = _place(receipt)
+        place, pairs = _place(receipt), self._contradicting
         other = next((r for r in self._receipts if _place(r) == place and r.chain != receipt.chain), None)
-        known = other is None or {receipt, other} <= {*self._contradicting}
-        if other is not None and not known and len(self._contradicting) < CONTRADICTING:
-            self._contradicting += [r for r in (other, receipt) if r not in self._contradicting]
+        known = any(_place(r) == place and r.chain == receipt.chain for r in pairs)
+        if other is None or known:
+            return
+        new = [receipt] if other in pairs else [other, receipt]
+        if len(pairs) + len(new) <= CONTRADICTING:
+            pairs += new
 
     def add(self, beat: bytes, key: bytes) -> None:
         """Store a beat; beyond RECORDED, drop the oldest beat of the key with most beats."""

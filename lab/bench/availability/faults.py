@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import partial
 from typing import Final
 
@@ -14,24 +15,20 @@ _GONE: Final = 60.0
 _BEFORE: Final = 30.0
 
 
-def _cut(label: str, seed: int) -> Stage:
+def _for_a_minute(
+    begin: Callable[[Stage, str], object], end: Callable[[Stage, str], object], label: str, seed: int
+) -> Stage:
     with Stage(seed=seed) as stage:
         stage.wait(_BEFORE)
-        stage.cut(label)
+        begin(stage, label)
         stage.wait(_GONE)
-        stage.mend(label)
+        end(stage, label)
         stage.wait(TEN_MINUTES - _BEFORE - _GONE)
     return stage
 
 
-def _crash(label: str, seed: int) -> Stage:
-    with Stage(seed=seed) as stage:
-        stage.wait(_BEFORE)
-        stage.crashes(label)
-        stage.wait(_GONE)
-        stage.returns(label)
-        stage.wait(TEN_MINUTES - _BEFORE - _GONE)
-    return stage
+_cut: Final = partial(_for_a_minute, Stage.cut, Stage.mend)
+_crash: Final = partial(_for_a_minute, Stage.crashes, Stage.returns)
 
 
 def _closes(seed: int) -> Stage:

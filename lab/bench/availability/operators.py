@@ -51,23 +51,14 @@ def _removal_withheld(seed: int, *, heartbeats: bool = False) -> Stage:
     return stage
 
 
-def _removal_swallowed(seed: int) -> Stage:
+def _removal_swallowed(seed: int, *, cut: bool = False) -> Stage:
     with Stage(_NAMES, seed=seed) as stage:
         stage.wait(_BEFORE)
         stage.wait_for_heartbeat("Ada")
-        stage.swallow("Ada", "up", wire.Commit)
+        stage.swallow("Ada", "up", wire.Commit, *([wire.Broadcast] if cut else []))
         stage.removes("Ada", HOSTILE)
-        stage.wait(_LISTENS)
-    return stage
-
-
-def _remover_cut(seed: int) -> Stage:
-    with Stage(_NAMES, seed=seed) as stage:
-        stage.wait(_BEFORE)
-        stage.wait_for_heartbeat("Ada")
-        stage.swallow("Ada", "up", wire.Commit, wire.Broadcast)
-        stage.removes("Ada", HOSTILE)
-        stage.cut("Ada", by=SERVER)
+        if cut:
+            stage.cut("Ada", by=SERVER)
         stage.wait(_LISTENS)
     return stage
 
@@ -115,7 +106,7 @@ SCENES: Final = (
         "remover_cut",
         "A host removes a member; the operator cuts the host off before anybody hears of it.",
         "operator + one member",
-        _remover_cut,
+        partial(_removal_swallowed, cut=True),
         "exposure",
     ),
 )

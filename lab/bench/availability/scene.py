@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from math import inf
-from typing import Final, Literal, get_args
+from typing import Final, Literal, TypeVar, get_args
 
 from snugroom.lab.bench.availability.recorder import Recorder
 from snugroom.lab.bench.availability.stage import Stage
@@ -17,6 +17,7 @@ Goal = Literal["", "hostile member", "cut or crash", "two survivors", "exposure"
 #: Seconds of the scenes whose goal is about ten minutes.
 TEN_MINUTES: Final = 600.0
 SEEDS: Final = (1, 2)
+_Value = TypeVar("_Value", int, float)
 
 
 @dataclass(frozen=True)
@@ -79,25 +80,23 @@ def result_of(scene: Scene, stage: Stage) -> Result:
 def worst(scene: Scene, results: Sequence[Result]) -> Result:
     """Return the worst of each figure."""
 
-    def most(values: Sequence[float | None]) -> float | None:
-        return max((value for value in values if value is not None), default=None)
-
-    def count(values: Sequence[int | None]) -> int | None:
-        return max((value for value in values if value is not None), default=None)
-
     crowded = max(results, key=lambda each: len(each.screen))
     return Result(
         scene,
         max(each.seconds for each in results),
         min(each.share for each in results),
-        most([each.exposure for each in results]),
-        most([each.together for each in results]),
-        count([each.words for each in results]),
-        count([each.lost_words for each in results]),
-        count([each.lines for each in results]),
+        _most([each.exposure for each in results]),
+        _most([each.together for each in results]),
+        _most([each.words for each in results]),
+        _most([each.lost_words for each in results]),
+        _most([each.lines for each in results]),
         crowded.screen,
         sorted({text for each in results for text in each.false_alarms}),
     )
+
+
+def _most(values: Sequence[_Value | None]) -> _Value | None:
+    return max((value for value in values if value is not None), default=None)
 
 
 def figure(value: float | None) -> float | str | None:

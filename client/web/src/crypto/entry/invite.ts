@@ -374,8 +374,11 @@ export const verifyTaken = (serverPublic: Bytes, taken: SlotTaken, signature: By
   verify(serverPublic, encode(SLOT_TAKEN, taken), signature);
 
 /** Return `chain_n = H(chain_{n-1} | n (8 bytes) | H(blob_n))`. */
-export const chainNext = (chain: Bytes, slot: number, blob: Uint8Array): Bytes =>
-  H(encode(CHAIN_LINK, { chain, slot, blob: H(blob) }));
+export const chainNext = (chain: Bytes, slot: number, blob: Uint8Array): Bytes => chainOf(chain, slot, H(blob));
+
+/** Return the same for a blob whose hash (32 bytes) is known. */
+export const chainOf = (chain: Bytes, slot: number, digest: Bytes): Bytes =>
+  H(encode(CHAIN_LINK, { chain, slot, blob: digest }));
 
 /** Return H(pass), 32 bytes. The server stores it and can then verify a presented pass. */
 export const gate = (roomPass: Bytes): Bytes => H(exactly(roomPass, HASH_SIZE, "a pass"));

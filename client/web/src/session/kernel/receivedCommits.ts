@@ -197,7 +197,7 @@ export class ReceivedCommits {
     const number = await numberSigned(numbers, (each) =>
       invite.verifyTaken(serverKey, { number: each, openingId, slot, before, blob }, signature),
     );
-    if (number === null || !same(invite.chainNext(before, slot, message.blob), chain)) {
+    if (number === null || !same(invite.chainOf(before, slot, blob), chain)) {
       if (ours) this.#room.tell(sentences.alarm("receipt"));
       return;
     }

@@ -76,8 +76,9 @@ export class Record {
     const pairs = this.#contradicting;
     const other = this.#receipts.find((each) => atOnePlace(each, receipt) && !sameBlob(each, receipt));
     const known = pairs.some((each) => atOnePlace(each, receipt) && sameBlob(each, receipt));
-    if (other === undefined || known || pairs.length >= CONTRADICTING) return;
-    pairs.push(...(pairs.includes(other) ? [receipt] : [other, receipt]));
+    if (other === undefined || known) return;
+    const fresh = pairs.includes(other) ? [receipt] : [other, receipt];
+    if (pairs.length + fresh.length <= CONTRADICTING) pairs.push(...fresh);
   }
 }
 
