@@ -117,8 +117,8 @@ class Permit(Message, frozen=True, tag="permit"):
 class Entered(Message, frozen=True, tag="entered"):
     """Server: the connection is inside. `handle` is random and valid for this connection only.
 
-    `slot` and `chain` are None in a lobby, and in a room that nobody has opened. Another `incarnation` means
-    a new process that has lost all state. `handles` are the others. `node`: if several serve the origin.
+    `slot` and `chain` are None in a lobby and in a room that nobody has opened. Another `incarnation` means a
+    new process without the old state. `handles` are the other connections. `node` numbers one of several.
     """
 
     handle: Bytes8
