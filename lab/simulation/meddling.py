@@ -1,4 +1,4 @@
-"""Servers whose operators swallow chosen messages, and the time at which each person was told each thing."""
+"""Servers whose operators swallow chosen messages."""
 
 from __future__ import annotations
 
@@ -6,9 +6,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from snugroom.client.session import events as ev
 from snugroom.lab.simulation.servers import Servers
-from snugroom.lab.simulation.world import Link, Participant
+from snugroom.lab.simulation.world import Link
 from snugroom.wire import messages as wire
 from snugroom.wire.messages import decode_client
 
@@ -39,8 +38,6 @@ class Meddled(Servers):
     def __init__(self, seed: int) -> None:
         #: All that is swallowed now.
         self.swallows: list[Swallow] = []
-        #: When each person was told each event, by label.
-        self.told_at: dict[str, list[float]] = {}
         #: When each participant last sent a heartbeat to a server, by label.
         self.beat_at: dict[str, float] = {}
         self._author = ""
@@ -68,17 +65,9 @@ class Meddled(Servers):
             return
         if isinstance(message, wire.Broadcast):
             self.beat_at[link.who.label] = self.now
-        link.last_up = max(link.last_up, self.now + self.random.uniform(0, self.latency))
+        super()._ascend(link, frame)
 
-        def arrive() -> None:
-            if self.is_up(link.hub) and link.handle in self.handles:
-                self._author = link.who.label
-                self._of(link.hub, link.hub.handle(link.handle, decode_client(frame), self.now))
-                self._author = ""
-
-        self._at(link.last_up, arrive)
-
-    def _perform(self, who: Participant, effects: Sequence[ev.Effect]) -> None:
-        super()._perform(who, effects)
-        times = self.told_at.setdefault(who.label, [])
-        times += [self.now] * (len(who.told) - len(times))
+    def _arrive(self, link: Link, frame: bytes) -> None:
+        self._author = link.who.label
+        super()._arrive(link, frame)
+        self._author = ""

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Any, Protocol, Self
+from contextlib import ExitStack
+from typing import Any, Protocol
+from unittest.mock import patch
 
 
 class Patch(Protocol):
@@ -12,21 +14,9 @@ class Patch(Protocol):
         """Replace an attribute."""
 
 
-class Patches:
+class Patches(ExitStack):
     """A context: at its end all attributes are what they were."""
-
-    def __init__(self) -> None:
-        self._before: list[tuple[Any, str, object]] = []
 
     def setattr(self, target: Any, name: Any, value: object, /) -> None:
         """Replace an attribute."""
-        self._before.append((target, name, getattr(target, name)))
-        setattr(target, name, value)
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *error: object) -> None:
-        for target, name, value in reversed(self._before):
-            setattr(target, name, value)
-        self._before.clear()
+        self.enter_context(patch.object(target, name, value))

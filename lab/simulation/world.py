@@ -70,6 +70,7 @@ class Participant:
     paths: dict[ev.Endpoint, str] = field(default_factory=dict)  # of the last connections
     origins: dict[ev.Endpoint, str] = field(default_factory=dict)  # of the same, where another server's
     told: list[ev.Event] = field(default_factory=list)
+    told_at: list[float] = field(default_factory=list)  # when, of the same
     performed: list[ev.Effect] = field(default_factory=list)  # all effects but messages and events
     alive: bool = True
     #: Seconds by which this participant's clock is ahead of the world's.
@@ -274,6 +275,7 @@ class World:
                     who.incidents.told(event, self.now)
                 case _:
                     pass
+        who.told_at += [self.now] * (len(who.told) - len(who.told_at))
 
     def route(self, path: str) -> Hub | None:
         """Return the hub at which a connection to `path` arrives; None if nobody listens there."""
@@ -295,12 +297,12 @@ class World:
 
     def _ascend(self, link: Link, frame: bytes) -> None:
         link.last_up = max(link.last_up, self.now + self.random.uniform(0, self.latency))
+        self._at(link.last_up, partial(self._arrive, link, frame))
 
-        def arrive() -> None:
-            if self.is_up(link.hub) and link.handle in self.handles:
-                self._of(link.hub, link.hub.handle(link.handle, decode_client(frame), self.now))
-
-        self._at(link.last_up, arrive)
+    def _arrive(self, link: Link, frame: bytes) -> None:
+        """A participant's message has come to its server."""
+        if self.is_up(link.hub) and link.handle in self.handles:
+            self._of(link.hub, link.hub.handle(link.handle, decode_client(frame), self.now))
 
     def _server_lost(self, link: Link) -> None:
         if self.handles.pop(link.handle, None) is not None and self.is_up(link.hub):

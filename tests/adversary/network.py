@@ -92,7 +92,6 @@ class HostileNetwork(World):
         self.recent: dict[tuple[str, Way], list[tuple[ev.Endpoint, wire.Message]]] = {}
         #: Refusals that the honest hub has sent, as (label, text).
         self.refused: set[tuple[str, str]] = set()
-        self.told_at: dict[str, list[float]] = {}
         self.on_sent: Callable[[Participant, ev.Endpoint, wire.Message], None] = lambda who, at, message: None
         super().__init__(seed, settings=Settings(max_members=SEATS))
 
@@ -240,8 +239,3 @@ class HostileNetwork(World):
 
     def _feed(self, who: Participant, what: ev.Input) -> None:
         self._perform(who, who.session.handle(what, self.clock(who)))
-
-    def _perform(self, who: Participant, effects: Sequence[ev.Effect]) -> None:
-        super()._perform(who, effects)
-        times = self.told_at.setdefault(who.label, [])
-        times += [self.now] * (len(who.told) - len(times))

@@ -170,7 +170,7 @@ class Safety:
 
     def explained(self, person: Person, since: float) -> bool:
         """Whether a person was told since then, truly, why something does not go as it should."""
-        times = self.world.told_at.get(person.label, [])
+        times = person.who.told_at
         return any(
             meaning.explains(told) and meaning.true(told)
             for event, at in zip(person.who.told, times, strict=True)
@@ -193,7 +193,7 @@ class Safety:
 
     def judge_events(self, person: Person) -> None:
         """Every alarm, end and removal that a person was told is true, and every message was said."""
-        times = self.world.told_at.get(person.label, [])
+        times = person.who.told_at
         for event, at in list(zip(person.who.told, times, strict=True))[person.judged :]:
             person.judged += 1
             match event:
@@ -211,7 +211,7 @@ class Safety:
 
     def judge_flood(self, person: Person) -> None:
         """Nobody is told the same thing again and again."""
-        times = self.world.told_at.get(person.label, [])
+        times = person.who.told_at
         recent = [
             event.kind
             for event, at in zip(person.who.told[-FLOOD * 4 :], times[-FLOOD * 4 :], strict=True)

@@ -68,15 +68,10 @@ class Forked(World):
                     continue
             super()._server([effect])
 
-    def _ascend(self, link: Link, frame: bytes) -> None:
-        link.last_up = max(link.last_up, self.now + self.random.uniform(0, self.latency))
-
-        def arrive() -> None:
-            if self.server_up and link.handle in self.handles:
-                hub = self._serves(link.who)
-                self._from(hub, hub.handle(link.handle, decode_client(frame), self.now))
-
-        self._at(link.last_up, arrive)
+    def _arrive(self, link: Link, frame: bytes) -> None:
+        if self.server_up and link.handle in self.handles:
+            hub = self._serves(link.who)
+            self._from(hub, hub.handle(link.handle, decode_client(frame), self.now))
 
 
 class Media:

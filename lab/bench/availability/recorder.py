@@ -221,8 +221,7 @@ class Recorder:
             incidents.tick(self.w.now)
             if person.who.alive and len(incidents.open) > len(self.lines):
                 self.lines = [str(each.text) for each in incidents.open]
-            times = self.w.told_at.get(person.label, [])
-            for event, at in list(zip(events, times, strict=True))[person.judged :]:
+            for event, at in list(zip(events, person.who.told_at, strict=True))[person.judged :]:
                 person.judged += 1
                 if isinstance(event, ev.Alarm) and is_false(self.tale, person, event, at):
                     self.false_alarms.append((person.label, str(event.text)))

@@ -275,10 +275,9 @@ class Stage:
             return True
         if held and any(message.text == word.text for message in held[-1].messages):
             return True
-        times = self.w.told_at[reader.label]
         return any(
             isinstance(event, ev.Alarm) and event.kind == "missed" and at >= word.at
-            for event, at in zip(reader.told, times, strict=True)
+            for event, at in zip(reader.told, reader.told_at, strict=True)
         )
 
 
