@@ -80,7 +80,7 @@ def gone(pid: int) -> bool:
 
 async def test_three_meet_and_all_of_it_holds() -> None:
     process = await start("demo", "--participants", "3", "--seconds", "4", "--json")
-    status, out, err = await finished(process, 90)
+    status, out, err = await finished(process, 210)
     lines: list[dict[str, Any]] = [json.loads(line) for line in out.splitlines()]
     last = lines[-1]
     assert (status, err, last["failures"]) == (0, "", [])
@@ -152,7 +152,7 @@ async def test_a_person_is_told_in_plain_lines_when_piped_and_a_visitor_is_not_r
     assert (status, events[-1]["reason"], alarms) == (0, "left", [])
     assert any(len(event.get("members", ())) == 3 for event in events if event["event"] == "roster")
 
-    status, out, err = await finished(process, 90)
+    status, out, err = await finished(process, 120)
     told += out
     assert (status, err) == (0, "")
     assert "\x1b" not in told
@@ -176,7 +176,7 @@ async def test_an_interrupted_demo_leaves_nothing_behind(number: signal.Signals)
         assert not gone(pid)
     finally:
         process.send_signal(number)
-    status, out, err = await finished(process, 30)
+    status, out, err = await finished(process, 90)
     assert (status, err) == (128 + number, "")
     assert "Interrupted" in out
     assert gone(pid)
