@@ -126,7 +126,7 @@ def test_a_host_whose_change_is_withheld_stops_us_again_and_again() -> None:
         withheld_from(w, bo)
         heal(w, ada)
         w.until(lambda: "\u201cAda\u201d" in held_by(bo, w.now), 3)
-        w.run(4)
+        w.run(5)
         assert "\u201cAda\u201d" in held_by(bo, w.now)
         w.down_filter = lambda who, message: True
         w.cut(bo.links[ev.ROOM])

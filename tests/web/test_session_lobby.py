@@ -35,7 +35,11 @@ test_cards_of_both = played(
     [
         param
         for param in scenarios(test_cards, other={"forty_newcomers_at_once_all_come_in": "host"})
-        if param.values[0] is test_cards.test_forty_newcomers_at_once_all_come_in
+        if param.values[0]
+        in (
+            test_cards.test_a_host_that_comes_into_the_lobby_just_after_a_request_is_asked_again_soon,
+            test_cards.test_forty_newcomers_at_once_all_come_in,
+        )
     ]
 )
 test_full_room_of_both = played(scenarios(test_full_room))
