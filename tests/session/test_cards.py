@@ -158,7 +158,7 @@ def test_forty_newcomers_at_once_all_come_in() -> None:
 
 
 def test_a_host_that_comes_into_the_lobby_just_after_a_request_is_asked_again_soon() -> None:
-    """Without a further server the newcomer stays, with some it would go on to the next after 2 s."""
+    """With a further server in its link, the newcomer would go on to that one after 2 s."""
     w = World(2191)
     ada = w.host("Ada")
     w.run(2)
