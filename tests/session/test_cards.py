@@ -6,12 +6,11 @@ import pytest
 
 from snugroom.client.session import events as ev
 from snugroom.client.session.entry.cards import CARD_EVERY, CARD_RENEW, REQUESTS_MAX, Cards
-from snugroom.client.session.entry.guest import CALL_AGAIN
 from snugroom.client.session.entry.lobby_connections import BROADCAST_BURST, BROADCAST_RATE, LobbyConnections
 from snugroom.crypto.entry import lobby
 from snugroom.crypto.entry.invite import HostKeys, HostSeed, day_of
 from snugroom.crypto.errors import StateError
-from snugroom.lab.simulation.world import ORIGIN, START, Link, World, seeded
+from snugroom.lab.simulation.world import ORIGIN, START, World, seeded
 from snugroom.wire import messages as wire
 
 KEYS = HostKeys((HostSeed(bytes(32)),))
@@ -155,22 +154,3 @@ def test_forty_newcomers_at_once_all_come_in() -> None:
     w.until(lambda: w.agreed([ada, *guests]), 20)
     assert len(cards) < 15, "most of them share cards"
     assert ada.alarms == []
-
-
-def test_a_host_that_comes_into_the_lobby_just_after_a_request_is_asked_again_soon() -> None:
-    """With a further server in its link, the newcomer would go on to that one after 2 s."""
-    w = World(2191)
-    ada = w.host("Ada")
-    w.run(2)
-    missed: list[object] = []
-
-    def passes(link: Link, message: object) -> bool:
-        if link.who is ada and isinstance(message, wire.Posted) and not missed:
-            missed.append(message)
-            return False
-        return True
-
-    w.link_filter = passes
-    bo = w.guest(w.link_of(ada), "Bo")
-    assert w.until(lambda: w.agreed([ada, bo]), 5) < CALL_AGAIN + 0.5
-    assert missed

@@ -92,7 +92,7 @@ def test_a_card_that_answered_another_visit_of_the_same_newcomer_does_not_hold_i
 
 def test_a_card_from_the_lobby_of_another_server_holds_no_newcomer() -> None:
     """Somebody with the link stands in the lobby where the meeting is, and carries cards to where it was."""
-    w = Servers(2103)
+    w = Servers(2104)
     people = w.meeting("Ada", "Bo")
     listed(w, people[0], *OTHERS)
     link = link_with_servers(w, people[0])

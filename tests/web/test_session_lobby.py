@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Final
-
 from tests.session import test_cards, test_full_room, test_lobby_addressed, test_lobby_replayed
 from tests.web.mixed import played, scenarios
 
@@ -33,16 +31,11 @@ test_lobby_replayed_of_both = played(
         ],
     )
 )
-#: The meetings of that module, and who is a page in each; its other tests have a host's part alone.
-CARDS: Final = {
-    "a_host_that_comes_into_the_lobby_just_after_a_request_is_asked_again_soon": "guests",
-    "forty_newcomers_at_once_all_come_in": "host",
-}
 test_cards_of_both = played(
     [
         param
-        for param in scenarios(test_cards, other=CARDS)
-        if param.values[0].__name__.removeprefix("test_") in CARDS
+        for param in scenarios(test_cards, other={"forty_newcomers_at_once_all_come_in": "host"})
+        if param.values[0] is test_cards.test_forty_newcomers_at_once_all_come_in
     ]
 )
 test_full_room_of_both = played(scenarios(test_full_room))

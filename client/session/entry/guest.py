@@ -23,10 +23,7 @@ from snugroom.crypto.kdf import Rng, SigningKey
 from snugroom.crypto.proof.identity import IdentityKey
 from snugroom.wire import messages as wire
 
-#: Seconds between two requests for a card, and, at each server, after the first one: a host may have come
-#: into the lobby just after it.
 CALL_EVERY: Final = 3.0
-CALL_AGAIN: Final = 1.0
 KNOCK_EVERY: Final = 5.0
 #: The same while a host's program says that it has the knock.
 WAIT_EVERY: Final = 10.0
@@ -124,7 +121,6 @@ class GuestLobby:
         origins = (link.origin, *link.servers)
         self._connections = LobbyConnections(link.secret, origins, self.effects, rng, slowness)
         self._called_at = 0.0
-        self._calls = 0  # on this connection
         #: The nonces of our requests on this connection that no card has answered, and when each was made.
         self._nonces: deque[tuple[bytes, float]] = deque(maxlen=2)
         self._sent: list[_Sent] = []
@@ -155,10 +151,8 @@ class GuestLobby:
             self._repeat(sent, today, now)
         if newest is None and now - self._began >= NO_CARD and self._told == "waiting":
             self._tell_date(now)
-        pause = CALL_AGAIN if self._calls == 1 else CALL_EVERY
-        if self._may_knock(newest, now) and now - self._called_at >= pause:
+        if self._may_knock(newest, now) and now - self._called_at >= CALL_EVERY:
             self._called_at = now
-            self._calls += 1
             if not self._nonces or now - self._nonces[-1][1] >= NONCE_FOR:
                 self._nonces.append((self._rng(16), now))
             self._connections.post(today, lobby.CardRequest(self._nonces[-1][0]))
@@ -201,7 +195,7 @@ class GuestLobby:
         """Process a message from the server in the lobby."""
         posted = self._connections.received(day, message)
         if posted is True:
-            self._called_at, self._calls = 0.0, 0
+            self._called_at = 0.0
             self._nonces.clear()  # of another connection, perhaps to another server
             for sent in self._sent:
                 sent.posted_at = -inf  # hosts answer the connection that has posted the knock last

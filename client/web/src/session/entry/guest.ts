@@ -19,12 +19,7 @@ import * as sentences from "../catalogue/sentences";
 import { LobbyConnections, type PostedMessage } from "./lobbyConnections";
 import { reasonOf } from "./refusals";
 
-/**
- * Seconds between two requests for a card; and, at each server, after the first one: a host may have come into the lobby
- * just after it.
- */
 export const CALL_EVERY = 3;
-export const CALL_AGAIN = 1;
 export const KNOCK_EVERY = 5;
 /** The same while a host's program says that it has the knock. */
 export const WAIT_EVERY = 10;
@@ -117,8 +112,6 @@ export class GuestLobby {
   readonly #makePackage: (now: number) => Promise<mls.KeyPackageBundle>;
   readonly #identity: IdentityKey | null;
   #calledAt = 0;
-  /** On this connection. */
-  #calls = 0;
   /** The nonces of our requests on this connection that no card has answered, and when each was made: two at most. */
   #nonces: { readonly nonce: Bytes; readonly at: number }[] = [];
   #told = "";
@@ -188,9 +181,8 @@ export class GuestLobby {
       const date = new Date(now * 1000).toISOString().slice(0, 10);
       this.tell(sentences.status("clock.date", { seconds: NO_CARD, date }));
     }
-    if (this.#mayKnock(newest, now) && now - this.#calledAt >= (this.#calls === 1 ? CALL_AGAIN : CALL_EVERY)) {
+    if (this.#mayKnock(newest, now) && now - this.#calledAt >= CALL_EVERY) {
       this.#calledAt = now;
-      this.#calls++;
       await this.connections.post(today, { type: "CardRequest", nonce: this.#nonce(now) });
     }
   }
@@ -241,7 +233,7 @@ export class GuestLobby {
   async received(day: number, message: ServerMessage, now: number): Promise<void> {
     const posted = await this.connections.received(day, message);
     if (posted === true) {
-      this.#calledAt = this.#calls = 0;
+      this.#calledAt = 0;
       this.#nonces = []; // of another connection, perhaps to another server
       // Hosts answer the connection that has posted the knock last.
       for (const sent of this.sent) sent.postedAt = -Infinity;
