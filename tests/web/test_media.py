@@ -75,6 +75,19 @@ async def goes_on(tab: Tab, ssrc: int, opened: int) -> None:
     await until(tab, f"test.counts().then(({{ streams }}) => streams.some({enough}))")
 
 
+async def at_rest(sender: Tab, server: MediaServer, ssrcs: Sequence[int]) -> tuple[int, int]:
+    """Wait until a second has brought nothing new; return the frames sealed, and the packets that came."""
+    last = (-1, -1)
+    async with asyncio.timeout(PATIENCE):
+        while True:
+            sealed = (await sender.js("test.counts()"))["sealed"]
+            now = (sealed, len([p for p in server.of(*ssrcs) if has_payload(p.data)]))
+            if now == last:
+                return now
+            last = now
+            await asyncio.sleep(1)
+
+
 async def test_everybody_sees_and_hears_everybody(
     chromium: Browser, firefox: Browser, sfu_server: MediaServer
 ) -> None:
@@ -270,9 +283,7 @@ async def test_a_silent_session_lets_nothing_out_and_a_key_frame_follows(
 ) -> None:
     sender, receiver, ssrcs = await pair(shown, sfu_server)
     await sender.js("test.tell({ silent: true })")
-    sealed = (await sender.js("test.counts()"))["sealed"]
-    await asyncio.sleep(1)  # what was sealed before is on its way
-    before = len([p for p in sfu_server.of(*ssrcs) if has_payload(p.data)])
+    sealed, before = await at_rest(sender, sfu_server, ssrcs)
     await asyncio.sleep(1.5)
     assert (await sender.js("test.counts()"))["sealed"] == sealed
     after = len([p for p in sfu_server.of(*ssrcs) if has_payload(p.data)])
