@@ -268,6 +268,7 @@ SCENARIOS = [
             "a_members_messages_are_not_attributed_to_the_next_at_its_leaf": "-Ada-Bo",
             "a_known_liar_about_history_stops_nobody": "host -Liar",
             "lies_about_messages_do_not_hide_withheld_ones": "host -Liar",
+            "one_member_cannot_have_the_server_accused_of_other_messages": "host -Liar",
         },
     ),
     *scenarios(
