@@ -11,6 +11,7 @@ import aiohttp
 import pytest
 import pytest_asyncio
 
+from snugroom.client.session.incidents import SEVERITIES
 from snugroom.lab.attacks.operator import OperatorError
 from snugroom.lab.demo.acts import ACTS, LATER, LectureServer
 from snugroom.lab.demo.projector import RefusedError
@@ -71,15 +72,27 @@ async def goes_on(troupe: Troupe, words: str) -> None:
     )
 
 
+async def at_rest(troupe: Troupe) -> None:
+    """Dismiss all lines, until nobody is told anything more of what is over: tests run in any order."""
+    async with asyncio.timeout(PATIENCE):
+        while troupe.view()["incidents"]:
+            troupe.dismiss()
+            await asyncio.sleep(2)
+
+
 def _pairs(robots: Any) -> Any:
     return [(a, b, kind) for a in robots for b in robots if a is not b for kind in ("audio", "video")]
+
+
+def _worst(incidents: Any) -> str | None:
+    return max((each["severity"] for each in incidents), key=SEVERITIES.index, default=None)
 
 
 @pytest.mark.parametrize("name", list(ACTS))
 async def test_an_act_is_told_with_its_severity_and_ends(troupe: Troupe, name: str) -> None:
     """In the meeting in which everybody is. Within the time that the projector shows."""
     act = ACTS[name]
-    troupe.dismiss()
+    await at_rest(troupe)
     await troupe.act(name)
     with pytest.raises(RefusedError, match="busy"):
         await troupe.act(name)
@@ -89,17 +102,19 @@ async def test_an_act_is_told_with_its_severity_and_ends(troupe: Troupe, name: s
         await eventually(troupe, lambda view: view["act"]["told"] < LATER / 2)
         assert troupe.view()["incidents"] == []
     else:
-        told = await eventually(troupe, lambda view: view["incidents"])
-        assert {each["severity"] for each in told} == {act.severity}
-        assert all(each["text"]["key"].startswith("alarm.") for each in told)
+        # One member's word is no proof against the server: the victim hears of a second one's later, and the
+        # others hear of the victim's alone.
+        told = await eventually(
+            troupe, lambda view: act.severity == _worst(view["incidents"]) and view["incidents"]
+        )
+        assert all(each["text"]["key"].startswith("alarm.") for each in told), told
         await over(troupe)
     report = troupe.view()["act"]
     assert report["act"] == name
     await goes_on(troupe, f"Is everybody there after {name}?")
     if act.severity == "attention":  # its cause is over: the line goes by itself
         await eventually(troupe, lambda view: view["incidents"] == [])
-    troupe.dismiss()
-    assert troupe.view()["incidents"] == []
+    await at_rest(troupe)
     assert {each.name for each in troupe._host.members} == set(NAMES)  # they came in any order
 
 
@@ -209,3 +224,4 @@ async def test_an_act_waits_for_its_victim_which_may_just_be_connecting_again(
     await troupe.act("forge")
     assert asked == 3
     await over(troupe)
+    await eventually(troupe, lambda view: view["incidents"])

@@ -23,6 +23,8 @@ _THEME = "slots"
 _FRESH = FRESH[0] + INTERVAL_MIN + 5.0
 #: Kinds of lines of a member that is not sure of the others any more.
 _UNSURE = ("stale", "withheld", "two_stories")
+#: Seconds for a second member's heartbeat: one member's word is no proof against the server.
+_SECOND = 2 * INTERVAL_MIN
 
 
 @scene(
@@ -275,6 +277,13 @@ async def replayed_words(stage: Stage) -> Outcome:
     return Outcome(twice, "Every word was shown once.", harms=await goes_on(stage))
 
 
+async def _proven(stage: Stage, member: Member, seconds: float) -> None:
+    """Wait until the member is told, and until a second one's heartbeat has said the same of the server."""
+    if await stage.told(["reordered"], seconds, [member]):
+        at = stage.act_at or 0.0
+        await stage.until(lambda: any(line.severity == "attack" for line in member.lines_since(at)), _SECOND)
+
+
 @scene(
     _THEME,
     "case 7",
@@ -289,7 +298,7 @@ async def dropped_words(stage: Stage) -> Outcome:
     for number in range(6):
         stage.say(stage.host, f"This is word {number}.")
     await stage.until(lambda: len(stage.member("Cem").said) >= 6, 8.0)
-    await stage.told(["reordered"], 25.0, [bo])
+    await _proven(stage, bo, 25.0)
     missing = len(bo.said) < 6
     await stage.operator.end("drop")
     return Outcome(missing, "Bo was not shown all, and was told.", watchers=("Bo",))
@@ -308,7 +317,7 @@ async def delayed_words(stage: Stage) -> Outcome:
     for number in range(3):
         stage.say(stage.host, f"This is word {number}.")
     await stage.until(lambda: len(stage.member("Cem").said) >= 3, 8.0)
-    await stage.told(["reordered"], 30.0, [bo])
+    await _proven(stage, bo, 30.0)
     missing = len(bo.said) < 3
     await stage.operator.end("delay")
     came = await stage.until(lambda: len(bo.said) >= 3, 8.0)
@@ -330,7 +339,7 @@ async def reordered_words(stage: Stage) -> Outcome:
         stage.say(stage.host, f"This is word {number}.")
     await stage.until(lambda: len(bo.said) >= 5, 8.0)
     texts = [text for name, text in bo.said if name == "Ada"]
-    await stage.told(["reordered"], 25.0, [bo])
+    await _proven(stage, bo, 25.0)
     await stage.operator.end("reorder")
     return Outcome(texts != sorted(texts), "Bo read them in another order, and was told.", watchers=("Bo",))
 
