@@ -53,6 +53,8 @@ async def _meet(
             break
         await asyncio.sleep(_LOOK)
     await asyncio.sleep(max(0.0, began + seconds - loop.time()))
+    for member in members:
+        member.keep_all()  # a copy takes seconds, and the server's frames change meanwhile
     try:
         pids = [server.pid, *children(server.pid)]
         memory = await asyncio.to_thread(copy_all, pids)

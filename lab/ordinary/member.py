@@ -35,7 +35,7 @@ from snugroom.lab.ordinary.stock import connection
 from snugroom.wire.outgoing import http_session
 
 _VIDEO_CLOCK: Final = 90_000
-#: Own frames that are kept: four seconds.
+#: Own frames that are kept before `Member.keep_all`: four seconds.
 _KEPT: Final = 60
 #: Blocks of received sound that are kept, 20 ms each: two seconds.
 _HEARD: Final = 100
@@ -165,8 +165,13 @@ class Member:
         if self._http is not None:
             await self._http.close()
 
+    def keep_all(self) -> None:
+        """Keep the last own video frames, and all that follow."""
+        for card in self._cards:
+            card.shown = deque(card.shown)
+
     def frames(self) -> list[RawFrame]:
-        """Return the last own video frames, as decoders give them."""
+        """Return the own video frames that are kept, as decoders give them."""
         return [frame for card in self._cards for frame in card.shown]
 
     def received(self) -> dict[str, tuple[int | None, int | None]]:

@@ -21,6 +21,7 @@ from aiortc import RTCPeerConnection
 from numpy.typing import NDArray
 from rich.console import Console
 
+import snugroom.lab.demo.contrast
 import snugroom.lab.demo.meeting
 from snugroom.client.media.codec import HEIGHT, WIDTH, RawFrame, Vp8Decoder, Vp8Encoder
 from snugroom.client.media.record import Recorder, Taken
@@ -284,7 +285,13 @@ def test_frames_of_a_recording_end_where_the_memory_was_copied(tmp_path: Path) -
     assert counters == list(range(len(early)))
 
 
-async def test_an_ordinary_server_holds_everything_of_its_meeting() -> None:
+async def test_an_ordinary_server_holds_everything_of_its_meeting(monkeypatch: pytest.MonkeyPatch) -> None:
+    def slow_copy(pids: Iterable[int]) -> Copy:
+        memory = copy_all(pids)
+        time.sleep(5)  # members keep four seconds of frames otherwise
+        return memory
+
+    monkeypatch.setattr(snugroom.lab.demo.contrast, "copy_all", slow_copy)
     traces, trouble = await hold(NAMES, LINES, SIZE, 3.0)
     assert trouble == ()
     assert traces is not None
