@@ -63,7 +63,7 @@ def find(regions: Iterable[bytes], needles: Iterable[bytes]) -> frozenset[bytes]
 
 
 def copy(pid: int) -> Copy:
-    """Copy all readable mappings of a process, including files. Takes about 0.1 s; call it in a thread."""
+    """Copy all readable mappings of a process, including files. It can take seconds; call it in a thread."""
     regions: list[bytes] = []
     run: list[bytes] = []
     run_end = read = kept = 0
