@@ -20,7 +20,7 @@ from snugroom.crypto.proof.verification import grouped
 from snugroom.lab.demo.facts import Facts, Pair, Search, Stream
 from snugroom.lab.demo.memory import Copy, UnreadableError, copy_all
 from snugroom.lab.demo.proof import Evidence, examine, frames_in
-from snugroom.lab.demo.robot import Robot
+from snugroom.lab.demo.robot import Robot, Witness
 from snugroom.lab.demo.search import Wanted, search
 from snugroom.lab.demo.traces import Person, Traces, look
 from snugroom.lab.machine import children
@@ -328,6 +328,8 @@ class Meeting:
         for speaker, listener in permutations(self._robots, 2):
             seen.leaves[speaker.name, listener.name] = listener.leaf_of(speaker.name)
         seen.disclosure = await self._server.disclosure()
+        for witness in self._witnesses():
+            witness.keep_all()  # a copy takes seconds, and the server's frames change meanwhile
         try:
             pids = [self._server.pid, *children(self._server.pid)]  # media has a process of its own
             seen.memory = await asyncio.to_thread(copy_all, pids)
@@ -336,10 +338,13 @@ class Meeting:
         seen.looked_at = asyncio.get_running_loop().time()  # a copy takes seconds if it is large
         seen.wanted = self._wanted()
 
+    def _witnesses(self) -> list[Witness]:
+        return [robot.witness for robot in self._robots if robot.witness is not None]
+
     def _wanted(self) -> Wanted:
         invite = Invite.parse(self._robots[0].invite or "")
         codes = {digits for _, digits in self._seen.codes.values()}
-        witnesses = [robot.witness for robot in self._robots if robot.witness is not None]
+        witnesses = self._witnesses()
         handles = {s.handle for robot in self._robots for s in robot.connection.stats() if not s.gone}
         return Wanted(
             secrets={

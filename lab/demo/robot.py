@@ -20,7 +20,7 @@ from snugroom.crypto.media.keys import OpenedFrame
 from snugroom.lab.demo.facts import Stream
 from snugroom.wire.messages import MediaKind
 
-#: Frames: more than are sealed while the server's memory is copied, of which it holds those of a second.
+#: Own frames that are kept before `Witness.keep_all`: three seconds.
 _KEPT: Final = 240
 
 
@@ -31,6 +31,10 @@ class Witness:
         self._inner = inner
         self.before: deque[bytes] = deque(maxlen=_KEPT)
         self.after: deque[bytes] = deque(maxlen=_KEPT)
+
+    def keep_all(self) -> None:
+        """Keep the last frames, and all that follow."""
+        self.before, self.after = deque(self.before), deque(self.after)
 
     def seal(self, kind: MediaKind, frame: bytes, layer: int = 0) -> bytes | None:
         """Seal a frame; None if it must not leave now."""
