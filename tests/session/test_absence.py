@@ -5,6 +5,8 @@ from __future__ import annotations
 from snugroom.client.session import events as ev
 from snugroom.client.session.catalogue.sentence import sentence
 from snugroom.client.session.features.absence import KEPT, KEPT_IN_A_CROWD
+from snugroom.client.session.monitor.heartbeats import OLD_KEY
+from snugroom.lab.simulation.liars import held_by
 from snugroom.lab.simulation.world import Participant, World
 from tests.session.hosts import deputised
 from tests.session.invites import invite
@@ -43,6 +45,20 @@ def test_nobody_is_alarmed_by_a_closed_page_and_its_owner_leaves_after_a_while()
     assert w.link_of(ada) == link
     eve = w.guest(link, "Eve")
     w.until(lambda: w.agreed([ada, cem, dana, eve]), 10)
+
+
+def test_who_comes_in_after_a_removal_for_absence_hears_everybody_and_is_heard() -> None:
+    w = World(2209)
+    ada, bo, cem, dana = meeting(w, "Ada", "Bo", "Cem", "Dana")
+    link = w.link_of(ada)
+    closes(w, bo)
+    w.until(lambda: w.agreed([ada, cem, dana]), KEPT + 20)
+    w.run(OLD_KEY)
+    people = [ada, cem, dana, w.guest(link, "Eve")]
+    w.until(lambda: w.agreed(people), 10)
+    w.run(20)
+    assert [held_by(each, w.now) for each in people] == [""] * 4
+    assert [each.incidents.open for each in people] == [[]] * 4
 
 
 def test_who_comes_back_in_time_is_not_removed() -> None:

@@ -268,7 +268,9 @@ class Heartbeats:
             return DoubleBeat(beat.leaf, str(error))
 
     def change_key(self, now: float) -> None:
-        """Switch to the membership's new heartbeat key."""
+        """Switch to the membership's heartbeat key if a removal has changed it."""
+        if self._key == self._room.membership.heartbeat_key:
+            return
         self._old_key = (self._key, now + OLD_KEY)
         self._key = self._room.membership.heartbeat_key
         self._goodbye = True

@@ -174,8 +174,8 @@ class Monitor(Feature):
         for leaf in self._members.update(now):
             self._holding.came_in(leaf, now)
         evicted = [r for r in change.removed if r[0] not in change.left] if not change.rejoined else []
+        self._heartbeats.change_key(now)
         if evicted:
-            self._heartbeats.change_key(now)
             self._removals.track((name for _, name, _ in evicted), now)
         self._replacements.adopted(change, now)
         self._unreadable_commits.adopted(change)

@@ -285,8 +285,9 @@ export class Heartbeats {
     }
   }
 
-  /** Switch to the membership's new heartbeat key. */
+  /** Switch to the membership's heartbeat key if a removal has changed it. */
   changeKey(now: number): void {
+    if (same(this.#key, this.#room.membership.heartbeatKey)) return;
     this.#oldKey = [this.#key, now + OLD_KEY];
     this.#key = this.#room.membership.heartbeatKey;
     this.#goodbye = true;

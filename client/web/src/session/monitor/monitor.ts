@@ -180,10 +180,8 @@ export class Monitor extends Feature {
     trim(this.#epochs, EPOCHS);
     for (const leaf of this.#members.update(now)) this.#holding.cameIn(leaf, now);
     const evicted = change.rejoined ? [] : change.removed.filter(({ leaf }) => !change.left.has(leaf));
-    if (evicted.length > 0) {
-      this.#heartbeats.changeKey(now);
-      this.#removals.track(evicted.map(({ name }) => name), now);
-    }
+    this.#heartbeats.changeKey(now);
+    if (evicted.length > 0) this.#removals.track(evicted.map(({ name }) => name), now);
     this.#replacements.adopted(change, now);
     this.#unreadableCommits.adopted(change);
     if (change.by === m.ownLeaf) this.#pending.committed();
