@@ -182,6 +182,11 @@ def _host_choices(parser: argparse.ArgumentParser) -> None:
         action="store_true",
         help="with more than 25 members, the server forwards 16 microphones, and can tell who speaks",
     )
+    parser.add_argument(
+        "--strict",
+        action="store_true",
+        help="pause after 15 s without a host, not after 60 s: whoever is removed hears others for less time",
+    )
 
 
 def _join(parser: argparse.ArgumentParser) -> None:
@@ -358,6 +363,7 @@ def _options(arguments: argparse.Namespace, book: Book | None) -> Options:
         reports=getattr(arguments, "reports", False),
         mirror=getattr(arguments, "mirror", False),
         sixteen=getattr(arguments, "sixteen", False),
+        strict=getattr(arguments, "strict", False),
         evidence=arguments.evidence,
         evidence_names=arguments.evidence_names,
         patience=arguments.patience,

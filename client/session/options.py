@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
 from snugroom.client.session.entry.contacts import Contacts
-from snugroom.crypto.agreed.room_state import MIRROR, REPORTS, SIXTEEN
+from snugroom.crypto.agreed.room_state import MIRROR, REPORTS, SIXTEEN, STRICT
 from snugroom.crypto.entry.permission import Token
 from snugroom.crypto.proof.identity import IdentityKey
 
@@ -38,6 +38,8 @@ class Options:
     mirror: bool = False
     #: Host: in a large room, the server forwards 16 microphones only, and can tell who speaks.
     sixteen: bool = False
+    #: Host: the others go on for 15 s without the hosts, and not for 60 s.
+    strict: bool = False
     #: Tell the shell what to keep, so that the member can come back after its program has ended.
     keep: bool = False
     #: The file for evidence when the server drops us, and whether to include names.
@@ -55,7 +57,12 @@ class Options:
     @property
     def flags(self) -> int:
         """The flags of the policy of a meeting that we open."""
-        chosen = {REPORTS: self.reports, MIRROR: self.mirror, SIXTEEN: self.sixteen}
+        chosen = {
+            REPORTS: self.reports,
+            MIRROR: self.mirror,
+            SIXTEEN: self.sixteen,
+            STRICT: self.strict,
+        }
         return sum(flag for flag, is_chosen in chosen.items() if is_chosen)
 
     @property

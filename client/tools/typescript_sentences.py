@@ -33,7 +33,7 @@ _LATER_KINDS: Final = re.compile(
     r"(?:alarm|blur|cannot|clock|code|compared|dropped|file|held|invite|no_code|pending|room|scan|signing|since|status|"
     r"stream|tree|unopened|warning|watch)\.|shell\.(?:media|sizes)|"
     r"note\.(?:back|busy|came|contact|left|saved|vouched|records|removed|shows|unreadable)|"
-    r"media\.no_(?:pip|recording|share)|meet\.(?:held|keys|override)|servers\.|prejoin\.(?:reports|sixteen)"
+    r"media\.no_(?:pip|recording|share)|meet\.(?:held|keys|override)|servers\.|prejoin\.(?:reports|sixteen|strict)"
 )
 #: Imports that load code; those of types load none.
 _CODE: Final = re.compile(r'^(?:import|export)(?! type\b)[^;"]*?"(\.[^"]+)";', re.MULTILINE)

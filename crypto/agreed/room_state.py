@@ -56,6 +56,8 @@ REPORTS: Final = 0x01
 MIRROR: Final = 0x02
 #: The same: in a large room, members receive 16 microphones: the server can tell who speaks (section 10).
 SIXTEEN: Final = 0x04
+#: The same: the others go on for 15 s without the hosts, and not for 60 s (section 7).
+STRICT: Final = 0x08
 #: Placeholder for a leaf: any host may commit the rejoin.
 ANY_HOST: Final = 0xFFFFFFFF
 
@@ -92,7 +94,7 @@ class Policy(Layout, name="policy", start=b"\1"):
     title: Annotated[str, Text(1, most=TITLE_MAX)] = ""
     #: In the order in which members try them.
     servers: Annotated[tuple[PolicyServer, ...], Items(1, most=SERVERS_MAX)] = ()
-    flags: Annotated[int, Bits(REPORTS | MIRROR | SIXTEEN)] = 0
+    flags: Annotated[int, Bits(REPORTS | MIRROR | SIXTEEN | STRICT)] = 0
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "hosts", tuple(sorted(self.hosts)))
@@ -126,6 +128,11 @@ class Policy(Layout, name="policy", start=b"\1"):
     def sixteen(self) -> bool:
         """Whether members of a large room receive 16 microphones only."""
         return bool(self.flags & SIXTEEN)
+
+    @property
+    def strict(self) -> bool:
+        """Whether a missing host pauses the meeting after 15 s already."""
+        return bool(self.flags & STRICT)
 
     def with_host(self, signature_key: bytes) -> Policy:
         """Return the next version, with one more host."""

@@ -385,9 +385,9 @@ class World:
     def link_of(self, host: Participant) -> str:
         return [e for e in host.told if isinstance(e, ev.InviteMade)][-1].link
 
-    def meeting(self, *names: str) -> list[Participant]:
-        """A host and guests, all inside and agreed."""
-        host = self.host(names[0])
+    def meeting(self, *names: str, strict: bool = False) -> list[Participant]:
+        """A host and guests, all inside and agreed. `strict`: a host's word holds for 15 s alone."""
+        host = self.host(names[0], options=Options(strict=strict))
         people = [host]
         for name in names[1:]:
             people.append(self.guest(self.link_of(host), name))

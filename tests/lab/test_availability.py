@@ -8,7 +8,6 @@ import random
 import re
 from collections.abc import Sequence
 from dataclasses import replace
-from itertools import product
 from math import inf
 from pathlib import Path
 from typing import Any
@@ -19,7 +18,7 @@ from rich.console import Console
 from snugroom.client.session import events as ev
 from snugroom.client.session.catalogue import sentences
 from snugroom.client.session.monitor import holding
-from snugroom.client.session.monitor.freshness import Freshness
+from snugroom.client.session.monitor.freshness import FRESH
 from snugroom.command import main
 from snugroom.lab.bench.availability import run
 from snugroom.lab.bench.availability.accusations import is_false
@@ -97,7 +96,7 @@ def test_who_is_cut_off_from_one_of_two_servers_counts() -> None:
 def test_exposure_is_short_with_an_honest_server_and_as_long_as_a_hosts_word_if_the_host_is_cut_off() -> None:
     exposed = []
     for helped in (False, True):
-        with Stage((*THREE, HOSTILE)) as stage:
+        with Stage((*THREE, HOSTILE), strict=True) as stage:
             stage.wait_for_heartbeat("Ada")
             if helped:
                 stage.swallow("Ada", "up", wire.Commit, wire.Broadcast)
@@ -107,7 +106,7 @@ def test_exposure_is_short_with_an_honest_server_and_as_long_as_a_hosts_word_if_
             stage.wait(25)
         exposed.append(stage.recorder.exposed.get(HOSTILE, 0.0))
     assert exposed[0] <= STEP
-    assert 14 < exposed[1] <= AS_BUILT + STEP
+    assert 14 < exposed[1] <= FRESH[0] + STEP
 
 
 def test_a_word_that_a_reader_never_got_is_lost_unless_somebody_was_told() -> None:
@@ -160,7 +159,7 @@ def test_every_scene_can_be_played(scene: Scene, monkeypatch: pytest.MonkeyPatch
     monkeypatch.setattr(Stage, "wait", lambda stage, seconds: stage.w.run(min(seconds, 0.3)))
     stage = scene.play(scene.seeds[0])
     assert stage.tale.deeds or stage.words, "something happens"
-    assert (scene.goal == "exposure") == bool(stage.recorder.removals)
+    assert scene.goal.endswith("exposure") == bool(stage.recorder.removals)
     assert (scene.goal == "words") <= bool(stage.words)
     assert scene.together == (stage.acted_at is not None)
 
@@ -205,20 +204,11 @@ def test_a_step_says_what_it_is() -> None:
 # -- a longer word of hosts --------------------------------------------------------------------------------
 
 
-def test_a_hosts_word_holds_for_as_long_as_is_asked_and_more_than_half_are_needed_as_before() -> None:
-    with lease(60):
-        fresh: Freshness = vars(holding)["Freshness"]()
-    assert vars(holding)["Freshness"] is Freshness
-    others = {1: True, 2: False, 3: False}
-    fresh.confirm(1, 100.0)
-    fresh.confirm(2, 500.0)
-    fresh.confirm(3, 500.0)
-    assert fresh.until(others, host=False) == 100.0 + 60 - AS_BUILT
-    assert fresh.until(others, host=True) == 500.0
-    assert fresh.until({}, host=False) == inf
-    for now, host in product((99.0, 120.0, 144.0, 146.0, 499.0, 501.0), (False, True)):
-        lacks = fresh.lacks(others, now, host=host)
-        assert (lacks.no_host or lacks.few) == (fresh.until(others, host=host) <= now)
+def test_a_hosts_word_holds_for_as_long_as_is_asked() -> None:
+    assert vars(holding)["LEASE"] == AS_BUILT
+    with lease(30):
+        assert vars(holding)["LEASE"] == 30
+    assert vars(holding)["LEASE"] == AS_BUILT
 
 
 # -- the command -------------------------------------------------------------------------------------------
@@ -233,7 +223,8 @@ GOOD = [
     result("hostile member", share=0.98, lines=1),
     result("cut or crash", share=0.99),
     result("two survivors", share=0.96),
-    result("exposure", exposure=15.25),
+    result("exposure", exposure=60.25),
+    result("strict exposure", exposure=15.25),
     result("host cut", together=9.75),
     result("words", words=12, lost_words=0),
 ]
@@ -265,9 +256,10 @@ def test_the_exit_status_is_zero_if_all_goals_are_met(monkeypatch: pytest.Monkey
         (0, {"false_alarms": ["The server gave..."]}, "1"),
         (1, {"share": 0.97}, "0.01"),
         (2, {"share": 0.0}, "0.95"),
-        (3, {"exposure": 20.25}, "5 s"),
-        (4, {"together": inf}, "never"),
-        (5, {"lost_words": 2}, "2"),
+        (3, {"exposure": 65.25}, "5 s"),
+        (4, {"exposure": 20.25}, "5 s"),
+        (5, {"together": inf}, "never"),
+        (6, {"lost_words": 2}, "2"),
     ],
 )
 def test_the_exit_status_is_one_if_a_goal_is_missed_and_the_table_says_by_how_much(
@@ -283,7 +275,7 @@ def test_the_exit_status_is_one_if_a_goal_is_missed_and_the_table_says_by_how_mu
 def test_json_has_the_documented_members(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    status, _ = exit_status(monkeypatch, [*GOOD[:4], replace(GOOD[4], together=inf)], as_json=True)
+    status, _ = exit_status(monkeypatch, [*GOOD[:5], replace(GOOD[5], together=inf)], as_json=True)
     told = json.loads(capsys.readouterr().out)
     page = (ROOT / "docs/reference/json.md").read_text(encoding="utf-8")
     (row,) = [line for line in page.splitlines() if line.startswith("| `snug bench availability --json`")]

@@ -14,8 +14,8 @@ from tests.session.seeds import seeds
 
 
 def withheld_removal(w: Forked) -> tuple[Participant, Participant, Participant]:
-    """Ada removes Mallory; the server keeps that, and all that Ada says, from Bo."""
-    ada, bo, mallory = w.meeting("Ada", "Bo", "Mallory")
+    """Ada removes Mallory; the server keeps that, and all that Ada says, from Bo, in a strict meeting."""
+    ada, bo, mallory = w.meeting("Ada", "Bo", "Mallory", strict=True)
     w.run(6)
     w.fork([bo, mallory])
     w.do(ada, ev.Remove(2))

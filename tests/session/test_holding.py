@@ -12,8 +12,9 @@ from hypothesis import strategies as st
 
 from snugroom.client.session import events as ev
 from snugroom.client.session.catalogue.sentence import Sentence
-from snugroom.client.session.monitor.freshness import Freshness
+from snugroom.client.session.monitor.freshness import FRESH, LEASE, Freshness
 from snugroom.client.session.monitor.monitor import Monitor
+from snugroom.client.session.options import Options
 from snugroom.lab.simulation.liars import Liar, ahead, held_by
 from snugroom.lab.simulation.servers import OTHERS, Servers, listed
 from snugroom.lab.simulation.world import ORIGIN, Participant, World, heal
@@ -90,7 +91,7 @@ def test_nobody_ends_anothers_override_by_coming_in_again(monkeypatch: pytest.Mo
     w.run(20)
     liar = Liar(monkeypatch, w, who)
     w.kill(ada)
-    w.until(lambda: bool(texts(bo, "stale")), 25)
+    w.until(lambda: bool(texts(bo, "stale")), 65)
     w.do(bo, ev.Override())
     for lie in (None, ahead()):
         liar.lie = lie
@@ -229,7 +230,7 @@ def test_when_the_only_host_closes_its_page_the_others_learn_why_they_are_silent
     w.run(10)
     with truthful(w) as told:
         closes(w, ada)
-        w.until(lambda: held_by(bo, w.now) != "", 20)
+        assert w.until(lambda: held_by(bo, w.now) != "", 65) > LEASE - 10
         assert held_by(bo, w.now).endswith("no host's program has answered lately.")
         w.run(1)
         for who in (bo, cem):
@@ -245,6 +246,39 @@ def test_when_the_only_host_closes_its_page_the_others_learn_why_they_are_silent
         w.until(lambda: all(texts(who, "cleared") for who in (bo, cem)), 20)
         assert told["status.cleared.fresh"] == 2
         assert held_by(bo, w.now) == held_by(cem, w.now) == ""
+
+
+@pytest.mark.parametrize("strict", [False, True])
+def test_a_hosts_word_lets_more_than_half_go_on_for_a_minute_or_for_15_s_if_strict(strict: bool) -> None:
+    w = World(488)
+    ada = w.host("Ada", options=Options(strict=strict))
+    people = [ada, *(w.guest(w.link_of(ada), name) for name in ("Bo", "Cem"))]
+    w.until(lambda: w.agreed(people))
+    _, bo, cem = people
+    assert bo.room.membership.policy.strict is strict
+    w.run(16)
+    w.kill(ada)
+    w.until(lambda: held_by(bo, w.now) != "", 65)
+    last = monitor(bo)._members.last_heard(ada.room.membership.own_leaf)
+    assert w.now - last == pytest.approx(FRESH[0] if strict else LEASE, abs=0.5)
+    w.run(0.5)
+    assert held_by(cem, w.now) != ""
+
+
+def test_a_hosts_lease_ends_with_its_word_for_a_change_that_has_not_come(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Then it is 15 s, as of everybody, even if the server lets nothing more of the host through."""
+    w = World(489)
+    ada, bo, cem = meeting(w, "Ada", "Bo", "Cem")
+    w.run(10)
+    liar = Liar(monkeypatch, w, ada)
+    liar.lie = ahead()
+    w.until(lambda: held_by(bo, w.now) != "", 6)
+    w.kill(ada)
+    w.run(25)
+    assert held_by(bo, w.now) != "", "and a lease of 60 s would not have been over"
+    assert held_by(cem, w.now) != ""
 
 
 def test_too_few_is_said_only_where_it_is_so() -> None:
@@ -270,7 +304,7 @@ def test_the_reason_changes_with_what_is_missing() -> None:
     ada, bo, cem, dana = meeting(w, "Ada", "Bo", "Cem", "Dana")
     w.run(10)
     w.kill(ada)
-    w.until(lambda: bool(texts(bo, "stale")), 20)
+    w.until(lambda: bool(texts(bo, "stale")), 65)
     assert held_by(bo, w.now).endswith("no host's program has answered lately.")
     w.kill(dana)
     w.kill(cem)
@@ -287,17 +321,22 @@ def test_the_reason_changes_with_what_is_missing() -> None:
 @given(
     st.dictionaries(st.integers(1, 9), st.booleans(), max_size=8),
     st.sets(st.integers(1, 9)),
+    st.sets(st.integers(1, 9)),
     st.booleans(),
+    st.sampled_from((0.0, 45.0)),
+    st.sampled_from((5.0, 12.0, 60.0)),
 )
 def test_a_reason_is_missing_exactly_while_nothing_is_fresh(
-    others: dict[int, bool], confirmed: set[int], host: bool
+    others: dict[int, bool], confirmed: set[int], ended: set[int], host: bool, more: float, now: float
 ) -> None:
     freshness = Freshness()
     for leaf in confirmed:
         freshness.confirm(leaf, 10.0)
-    no_host, few = freshness.lacks(others, 5.0, host=host)
-    assert (freshness.until(others, host=host) > 5.0) == (not no_host and not few)
+    for leaf in ended:
+        freshness.end_lease(leaf)
+    no_host, few = freshness.lacks(others, now, host=host, more=more)
+    assert (freshness.until(others, host=host, more=more) > now) == (not no_host and not few)
     if no_host and not few:  # a host's return is enough
         for leaf in (leaf for leaf, is_host in others.items() if is_host):
-            freshness.confirm(leaf, 10.0)
-        assert freshness.until(others, host=host) > 5.0
+            freshness.confirm(leaf, 100.0)
+        assert freshness.until(others, host=host, more=more) > now

@@ -14,13 +14,15 @@ from tests.session.test_mirror import mirrored
 NAMES = ("Ada", "Bo", "Cem", "Dana", "Eve", "Finn", "Gus", "Hal")
 
 
-def meeting(seed: int, members: int, servers: int, *, mirror: bool) -> tuple[Servers, list[Participant]]:
+def meeting(
+    seed: int, members: int, servers: int, *, mirror: bool, strict: bool = False
+) -> tuple[Servers, list[Participant]]:
     names = NAMES[:members]
     if mirror:
         w, people = mirrored(seed, *names, servers=OTHERS[:servers])
     else:
         w = Servers(seed)
-        people = w.meeting(*names)
+        people = w.meeting(*names, strict=strict)
         listed(w, people[0], *OTHERS[:servers])
     return w, people
 
@@ -137,7 +139,7 @@ def lobbies(people: list[Participant]) -> set[ev.Endpoint]:
 
 def test_an_evicted_member_at_another_server_gathers_nobody() -> None:
     """The server keeps the removal from all others, and cuts off the host."""
-    w, people = meeting(2050, 5, 1, mirror=False)
+    w, people = meeting(2050, 5, 1, mirror=False, strict=True)
     ada, mallory = people[0], people[4]
     stayed = people[1:4]
 

@@ -212,8 +212,11 @@ class Play:
             self.call(part, "judge", self.now)
         self.call("withholding", "check_claims", self.parts.room.slot, self.now)
         self.call("withholding", "stop", self.now, fresh=self.chance.random() < 0.5)
-        self.call("freshness", "until", others, host=host)
-        self.call("freshness", "lacks", others, self.now, host=host)
+        more = self.chance.choice((0.0, 45.0))
+        if self.others and self.chance.random() < 0.2:
+            self.call("freshness", "end_lease", self.chance.choice(self.others))
+        self.call("freshness", "until", others, host=host, more=more)
+        self.call("freshness", "lacks", others, self.now, host=host, more=more)
         self.call("freshness", "missing", others, self.now)
         self.call("beginning", "missing", others)
         self.take("get", "ordering", "waits")

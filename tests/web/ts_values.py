@@ -146,6 +146,7 @@ def from_options(options: Options) -> dict[str, Any]:
         "reports": options.reports,
         "mirror": options.mirror,
         "sixteen": options.sixteen,
+        "strict": options.strict,
         "keep": options.keep,
         "evidence": options.evidence is not None,
         "evidenceNames": options.evidence_names,

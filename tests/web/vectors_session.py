@@ -30,17 +30,24 @@ def _freshness(draw: random.Random) -> list[dict[str, Any]]:
     for _ in range(60):
         others = {leaf: draw.random() < 0.3 for leaf in draw.sample(range(20), draw.randrange(1, 9))}
         words = [(leaf, draw.randrange(100)) for leaf in others for _ in range(draw.randrange(3))]
-        host, now = draw.random() < 0.4, draw.randrange(100)
+        host, now, more = draw.random() < 0.4, draw.randrange(100), draw.choice((0, 45))
         fresh = Freshness()
         for leaf, until in words:
             fresh.confirm(leaf, until)
+        ended = [leaf for leaf in others if draw.random() < 0.2]
+        for leaf in ended:
+            fresh.end_lease(leaf)
+        lacks = fresh.lacks(others, now, host=host, more=more)
         cases.append(
             {
                 "others": list(others.items()),
                 "words": words,
                 "host": host,
                 "now": now,
-                "until": fresh.until(others, host=host),
+                "more": more,
+                "ended": ended,
+                "until": fresh.until(others, host=host, more=more),
+                "lacks": [lacks.no_host, lacks.few],
                 "missing": fresh.missing(others, now),
             }
         )

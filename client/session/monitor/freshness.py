@@ -2,8 +2,9 @@
 
 After coming in, we seal and say nothing until the members have answered us (`Beginning`). Then
 a confirmation is a member's recent signed statement that it is in our epoch, or in one that ours has lately
-followed; it holds for a while. Audio and video are sealed only while the confirmations of a host and of
-enough other members hold. Otherwise a member evicted by a withheld removal could go on listening.
+followed; it holds for a while. Audio and video are sealed only while the confirmations of more than half
+hold, and the lease that a host's confirmation gives. Otherwise a member evicted by a withheld removal could
+go on listening.
 """
 
 from __future__ import annotations
@@ -14,6 +15,9 @@ from typing import Final, NamedTuple
 
 #: Seconds for which a member's confirmation holds, or that many beat intervals if they are longer.
 FRESH: Final = (15.0, 3)
+#: Seconds for which a host's confirmation lets more than half go on without another one of a host. In strict
+#: meetings it is `FRESH`.
+LEASE: Final = 60.0
 
 
 class Beginning:
@@ -66,10 +70,24 @@ class Freshness:
 
     def __init__(self) -> None:
         self._until: dict[int, float] = {}
+        self._ended: set[int] = (
+            set()
+        )  # hosts that have signed a change which we lack, since their lease began
 
     def confirm(self, leaf: int, until: float) -> None:
-        """Extend a leaf's confirmation to `until`; never shorten it."""
+        """Extend a leaf's confirmation to `until`; never shorten it. A host's lease begins anew."""
         self._until[leaf] = max(until, self._until.get(leaf, 0.0))
+        self._ended.discard(leaf)
+
+    def end_lease(self, leaf: int) -> None:
+        """End the lease of a host whose heartbeat contradicts our epoch; its confirmation runs out."""
+        self._ended.add(leaf)
+
+    def carry_over(self, old: Freshness, leaf: int, was: int) -> None:
+        """Take over the confirmation and the lease of a member that was at the leaf `was`."""
+        self._until[leaf] = old._until.get(was, 0.0)
+        if was in old._ended:
+            self._ended.add(leaf)
 
     def confirmed_until(self, leaf: int) -> float:
         """Return the time until which a leaf's confirmation holds; 0 if it has given none."""
@@ -78,32 +96,39 @@ class Freshness:
     def forget(self, leaf: int) -> None:
         """Forget the member of a leaf that is empty now or has another member."""
         self._until.pop(leaf, None)
+        self._ended.discard(leaf)
 
     def missing(self, others: Mapping[int, bool], now: float) -> list[int]:
         """Return the leaves without a valid confirmation."""
         return [leaf for leaf in others if self._until.get(leaf, 0.0) <= now]
 
-    def lacks(self, others: Mapping[int, bool], now: float, *, host: bool) -> Lacking:
-        """Return whether a host's confirmation is missing, and whether too few would be left with the hosts'.
+    def lacks(self, others: Mapping[int, bool], now: float, *, host: bool, more: float = 0.0) -> Lacking:
+        """Return whether every host's lease is over, and whether too few would be left with the hosts'.
 
-        `others` and `host` as for `until`: both are False exactly while that is later than `now`.
+        Arguments as for `until`: both are False exactly while that is later than `now`.
         """
         missing = self.missing(others, now)
-        hosts = [leaf for leaf, is_host in others.items() if is_host]
-        no_host = bool(hosts) and not host and set(hosts) <= set(missing)
+        no_host = not host and self._leased(others, more) <= now
         lost = [leaf for leaf in missing if not (no_host and others[leaf])]
         return Lacking(no_host, 2 * (1 + len(others) - len(lost)) <= 1 + len(others))
 
-    def until(self, others: Mapping[int, bool], *, host: bool) -> float:
+    def until(self, others: Mapping[int, bool], *, host: bool, more: float = 0.0) -> float:
         """Return the time until which media may be sealed; infinity when alone.
 
-        `others` maps each leaf but ours to whether it is a host; `host`: we are a host. Required are one
-        host, if the tree has any, and more than half of all members, ourselves included: of two halves of a
-        room at most one goes on.
+        `others` maps each leaf but ours to whether it is a host; `host`: we are a host; `more`: seconds by
+        which a host's lease is longer than its confirmation. Required are one lease, if the tree has a host,
+        and more than half of all members, ourselves included: of two halves of a room at most one goes on.
         """
         if not others:
             return inf
         times = sorted((self._until.get(leaf, 0.0) for leaf in others), reverse=True)
         enough = times[len(others) // 2 + len(others) % 2 - 1]
-        hosts = [self._until.get(leaf, 0.0) for leaf, is_host in others.items() if is_host]
-        return enough if host or not hosts else min(enough, max(hosts))
+        return enough if host else min(enough, self._leased(others, more))
+
+    def _leased(self, others: Mapping[int, bool], more: float) -> float:
+        """Return the time until which the last of the hosts' leases holds; infinity without a host."""
+        times = [
+            until + (0.0 if leaf in self._ended or not until else more)
+            for leaf, until in ((leaf, self._until.get(leaf, 0.0)) for leaf, host in others.items() if host)
+        ]
+        return max(times, default=inf)

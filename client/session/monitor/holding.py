@@ -12,7 +12,7 @@ from snugroom.client.session.catalogue import sentences
 from snugroom.client.session.catalogue.sentence import sentence
 from snugroom.client.session.kernel.ports import Room
 from snugroom.client.session.kernel.verdict import Change
-from snugroom.client.session.monitor.freshness import FRESH, Beginning, Freshness
+from snugroom.client.session.monitor.freshness import FRESH, LEASE, Beginning, Freshness
 from snugroom.client.session.monitor.member_table import MemberTable
 from snugroom.client.session.monitor.pending import Pending
 from snugroom.client.session.monitor.withholding import Withholding
@@ -69,7 +69,7 @@ class Holding:
         for leaf in self._members.others:
             known = was.get(self._room.membership.signature_key(leaf))
             if known is not None:
-                self._fresh.confirm(leaf, old._fresh.confirmed_until(known))
+                self._fresh.carry_over(old._fresh, leaf, known)
         self._told, self._told_at = old._told if old._override is None else "", old._told_at
 
     # -- confirmations -----------------------------------------------------------------------------
@@ -100,9 +100,24 @@ class Holding:
             until = min(now, now if over is None else over) + self._members.span(FRESH)
             self._fresh.confirm(beat.leaf, min(until, answered + self._members.span(ECHO)))
 
+    def doubt(self, leaf: int) -> None:
+        """A member's beat is not of our history: a host's lease ends with it."""
+        self._fresh.end_lease(leaf)
+
     def is_fresh(self, now: float) -> bool:
-        """Return whether a host and more than half of all confirm our epoch."""
-        return self._fresh.until(self._members.others, host=self._members.host) > now
+        """Return whether more than half of all confirm our epoch, and a host has, not too long ago."""
+        return self._until > now
+
+    @property
+    def _until(self) -> float:
+        return self._fresh.until(self._members.others, host=self._members.host, more=self._more)
+
+    @property
+    def _more(self) -> float:
+        """Seconds by which a host's lease is longer than its confirmation."""
+        if self._room.membership.policy.strict:
+            return 0.0
+        return max(0.0, LEASE - self._members.span(FRESH))
 
     # -- what holds --------------------------------------------------------------------------------
 
@@ -135,7 +150,7 @@ class Holding:
 
     def _lacking(self, now: float) -> str:
         """Return the name of what is missing for freshness, in keys of sentences."""
-        no_host, few = self._fresh.lacks(self._members.others, now, host=self._members.host)
+        no_host, few = self._fresh.lacks(self._members.others, now, host=self._members.host, more=self._more)
         return "stale" if not no_host else "no_host_few" if few else "no_host"
 
     def _holds(self, now: float) -> tuple[set[bytes], set[bytes]]:
@@ -200,7 +215,7 @@ class Holding:
 
     def _is_steady(self, now: float) -> bool:
         """Return whether freshness lasts: an old beat of ours may have been confirmed, and no newer one."""
-        return self._fresh.until(self._members.others, host=self._members.host) >= now + STEADY
+        return self._until >= now + STEADY
 
     def _flows(self, now: float) -> bool:
         """Return whether nothing holds any more, and the override is not needed for that."""

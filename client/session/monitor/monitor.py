@@ -313,6 +313,8 @@ class Monitor(Feature):
         acknowledged = beat.acknowledged(self.room.membership.own_leaf)
         if self._withholding.agrees(beat, now):
             self._confirm(beat, acknowledged, now)
+        else:
+            self._holding.doubt(leaf)
         self._silence.heard(leaf, acknowledged, now)
         self._disorder.heard(beat, now)
         self._delivery.record_sent(leaf, beat.sent)

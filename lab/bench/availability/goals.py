@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
+from snugroom.client.session.monitor.freshness import FRESH
 from snugroom.lab.bench.availability.recorder import STEP
 from snugroom.lab.bench.availability.scene import Goal, Result
 
@@ -52,6 +53,7 @@ def targets(lease: float) -> tuple[Target, ...]:
         ),
         # a look is the least that is seen
         Target("exposure, an operator helps the removed", "exposure", lease + STEP, _exposure, unit="s"),
+        Target("the same, strict", "strict exposure", FRESH[0] + STEP, _exposure, unit="s"),
         Target("host cut from the first of two servers: all together", "host cut", 10, _together, unit="s"),
         Target("words lost or unannounced over a move", "words", 0, _lost_words),
         Target("lines on a screen for one cause", "", 1, _lines),

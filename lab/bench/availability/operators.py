@@ -38,8 +38,8 @@ def _host_cut_from_first(further: int, mirror: bool, seed: int) -> Stage:
     return stage
 
 
-def _removal_withheld(seed: int, *, heartbeats: bool = False) -> Stage:
-    with Stage(_NAMES, seed=seed) as stage:
+def _removal_withheld(seed: int, *, heartbeats: bool = False, strict: bool = False) -> Stage:
+    with Stage(_NAMES, seed=seed, strict=strict) as stage:
         stage.wait(_BEFORE)
         stage.wait_for_heartbeat("Ada")
         for label in (*_OTHERS, HOSTILE):
@@ -51,8 +51,8 @@ def _removal_withheld(seed: int, *, heartbeats: bool = False) -> Stage:
     return stage
 
 
-def _removal_swallowed(seed: int, *, cut: bool = False) -> Stage:
-    with Stage(_NAMES, seed=seed) as stage:
+def _removal_swallowed(seed: int, *, cut: bool = False, strict: bool = False) -> Stage:
+    with Stage(_NAMES, seed=seed, strict=strict) as stage:
         stage.wait(_BEFORE)
         stage.wait_for_heartbeat("Ada")
         stage.swallow("Ada", "up", wire.Commit, *([wire.Broadcast] if cut else []))
@@ -88,12 +88,16 @@ SCENES: Final = (
         _removal_withheld,
         "exposure",
     ),
-    Scene(
-        "removal_and_beats_withheld",
-        "A host removes a member; the operator keeps that and the host's heartbeats from everybody else.",
-        "operator + one member",
-        partial(_removal_withheld, heartbeats=True),
-        "exposure",
+    *(
+        Scene(
+            f"removal_and_beats_withheld{'_strict' * strict}",
+            "A host removes a member; the operator keeps that and the host's heartbeats from everybody else"
+            f"{', in a strict meeting' * strict}.",
+            "operator + one member",
+            partial(_removal_withheld, heartbeats=True, strict=strict),
+            "strict exposure" if strict else "exposure",
+        )
+        for strict in (False, True)
     ),
     Scene(
         "removal_swallowed",
@@ -102,11 +106,15 @@ SCENES: Final = (
         _removal_swallowed,
         "exposure",
     ),
-    Scene(
-        "remover_cut",
-        "A host removes a member; the operator cuts the host off before anybody hears of it.",
-        "operator + one member",
-        partial(_removal_swallowed, cut=True),
-        "exposure",
+    *(
+        Scene(
+            f"remover_cut{'_strict' * strict}",
+            "A host removes a member; the operator cuts the host off before anybody hears of it"
+            f"{', in a strict meeting' * strict}.",
+            "operator + one member",
+            partial(_removal_swallowed, cut=True, strict=strict),
+            "strict exposure" if strict else "exposure",
+        )
+        for strict in (False, True)
     ),
 )

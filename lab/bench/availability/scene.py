@@ -13,7 +13,9 @@ from snugroom.lab.bench.availability.stage import Stage
 Power = Literal["operator alone", "one member alone", "operator + one member", "faults alone"]
 POWERS: Final[tuple[Power, ...]] = get_args(Power)
 #: The goals to which a scene belongs (`goals`); empty: to those of all scenes alone.
-Goal = Literal["", "hostile member", "cut or crash", "two survivors", "exposure", "host cut", "words"]
+Goal = Literal[
+    "", "hostile member", "cut or crash", "two survivors", "exposure", "strict exposure", "host cut", "words"
+]
 #: Seconds of the scenes whose goal is about ten minutes.
 TEN_MINUTES: Final = 600.0
 SEEDS: Final = (1, 2)

@@ -41,7 +41,8 @@ class Word:
 class Stage:
     """A meeting of these people, the first its host, all inside. Use it as a context.
 
-    `further`: how many further servers its host names, and whether it has a `mirror` there.
+    `further`: how many further servers its host names, and whether it has a `mirror` there;
+    `strict`: whether the meeting is.
     """
 
     def __init__(
@@ -51,13 +52,14 @@ class Stage:
         seed: int = 1,
         further: int = 0,
         mirror: bool = False,
+        strict: bool = False,
     ) -> None:
         self.w = Meddled(seed)
         self.tale = Tale(self.w.now)
         self.words: list[Word] = []
         self._patches = ExitStack()
         self.origins: tuple[str, ...] = (ORIGIN, *OTHERS[:further])
-        host = self.w.host(names[0], options=Options(keep=True, mirror=mirror))
+        host = self.w.host(names[0], options=Options(keep=True, mirror=mirror, strict=strict))
         self._add(names[0], host)
         for name in names[1:]:
             self._add(name, self.w.guest(self.w.link_of(host), name, options=Options(keep=True)))

@@ -58,6 +58,7 @@ const empty: Values = {
   mirror: false,
   reports: false,
   sixteen: false,
+  strict: false,
   linkTrouble: null,
   kept: [],
   nameTrouble: null,

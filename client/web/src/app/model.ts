@@ -323,6 +323,8 @@ export interface Model {
   readonly reports: Signal<boolean>;
   /** Whether the server forwards 16 microphones only in a new meeting, once it is large. */
   readonly sixteen: Signal<boolean>;
+  /** Whether a missing host pauses a new meeting after 15 s already. */
+  readonly strict: Signal<boolean>;
   /** The error in the link that was opened or pasted; null: none. */
   readonly linkTrouble: ReadonlySignal<Sentence | null>;
   /** Meetings that the person can come back to, the last one first; null: the browser keeps nothing. */

@@ -26,6 +26,7 @@ export class PreJoin {
   readonly reports = signal(false);
   /** Whether 16 microphones are forwarded in it when it is large. */
   readonly sixteen = signal(false);
+  readonly strict = signal(false);
   readonly linkTrouble = signal<Sentence | null>(null);
   readonly #tried = signal(false);
   readonly nameTrouble = computed(() => (this.#tried.value || this.name.value !== "" ? nameTrouble(this.name.value) : null));
@@ -115,9 +116,9 @@ export class PreJoin {
     const title = this.title.value.trim();
     const [admission, servers] = [this.admission.value, addresses(this.servers.value)];
     const mirror = this.mirror.value && servers.length > 0;
-    const [reports, sixteen] = [this.reports.value, this.sixteen.value];
+    const [reports, sixteen, strict] = [this.reports.value, this.sixteen.value, this.strict.value];
     return this.link === null
-      ? { type: "host", own, origin, servers, name, title, admission, mirror, reports, sixteen, ...means }
+      ? { type: "host", own, origin, servers, name, title, admission, mirror, reports, sixteen, strict, ...means }
       : { type: "join", own, link: this.link, name, greeting: this.greeting.value.trim(), showIdentity };
   }
 }

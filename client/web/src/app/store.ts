@@ -65,6 +65,7 @@ export class Store implements Model {
   readonly mirror = this.#preJoin.mirror;
   readonly reports = this.#preJoin.reports;
   readonly sixteen = this.#preJoin.sixteen;
+  readonly strict = this.#preJoin.strict;
   readonly linkTrouble = this.#preJoin.linkTrouble;
   readonly kept;
   readonly nameTrouble = this.#preJoin.nameTrouble;
@@ -80,7 +81,6 @@ export class Store implements Model {
 
   readonly waiting = signal<Model["waiting"]["value"]>(null);
   readonly ended = signal<Model["ended"]["value"]>(null);
-
   readonly roomTitle;
   readonly locked;
   readonly roomServers;

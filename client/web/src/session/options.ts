@@ -21,6 +21,8 @@ export interface Options {
   readonly mirror: boolean;
   /** Host: in a large room, the server forwards 16 microphones only, and can tell who speaks. */
   readonly sixteen: boolean;
+  /** Host: the others go on for 15 s without the hosts, and not for 60 s. */
+  readonly strict: boolean;
   /** Tell the shell what to keep, so that the member can come back after its page has ended. */
   readonly keep: boolean;
   /** Save evidence without a request when the server drops us, and whether to include names. */
@@ -38,6 +40,7 @@ export const OPTIONS: Options = {
   reports: false,
   mirror: false,
   sixteen: false,
+  strict: false,
   keep: false,
   evidence: false,
   evidenceNames: false,

@@ -19,6 +19,7 @@ export interface HostWish {
   readonly admission: "ask" | "all";
   readonly reports: boolean;
   readonly sixteen: boolean;
+  readonly strict: boolean;
   /** What the person has to open a room with, where not anyone may. */
   readonly password: string | null;
   readonly tokens: readonly Token[];

@@ -186,7 +186,7 @@ export class Shell {
     const options = Object.assign(this.#options, { keep: kept !== null, contacts: await this.#book() });
     switch (wish.type) {
       case "host":
-        Object.assign(options, { reports: wish.reports, mirror: wish.mirror, sixteen: wish.sixteen, permission: this.#means(wish) });
+        Object.assign(options, { reports: wish.reports, mirror: wish.mirror, sixteen: wish.sixteen, strict: wish.strict, permission: this.#means(wish) });
         return Session.host({ ...wish, options, now });
       case "join":
         options.showIdentity = wish.showIdentity;

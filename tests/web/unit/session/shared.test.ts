@@ -22,7 +22,10 @@ const vectors = JSON.parse(readFileSync(join(import.meta.dirname, "../shared/ses
     readonly words: Pairs<number>;
     readonly host: boolean;
     readonly now: number;
+    readonly more: number;
+    readonly ended: readonly number[];
     readonly until: number;
+    readonly lacks: readonly [boolean, boolean];
     readonly missing: readonly number[];
   }[];
   readonly intervals: Pairs<number>;
@@ -46,10 +49,13 @@ const vectors = JSON.parse(readFileSync(join(import.meta.dirname, "../shared/ses
 };
 
 test("freshness is reckoned alike", () => {
-  for (const { others, words, host, now, until, missing } of vectors.freshness) {
+  for (const { others, words, host, now, more, ended, until, lacks, missing } of vectors.freshness) {
     const fresh = new Freshness();
     for (const [leaf, at] of words) fresh.confirm(leaf, at);
-    assert.equal(fresh.until(new Map(others), host), until);
+    for (const leaf of ended) fresh.endLease(leaf);
+    assert.equal(fresh.until(new Map(others), host, more), until);
+    const lacking = fresh.lacks(new Map(others), now, host, more);
+    assert.deepEqual([lacking.noHost, lacking.few], lacks);
     assert.deepEqual(fresh.missing(new Map(others), now), missing);
   }
   for (const [members, seconds] of vectors.intervals) assert.equal(interval(members), seconds);

@@ -14,7 +14,7 @@ import type { EncodedFrame, Transformer } from "../../../../client/web/src/worke
 
 const ORIGIN = "https://meet.example";
 const HOST: ToWorker = {
-  type: "host", own: true, origin: ORIGIN, servers: [], name: "Ada", title: "Plans", admission: "ask", reports: false, mirror: false, sixteen: false, password: null, tokens: [],
+  type: "host", own: true, origin: ORIGIN, servers: [], name: "Ada", title: "Plans", admission: "ask", reports: false, mirror: false, sixteen: false, strict: false, password: null, tokens: [],
 };
 const PUBLISH: ToWorker = {
   type: "publish",

@@ -10,6 +10,7 @@ export function HostOptions({ model }: { readonly model: Model }) {
     <>
       <Check on={model.reports} words={word("prejoin.reports")} note={word("prejoin.reports_hint")} />
       <Check on={model.sixteen} words={word("prejoin.sixteen")} note={word("prejoin.sixteen_hint")} />
+      <Check on={model.strict} words={word("prejoin.strict")} note={word("prejoin.strict_hint")} />
       <ServersField model={model} text={model.servers} label={word("servers.title")} />
       {addresses(model.servers.value).length > 0 && <Check on={model.mirror} words={word("servers.mirror")} note={word("servers.mirror_hint")} />}
     </>

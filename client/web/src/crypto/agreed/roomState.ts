@@ -24,6 +24,7 @@ import {
   type RejoinTicket as TicketFields,
   REPORTS,
   SIXTEEN,
+  STRICT,
 } from "../../wire/layouts/roomState";
 import { among, type Bytes, compare, same } from "../bytes";
 import { MalformedError } from "../errors";
@@ -43,6 +44,7 @@ export {
   SERVERS_MAX,
   SINGLE_USE,
   SIXTEEN,
+  STRICT,
   TICKET_SIGNATURES_MAX,
   TITLE_MAX,
 } from "../../wire/layouts/roomState";
@@ -87,6 +89,11 @@ export class Policy {
   /** Whether members of a large room receive 16 microphones only. */
   get sixteen(): boolean {
     return (this.flags & SIXTEEN) !== 0;
+  }
+
+  /** Whether a missing host pauses the meeting after 15 s already. */
+  get strict(): boolean {
+    return (this.flags & STRICT) !== 0;
   }
 
   /** Return whether that signature key (32 bytes) belongs to a host. */

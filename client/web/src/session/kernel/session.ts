@@ -11,7 +11,7 @@ import { SnugError } from "../../crypto/errors";
 import { canonicalOrigin, HostKeys, HostSeed, Invite } from "../../crypto/entry/invite";
 import type { MemberRecoveryData } from "../../crypto/entry/memberRecovery";
 import type { HostRecoveryData } from "../../crypto/entry/recovery";
-import { MIRROR, Mode, type Policy, REPORTS, SIXTEEN } from "../../crypto/agreed/roomState";
+import { MIRROR, Mode, type Policy, REPORTS, SIXTEEN, STRICT } from "../../crypto/agreed/roomState";
 import type { ServerMessage } from "../../wire/messages";
 import { CommandError, type Sentence, sentence } from "../../words/sentence";
 import { build as buildFeatures } from "../features/build";
@@ -99,7 +99,8 @@ export class Session {
     checkAll(origin, link.servers);
     const session = new Session(me, link, options, rng, now, true);
     const mode = admission === "all" ? Mode.WAVE_IN : Mode.ASK;
-    const flags = (options.reports ? REPORTS : 0) | (options.mirror ? MIRROR : 0) | (options.sixteen ? SIXTEEN : 0);
+    const chosen = [[options.reports, REPORTS], [options.mirror, MIRROR], [options.sixteen, SIXTEEN], [options.strict, STRICT]] as const;
+    const flags = chosen.reduce((all, [is, flag]) => all | (is ? flag : 0), 0);
     const founded = await foundMeeting({ me, seed, link, title, mode, flags, now, rng });
     const keys = new HostKeys([seed]);
     const room = await session.#makeRoom(founded, keys, now);

@@ -3,12 +3,17 @@
  *
  * After coming in, we seal and say nothing until the members have answered us (`Beginning`). Then a confirmation is a
  * member's recent signed statement that it is in our epoch, or in one that ours has lately followed; it holds for a
- * while. Audio and video are sealed only while the confirmations of a host and of enough
- * other members hold. Otherwise a member evicted by a withheld removal could go on listening.
+ * while. Audio and video are sealed only while the confirmations of more than half hold, and the lease that a host's
+ * confirmation gives. Otherwise a member evicted by a withheld removal could go on listening.
  */
 
 /** Seconds for which a member's confirmation holds, or that many beat intervals if they are longer. */
 export const FRESH = [15, 3] as const;
+/**
+ * Seconds for which a host's confirmation lets more than half go on without another one of a host. In strict meetings
+ * it is `FRESH`.
+ */
+export const LEASE = 60;
 /** Maximum age of our acknowledged beat: a held-back beat is not fresh. */
 export const ECHO = [25, 5] as const;
 /**
@@ -72,10 +77,24 @@ export interface Lacking {
 /** All times are in seconds; this class reads no clock. */
 export class Freshness {
   readonly #until = new Map<number, number>();
+  /** Hosts that have signed a change which we lack, since their lease began. */
+  readonly #ended = new Set<number>();
 
-  /** Extend a leaf's confirmation to `until`; never shorten it. */
+  /** Extend a leaf's confirmation to `until`; never shorten it. A host's lease begins anew. */
   confirm(leaf: number, until: number): void {
     this.#until.set(leaf, Math.max(until, this.confirmedUntil(leaf)));
+    this.#ended.delete(leaf);
+  }
+
+  /** End the lease of a host whose heartbeat contradicts our epoch; its confirmation runs out. */
+  endLease(leaf: number): void {
+    this.#ended.add(leaf);
+  }
+
+  /** Take over the confirmation and the lease of a member that was at the leaf `was`. */
+  carryOver(old: Freshness, leaf: number, was: number): void {
+    this.#until.set(leaf, old.confirmedUntil(was));
+    if (old.#ended.has(was)) this.#ended.add(leaf);
   }
 
   /** Return the time until which a leaf's confirmation holds; 0 if it has given none. */
@@ -86,6 +105,7 @@ export class Freshness {
   /** Forget the member of a leaf that is empty now or has another member. */
   forget(leaf: number): void {
     this.#until.delete(leaf);
+    this.#ended.delete(leaf);
   }
 
   /** Return the leaves without a valid confirmation. */
@@ -94,29 +114,37 @@ export class Freshness {
   }
 
   /**
-   * Return whether a host's confirmation is missing, and whether too few would be left with the hosts'.
+   * Return whether every host's lease is over, and whether too few would be left with the hosts'.
    *
-   * `others` and `host` as for `until`: both are false exactly while that is later than `now`.
+   * Arguments as for `until`: both are false exactly while that is later than `now`.
    */
-  lacks(others: ReadonlyMap<number, boolean>, now: number, host: boolean): Lacking {
-    const missing = new Set(this.missing(others, now));
-    const hosts = [...others].filter(([, isHost]) => isHost).map(([leaf]) => leaf);
-    const noHost = hosts.length > 0 && !host && hosts.every((leaf) => missing.has(leaf));
-    const lost = [...missing].filter((leaf) => !(noHost && others.get(leaf) === true));
+  lacks(others: ReadonlyMap<number, boolean>, now: number, host: boolean, more = 0): Lacking {
+    const noHost = !host && this.#leased(others, more) <= now;
+    const lost = this.missing(others, now).filter((leaf) => !(noHost && others.get(leaf) === true));
     return { noHost, few: 2 * (1 + others.size - lost.length) <= 1 + others.size };
   }
 
   /**
    * Return the time until which media may be sealed; infinity when alone.
    *
-   * `others` maps each leaf but ours to whether it is a host; `host`: we are a host. Required are one host, if the
-   * tree has any, and more than half of all members, ourselves included: of two halves of a room at most one goes on.
+   * `others` maps each leaf but ours to whether it is a host; `host`: we are a host; `more`: seconds by which a host's
+   * lease is longer than its confirmation. Required are one lease, if the tree has a host, and more than half of all
+   * members, ourselves included: of two halves of a room at most one goes on.
    */
-  until(others: ReadonlyMap<number, boolean>, host: boolean): number {
+  until(others: ReadonlyMap<number, boolean>, host: boolean, more = 0): number {
     if (others.size === 0) return Infinity;
     const times = [...others.keys()].map((leaf) => this.confirmedUntil(leaf)).sort((a, b) => b - a);
     const enough = times[Math.ceil(others.size / 2) - 1] ?? 0;
-    const hosts = [...others].filter(([, isHost]) => isHost).map(([leaf]) => this.confirmedUntil(leaf));
-    return host || hosts.length === 0 ? enough : Math.min(enough, Math.max(...hosts));
+    return host ? enough : Math.min(enough, this.#leased(others, more));
+  }
+
+  /** Return the time until which the last of the hosts' leases holds; infinity without a host. */
+  #leased(others: ReadonlyMap<number, boolean>, more: number): number {
+    const hosts = [...others].filter(([, isHost]) => isHost).map(([leaf]) => leaf);
+    const times = hosts.map((leaf) => {
+      const until = this.confirmedUntil(leaf);
+      return until === 0 || this.#ended.has(leaf) ? until : until + more;
+    });
+    return times.length === 0 ? Infinity : Math.max(...times);
   }
 }

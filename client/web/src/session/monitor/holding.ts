@@ -10,7 +10,7 @@ import * as sentences from "../catalogue/sentences";
 import type { Room } from "../kernel/ports";
 import type { Change } from "../kernel/verdict";
 import { keyAt } from "./claims";
-import { Beginning, ECHO, FRESH, Freshness, RETURN } from "./freshness";
+import { Beginning, ECHO, FRESH, Freshness, LEASE, RETURN } from "./freshness";
 import type { MemberTable } from "./memberTable";
 import type { Pending } from "./pending";
 import type { Withholding } from "./withholding";
@@ -70,7 +70,7 @@ export class Holding {
     const was = new Map([...old.#members.others.keys()].map((leaf) => [keyAt(old.#room, leaf), leaf]));
     for (const leaf of this.#members.others.keys()) {
       const known = was.get(keyAt(this.#room, leaf));
-      if (known !== undefined) this.#fresh.confirm(leaf, old.#fresh.confirmedUntil(known));
+      if (known !== undefined) this.#fresh.carryOver(old.#fresh, leaf, known);
     }
     this.#told = old.#override === null ? old.#told : "";
     this.#toldAt = old.#toldAt;
@@ -105,13 +105,23 @@ export class Holding {
     this.#fresh.confirm(leaf, Math.min(until, answered + this.#members.span(ECHO)));
   }
 
-  /** Return whether a host and more than half of all confirm our epoch. */
+  /** A member's beat is not of our history: a host's lease ends with it. */
+  doubt(leaf: number): void {
+    this.#fresh.endLease(leaf);
+  }
+
+  /** Return whether more than half of all confirm our epoch, and a host has, not too long ago. */
   isFresh(now: number): boolean {
     return this.#until > now;
   }
 
   get #until(): number {
-    return this.#fresh.until(this.#members.others, this.#members.host);
+    return this.#fresh.until(this.#members.others, this.#members.host, this.#more);
+  }
+
+  /** Seconds by which a host's lease is longer than its confirmation. */
+  get #more(): number {
+    return this.#room.membership.policy.strict ? 0 : Math.max(0, LEASE - this.#members.span(FRESH));
   }
 
   // -- what holds ------------------------------------------------------------------------------------------
@@ -145,7 +155,7 @@ export class Holding {
 
   /** Return the name of what is missing for freshness, in keys of sentences. */
   #lacking(now: number): "stale" | "no_host" | "no_host_few" {
-    const { noHost, few } = this.#fresh.lacks(this.#members.others, now, this.#members.host);
+    const { noHost, few } = this.#fresh.lacks(this.#members.others, now, this.#members.host, this.#more);
     return noHost ? (few ? "no_host_few" : "no_host") : "stale";
   }
 

@@ -310,6 +310,7 @@ export class Monitor extends Feature {
     }
     const acknowledged = beat.got.find((g) => g.leaf === this.room.membership.ownLeaf)?.seq ?? 0;
     if (this.#withholding.agrees(beat, now)) this.#confirm(beat, acknowledged, since, now);
+    else this.#holding.doubt(leaf);
     this.#silence.heard(leaf, acknowledged, now);
     this.#disorder.heard(beat, now);
     this.#delivery.recordSent(leaf, beat.sent);

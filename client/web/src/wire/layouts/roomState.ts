@@ -15,6 +15,7 @@ export const LATER_KEYS_MAX = 15;
 export const REPORTS = 1;
 export const MIRROR = 2;
 export const SIXTEEN = 4;
+export const STRICT = 8;
 export const ANY_HOST = 4294967295;
 /** How the room treats newcomers. */
 export const Mode = {
@@ -70,7 +71,7 @@ export const POLICY: Layout<Policy> = {
     ["mode", ["e", [0, 1, 2]]],
     ["title", ["t", 1, 128]],
     ["servers", ["l", 1, 0, 8, POLICY_SERVER, 0, false]],
-    ["flags", ["m", 7]],
+    ["flags", ["m", 15]],
   ],
 };
 
