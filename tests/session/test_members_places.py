@@ -132,6 +132,7 @@ def test_a_member_that_opens_places_with_rubbish_spoils_none_but_its_own(seed: i
     assert cem.room.here.attempt == 1 + (cem.session.own_leaf or 0)
     assert not at_next.room_is_spoiled, "its member opens it with a key that nobody else has"
     w.unreachable.clear()
+    w.fails(OTHERS[1])  # or Ada is there, and the others follow
     w.until(lambda: in_step(w, [ada, *others]) and ada.room.here.attempt == 0, 60)
     assert not at_hosts.room_is_spoiled
     talk(w, cem, [ada, *others[1:]], "the four of us", 30)

@@ -23,12 +23,12 @@ from snugroom.client.session.monitor.heartbeats import interval
 from snugroom.client.session.monitor.monitor import Monitor
 
 #: Seconds, or beat intervals, without a host here before a member looks for one.
-LOOK_AFTER: Final = (8.0, 1.6)
+LOOK_AFTER: Final = (6.0, 1.2)
 #: The same for which it looks at one server.
 LOOK_STAY: Final = (8.0, 1.6)
-#: Seconds for which a host is heard elsewhere alone before a member follows: a host that finds itself alone
-#: looks here after `place_quorum.MINORITY_WAIT`.
-FOLLOW_WAIT: Final = 12.0
+#: Seconds for which a host is heard elsewhere alone before a member follows. A host that hears us from there
+#: waits for us (`place_quorum.AWAITED_WAIT`), or looks here at once.
+FOLLOW_WAIT: Final = 4.0
 #: The same at most: it doubles each time.
 FOLLOW_MAX: Final = 120.0
 #: Seconds with a host after which that wait is short again.
@@ -107,13 +107,15 @@ class HostSearch(Feature):
             self._follow(server, heard, now)
 
     def _is_hosted(self, hosts: tuple[int, ...], now: float) -> bool:
-        """Return whether a host was heard in our room a moment ago."""
+        """Return whether a host was heard here a moment ago, and none has been heard elsewhere since."""
         if self.room.incarnation != self._room:
             self._room, self._hosted_at = self.room.incarnation, now
-        for where, at in self._rooms_of(hosts):
-            if where == self._room:
-                self._hosted_at = max(self._hosted_at, at)
-        if now - self._hosted_at > self._span(LOOK_AFTER):
+        rooms = self._rooms_of(hosts)
+        heard = max((at for where, at in rooms if where == self._room), default=0.0)
+        self._hosted_at = max(self._hosted_at, heard)
+        span = self._span(LOOK_AFTER)
+        has_gone = now - heard > span and any(at > self._hosted_at for _, at in rooms)
+        if has_gone or now - self._hosted_at > span:
             self._hosted_since = None
             return False
         self._elsewhere_since = None

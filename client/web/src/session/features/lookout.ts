@@ -18,14 +18,14 @@ import { Monitor } from "../monitor/monitor";
 import { Mirror } from "./mirror";
 
 /** Seconds, or beat intervals, without a host here before a member looks for one. */
-export const LOOK_AFTER = [8, 1.6] as const;
+export const LOOK_AFTER = [6, 1.2] as const;
 /** The same for which it looks at one server. */
 export const LOOK_STAY = [8, 1.6] as const;
 /**
- * Seconds for which a host is heard elsewhere alone before a member follows: a host that finds itself alone looks here
- * after `MINORITY_WAIT`.
+ * Seconds for which a host is heard elsewhere alone before a member follows. A host that hears us from there waits for us
+ * (`AWAITED_WAIT`), or looks here at once.
  */
-export const FOLLOW_WAIT = 12;
+export const FOLLOW_WAIT = 4;
 /** The same at most: it doubles each time. */
 export const FOLLOW_MAX = 120;
 /** Seconds with a host after which that wait is short again. */
@@ -90,18 +90,20 @@ export class Lookout {
     if (server !== null && now - (this.#elsewhereSince ?? now) > wait) await this.#follow(server, heard, now);
   }
 
-  /** Return whether a host was heard in our room a moment ago. */
+  /** Return whether a host was heard here a moment ago, and none has been heard elsewhere since. */
   #isHosted(hosts: readonly number[], now: number): boolean {
     const { incarnation } = this.room;
     if (incarnation === null || this.#ours === null || !same(incarnation, this.#ours)) {
       this.#ours = incarnation;
       this.#hostedAt = now;
     }
-    for (const leaf of hosts) {
-      const last = this.room.feature(Monitor).lastRoom(leaf);
-      if (last !== null && this.#ours !== null && same(last[0], this.#ours)) this.#hostedAt = Math.max(this.#hostedAt, last[1]);
-    }
-    if (now - this.#hostedAt > this.#span(LOOK_AFTER)) {
+    const monitor = this.room.feature(Monitor);
+    const rooms = hosts.map((leaf) => monitor.lastRoom(leaf)).filter((last) => last !== null);
+    const [ours, span] = [this.#ours, this.#span(LOOK_AFTER)];
+    const heard = Math.max(0, ...rooms.flatMap(([where, at]) => (ours !== null && same(where, ours) ? [at] : [])));
+    this.#hostedAt = Math.max(this.#hostedAt, heard);
+    const hasGone = now - heard > span && rooms.some(([, at]) => at > this.#hostedAt);
+    if (hasGone || now - this.#hostedAt > span) {
       this.#hostedSince = null;
       return false;
     }
