@@ -19,8 +19,8 @@ from snugroom.wire.messages import Closing, Opened, RoomDoor, decode_client, dec
 class Meetings(World):
     """A world in which `meeting` also waits until all are in step with the server."""
 
-    def meeting(self, *names: str) -> list[Participant]:
-        people = super().meeting(*names)
+    def meeting(self, *names: str, strict: bool = False) -> list[Participant]:
+        people = super().meeting(*names, strict=strict)
         self.until(lambda: all(p.room.is_synced(self.now) for p in people))
         return people
 
