@@ -63,7 +63,7 @@ class Got(NamedTuple):
 
 
 class Act(IntEnum):
-    """A host's act that takes a slot, or a member's request to be let in again."""
+    """A host's act that takes a slot, or what a member says of itself."""
 
     REMOVE = 1  # the member at `leaf`; for the acts that concern nobody in the tree, `leaf` is 0
     LOCK = 2
@@ -72,6 +72,7 @@ class Act(IntEnum):
     NO_HOST = 5
     ADMIT = 6
     REJOIN = 7  # at the sender's own leaf
+    GO_ON = 8  # any member's: its person goes on without the hosts that are not heard; `leaf` is 0
 
 
 @dataclass(frozen=True, slots=True, order=True)

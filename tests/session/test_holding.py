@@ -19,14 +19,14 @@ from snugroom.lab.simulation.liars import Liar, ahead, held_by
 from snugroom.lab.simulation.servers import OTHERS, Servers, listed
 from snugroom.lab.simulation.world import ORIGIN, Participant, World, heal
 from snugroom.wire import messages as wire
-from tests.session.forked import monitor, texts
+from tests.session.forked import monitor, signed_by, texts
 from tests.session.hosts import deputised
 from tests.session.seeds import EVERY_TICK
 from tests.session.test_absence import closes
 from tests.session.test_comeback import come_back, meeting
 
 #: Sentences that say that sound, video and messages no longer wait; and those that say it of messages alone.
-GO_ON = {"status.cleared.fresh", "status.override"}
+GO_ON = {"status.cleared.fresh", "status.override", "status.override.follows"}
 MESSAGES_GO_ON = GO_ON | {"status.override.messages"}
 
 
@@ -279,6 +279,59 @@ def test_a_hosts_lease_ends_with_its_word_for_a_change_that_has_not_come(
     w.run(25)
     assert held_by(bo, w.now) != "", "and a lease of 60 s would not have been over"
     assert held_by(cem, w.now) != ""
+
+
+def follows(who: Participant) -> list[str]:
+    """Return what somebody was told about following more than half."""
+    return [text for text in texts(who, "override") if text.startswith("More than half go on")]
+
+
+def test_where_more_than_half_go_on_without_the_host_the_others_follow(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    w = World(490)
+    ada, bo, cem, dana, eve = people = meeting(w, "Ada", "Bo", "Cem", "Dana", "Eve")
+    w.run(10)
+    w.kill(ada)
+    w.until(lambda: all(held_by(p, w.now) != "" for p in people[1:]), 65)
+    with truthful(w):
+        for who in (bo, cem):
+            w.do(who, ev.Override())
+        w.run(12)
+        assert held_by(eve, w.now) != "", "two of five have said so"
+        w.do(dana, ev.Override())
+        assert w.until(lambda: held_by(eve, w.now) == "", 6) < 3
+        assert len(follows(eve)) == 1
+        assert "without \u201cAda\u201d" in follows(eve)[0]
+        assert [follows(p) for p in (bo, cem, dana)] == [[]] * 3, "they have decided it themselves"
+        w.run(30)
+        assert len(follows(eve)) == 1
+        assert [line for line in eve.incidents.open if line.cause == "stale"] == []
+        liar = Liar(monkeypatch, w, bo)
+        liar.lie = ahead()
+        w.run(6)
+        liar.lie = None
+        w.run(30)
+        ada = come_back(w, ada)
+        w.until(lambda: bool(texts(eve, "cleared")), 20)
+
+
+def test_nobody_follows_where_more_than_a_host_is_missing() -> None:
+    w = World(491)
+    ada, bo, cem, dana, eve = people = meeting(w, "Ada", "Bo", "Cem", "Dana", "Eve")
+    w.run(10)
+    w.kill(ada)
+    w.until(lambda: all(held_by(p, w.now) != "" for p in people[1:]), 65)
+    leaf = eve.room.membership.own_leaf
+    w.down_filter = lambda who, message: (
+        not (isinstance(message, wire.Broadcasted) and signed_by(who, message.blob) == leaf)
+    )
+    w.run(40)  # nobody answers Eve any more
+    for who in (bo, cem, dana):
+        w.do(who, ev.Override())
+    w.run(30)
+    assert held_by(eve, w.now).endswith("no host and too few of the others have answered lately.")
+    assert follows(eve) == []
 
 
 def test_too_few_is_said_only_where_it_is_so() -> None:

@@ -13,6 +13,7 @@ from snugroom.client.session.catalogue.sentence import sentence
 from snugroom.client.session.kernel.ports import Room
 from snugroom.client.session.kernel.verdict import Change
 from snugroom.client.session.monitor.freshness import FRESH, LEASE, Beginning, Freshness
+from snugroom.client.session.monitor.going_on import GoingOn
 from snugroom.client.session.monitor.member_table import MemberTable
 from snugroom.client.session.monitor.pending import Pending
 from snugroom.client.session.monitor.withholding import Withholding
@@ -49,6 +50,8 @@ class Holding:
         self._told = ""  # the alarm about lost freshness; empty: it is not lost, or was told as restored
         self._told_at = 0.0
         self._override: frozenset[bytes] | None = None  # what held when a person said to go on
+        self._goes_on = False  # the person has said so, and nothing but a host's lease was missing
+        self.going_on = GoingOn(members)
         self._overridden_removals: set[str] = set()  # members whose removal waits, and holds nothing
 
     def let_in(self, age: float, *, by_member: bool) -> None:
@@ -78,6 +81,7 @@ class Holding:
         """Process a commit. A new listener ends an override; a member that comes in again is not new."""
         for leaf, _, _ in change.removed:
             self._fresh.forget(leaf)
+            self.going_on.forget(leaf)
             self.beginning.forget(leaf, self._members.others)
         if (change.added or change.removed) and not change.rejoined:
             self._end_override()
@@ -180,6 +184,7 @@ class Holding:
         holds, alone = self._holds(now)
         if holds or alone:
             self._override = frozenset(holds | alone)
+            self._goes_on = self._lacks_only_a_host(now)
         if not (self.beginning.over and self.is_fresh(now)):
             self._told = self._told or self._stale_key(now)  # this person knows
         why = self._room.pause_reason(now)
@@ -193,6 +198,27 @@ class Holding:
         if self._override is not None:
             self._override, self._told = None, ""
 
+    @property
+    def goes_on(self) -> bool:
+        """Whether our person goes on without the hosts: others may follow."""
+        return self._goes_on and self._override is not None
+
+    def _lacks_only_a_host(self, now: float) -> bool:
+        """Return whether nothing holds but that no host's lease does."""
+        if not self.beginning.over or self.is_fresh(now) or self._pending.to_remove():
+            return False
+        strong, alone = self._withholding.stop(now, fresh=False)
+        lacks_host = self._lacking(now) == "no_host"
+        return lacks_host and not (self._withholding.server_withholds or strong or alone)
+
+    def _follow(self, now: float) -> None:
+        """Go on without the hosts, as the persons of more than half do."""
+        holds, _ = self._holds(now)
+        self._override, self._goes_on = frozenset(holds), False
+        self._told, self._told_at = self._told or self._stale_key(now), now
+        hosts = [leaf for leaf, host in self._members.others.items() if host]
+        self._room.tell(sentences.status("override.follows", who=self._members.names(hosts)))
+
     # -- findings ----------------------------------------------------------------------------------
 
     def tick(self) -> None:
@@ -204,6 +230,8 @@ class Holding:
         holds, alone = self._holds(now)
         if self._override is not None and holds - self._override:
             self._end_override()  # something else holds now: that has to be decided anew
+        if self._override is None and self.going_on.is_most and self._lacks_only_a_host(now):
+            self._follow(now)
         if self._is_new or not self.is_fresh(now):
             self._judge_stale(now)
         elif not self._told:

@@ -21,6 +21,7 @@ from snugroom.client.session.kernel.verdict import Change
 from snugroom.client.session.monitor.delivery import Delivery, Stream
 from snugroom.client.session.monitor.disorder import Disorder
 from snugroom.client.session.monitor.freshness import FRESH
+from snugroom.client.session.monitor.going_on import GO_ON
 from snugroom.client.session.monitor.heartbeats import DoubleBeat, Heartbeats, Record
 from snugroom.client.session.monitor.holding import Holding
 from snugroom.client.session.monitor.member_table import MemberTable
@@ -117,6 +118,7 @@ class Monitor(Feature):
         confirmation is missing, another removal waits, or a host, two members or the server claim a change.
         """
         self._holding.override(now)
+        self._heartbeats.schedule_soon(now, self._members.leaves)
 
     def let_in(self, age: float, *, by_member: bool) -> None:
         """Record how old the answer was by which we came in, in seconds, as far as two clocks show it.
@@ -230,6 +232,14 @@ class Monitor(Feature):
             return None
         return history.last.incarnation, at
 
+    def last_heard(self, leaf: int) -> float:
+        """Return when another member was last heard; if never, when it came in; 0 for somebody unknown."""
+        return self._members.last_heard(leaf)
+
+    def is_short(self, now: float) -> bool:
+        """Return whether so few confirm our epoch that nothing may be sealed; for a host, that is all."""
+        return self._holding.beginning.over and not self._holding.is_fresh(now)
+
     def is_ahead(self, now: float) -> bool:
         """Return whether more than half of the others have signed a slot that does not come.
 
@@ -286,7 +296,7 @@ class Monitor(Feature):
                 self._disorder.ordering,
                 members=len(members.leaves),
                 want=want,
-                pending=self._pending.overdue(),
+                pending=self._pending.overdue(*([GO_ON] if self._holding.goes_on else [])),
             )
             wanted = None if want else subscriptions.subscribed
             self._judge_delivery(self.room.membership.own_leaf, self._heartbeats.got, now, wanted)
@@ -313,6 +323,7 @@ class Monitor(Feature):
         acknowledged = beat.acknowledged(self.room.membership.own_leaf)
         if self._withholding.agrees(beat, now):
             self._confirm(beat, acknowledged, now)
+            self._holding.going_on.heard(beat)
         else:
             self._holding.doubt(leaf)
         self._silence.heard(leaf, acknowledged, now)

@@ -64,14 +64,14 @@ class Pending:
                 acts.add(act)
         return acts
 
-    def overdue(self) -> tuple[PendingAct, ...]:
-        """Return our acts that have waited for too long, and our request to be let in again.
+    def overdue(self, *more: PendingAct) -> tuple[PendingAct, ...]:
+        """Return our acts that have waited for too long, our request to be let in again, and `more`.
 
         Until a later commit of ours has ended that request, a member may carry it out, and the server keep
         that from us: then our heartbeats prove no thief (`replacements`).
         """
         m = self._room.membership
-        own = (PendingAct(Act.REJOIN, m.own_leaf),) if m.rejoin_keys.has_requests else ()
+        own = (*((PendingAct(Act.REJOIN, m.own_leaf),) if m.rejoin_keys.has_requests else ()), *more)
         return (*sorted(self._told)[: PENDING_MAX - len(own)], *own)
 
     def committed(self) -> None:
@@ -143,7 +143,7 @@ class Pending:
             return
         m = self._room.membership
         here = {leaf for leaf, _, _ in m.members()} - {m.own_leaf, beat.leaf}
-        acts = [act for act in beat.pending if act.act is not Act.REJOIN]
+        acts = [act for act in beat.pending if act.act < Act.REJOIN]
         listed = tuple(act for act in acts if act.act is not Act.REMOVE or act.leaf in here)
         before = self._others.get(beat.leaf, ())
         who = self._members.name(beat.leaf)

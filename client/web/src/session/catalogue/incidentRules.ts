@@ -59,6 +59,7 @@ export const RULES: Readonly<Record<string, Rule>> = {
   "status.looking": {"severity": "attention", "cause": "places", "lasts": 60},
   "status.following": {"severity": "attention", "cause": "places", "lasts": 60},
   "alarm.stale": {"severity": "attention", "action": "override"},
+  "status.going_on_without": {"severity": "calm", "cause": "stale"},
   "status.cleared.fresh": {"ends": ["stale"]},
   "status.override": {"ends": ["stale"]},
   "alarm.withheld": {"severity": "attention"},

@@ -11,6 +11,7 @@ import type { Room } from "../kernel/ports";
 import type { Change } from "../kernel/verdict";
 import { keyAt } from "./claims";
 import { Beginning, ECHO, FRESH, Freshness, LEASE, RETURN } from "./freshness";
+import { GoingOn } from "./goingOn";
 import type { MemberTable } from "./memberTable";
 import type { Pending } from "./pending";
 import type { Withholding } from "./withholding";
@@ -41,6 +42,9 @@ export class Holding {
   #toldAt = 0;
   /** What held when a person said to go on. */
   #override: ReadonlySet<string> | null = null;
+  /** The person has said so, and nothing but a host's lease was missing. */
+  #goesOn = false;
+  readonly goingOn: GoingOn;
   /** Members whose removal waits, and holds nothing. */
   #overriddenRemovals: ReadonlySet<string> = new Set();
 
@@ -50,6 +54,7 @@ export class Holding {
     this.#withholding = withholding;
     this.#pending = pending;
     this.beginning = new Beginning(members.others.keys());
+    this.goingOn = new GoingOn(members);
   }
 
   /** Record how old the answer was by which we came in (`Monitor.letIn`). */
@@ -82,6 +87,7 @@ export class Holding {
   adopted(change: Change): void {
     for (const { leaf } of change.removed) {
       this.#fresh.forget(leaf);
+      this.goingOn.forget(leaf);
       this.beginning.forget(leaf, this.#members.others);
     }
     if (change.added.length + change.removed.length > 0 && !change.rejoined) this.#endOverride();
@@ -181,7 +187,10 @@ export class Holding {
     if (this.holdReason(now) === null) throw new CommandError(sentence("cannot.not_paused"));
     this.#overriddenRemovals = new Set(this.#pending.toRemove().map(String));
     const { holds, alone } = this.#holds(now);
-    if (holds.size + alone.size > 0) this.#override = new Set([...holds, ...alone]);
+    if (holds.size + alone.size > 0) {
+      this.#override = new Set([...holds, ...alone]);
+      this.#goesOn = this.#lacksOnlyAHost(now);
+    }
     if (!this.beginning.over || !this.isFresh(now)) this.#told ||= this.#staleKey(now); // this person knows
     const why = this.#room.pauseReason(now);
     // The program may be out of step, or away: nobody can decide that.
@@ -193,6 +202,28 @@ export class Holding {
     if (this.#override === null) return;
     this.#override = null;
     this.#told = "";
+  }
+
+  /** Whether our person goes on without the hosts: others may follow. */
+  get goesOn(): boolean {
+    return this.#goesOn && this.#override !== null;
+  }
+
+  /** Return whether nothing holds but that no host's lease does. */
+  #lacksOnlyAHost(now: number): boolean {
+    if (!this.beginning.over || this.isFresh(now) || this.#pending.toRemove().length > 0) return false;
+    const { strong, alone } = this.#withholding.stop(now, false);
+    return this.#lacking(now) === "no_host" && !this.#withholding.serverWithholds && strong.length + alone.length === 0;
+  }
+
+  /** Go on without the hosts, as the persons of more than half do. */
+  #follow(now: number): void {
+    this.#override = this.#holds(now).holds;
+    this.#goesOn = false;
+    this.#told ||= this.#staleKey(now);
+    this.#toldAt = now;
+    const hosts = [...this.#members.others].flatMap(([leaf, host]) => (host ? [leaf] : []));
+    this.#room.tell(sentences.status("override.follows", { who: this.#members.names(hosts) }));
   }
 
   // -- findings --------------------------------------------------------------------------------------------
@@ -209,6 +240,7 @@ export class Holding {
     const override = this.#override;
     // Something else holds now: that has to be decided anew.
     if (override !== null && [...holds].some((what) => !override.has(what))) this.#endOverride();
+    if (this.#override === null && this.goingOn.isMost && this.#lacksOnlyAHost(now)) this.#follow(now);
     if (this.#isNew || !this.isFresh(now)) this.#judgeStale(now);
     else if (this.#told === "") {
       if (holds.size + alone.size === 0) this.#override = null;

@@ -15,6 +15,7 @@ import { Subscriptions } from "../features/subscriptions";
 import { Feature } from "../kernel/feature";
 import { Heartbeats, DoubleBeat, type Record, trim } from "./heartbeats";
 import { FRESH } from "./freshness";
+import { GO_ON } from "./goingOn";
 import { Holding } from "./holding";
 import type { Change } from "../kernel/verdict";
 import { Delivery, type Stream } from "./delivery";
@@ -121,6 +122,7 @@ export class Monitor extends Feature {
    */
   override(now: number): void {
     this.#holding.override(now);
+    this.#heartbeats.scheduleSoon(now, this.#members.leaves);
   }
 
   /**
@@ -234,6 +236,16 @@ export class Monitor extends Feature {
     return last == null || at === undefined ? null : [last.incarnation, at];
   }
 
+  /** Return when another member was last heard; if never, when it came in; 0 for somebody unknown. */
+  lastHeard(leaf: number): number {
+    return this.#members.lastHeard(leaf);
+  }
+
+  /** Return whether so few confirm our epoch that nothing may be sealed; for a host, that is all. */
+  isShort(now: number): boolean {
+    return this.#holding.beginning.over && !this.#holding.isFresh(now);
+  }
+
   /**
    * Return whether more than half of the others have signed a slot that does not come.
    *
@@ -281,7 +293,7 @@ export class Monitor extends Feature {
       this.#delivery.recordSent(this.room.membership.ownLeaf, this.#heartbeats.sent);
       const subscriptions = this.room.feature(Subscriptions);
       const [count, want] = [members.leaves.length, subscriptions.subscribesToAll];
-      await this.#heartbeats.send(now, this.#disorder.ordering, { members: count, want, pending: this.#pending.overdue() });
+      await this.#heartbeats.send(now, this.#disorder.ordering, { members: count, want, pending: this.#pending.overdue(...(this.#holding.goesOn ? [GO_ON] : [])) });
       this.#judgeDelivery(this.room.membership.ownLeaf, this.#heartbeats.got, now, want ? null : (leaf) => subscriptions.subscribed(leaf));
     }
     this.#withholding.judge(now);
@@ -309,8 +321,10 @@ export class Monitor extends Feature {
       this.#heartbeats.scheduleSoon(now, members.firstToBeat(this.#heartbeats.letInBy.get(leaf)));
     }
     const acknowledged = beat.got.find((g) => g.leaf === this.room.membership.ownLeaf)?.seq ?? 0;
-    if (this.#withholding.agrees(beat, now)) this.#confirm(beat, acknowledged, since, now);
-    else this.#holding.doubt(leaf);
+    if (this.#withholding.agrees(beat, now)) {
+      this.#confirm(beat, acknowledged, since, now);
+      this.#holding.goingOn.heard(beat);
+    } else this.#holding.doubt(leaf);
     this.#silence.heard(leaf, acknowledged, now);
     this.#disorder.heard(beat, now);
     this.#delivery.recordSent(leaf, beat.sent);

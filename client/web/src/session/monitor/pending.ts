@@ -74,14 +74,14 @@ export class Pending {
   }
 
   /**
-   * Return our acts that have waited for too long, and our request to be let in again.
+   * Return our acts that have waited for too long, our request to be let in again, and `more`.
    *
    * Until a later commit of ours has ended that request, a member may carry it out, and the server may keep that from
    * us: then our heartbeats prove no thief (`replacements`).
    */
-  overdue(): readonly PendingAct[] {
+  overdue(...more: PendingAct[]): readonly PendingAct[] {
     const { membership: m } = this.#room;
-    const own = m.rejoinKeys.hasRequests ? [{ act: Act.REJOIN, leaf: m.ownLeaf }] : [];
+    const own = [...(m.rejoinKeys.hasRequests ? [{ act: Act.REJOIN, leaf: m.ownLeaf }] : []), ...more];
     return [...sortedActs(this.#told).slice(0, PENDING_MAX - own.length), ...own];
   }
 
@@ -161,7 +161,7 @@ export class Pending {
     const isOther = (leaf: number): boolean =>
       leaf !== m.ownLeaf && leaf !== beat.leaf && m.signatureKey(leaf) !== null;
     const listed = beat.pending.filter(
-      ({ act, leaf }) => act !== Act.REJOIN && (act !== Act.REMOVE || isOther(leaf)),
+      ({ act, leaf }) => act < Act.REJOIN && (act !== Act.REMOVE || isOther(leaf)),
     );
     const before = new Set((this.#others.get(beat.leaf) ?? []).map(numberOf));
     const who = this.#members.name(beat.leaf);

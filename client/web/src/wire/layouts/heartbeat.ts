@@ -6,7 +6,7 @@ export const WINDOW = 8;
 export const STREAMS_MAX = 8;
 export const GOT_MAX = 1000;
 export const PENDING_MAX = 8;
-/** A host's act that takes a slot, or a member's request to be let in again. */
+/** A host's act that takes a slot, or what a member says of itself. */
 export const Act = {
   REMOVE: 1,
   LOCK: 2,
@@ -15,6 +15,7 @@ export const Act = {
   NO_HOST: 5,
   ADMIT: 6,
   REJOIN: 7,
+  GO_ON: 8,
 } as const;
 export type Act = (typeof Act)[keyof typeof Act];
 
@@ -45,7 +46,7 @@ export const PENDING_ACT: Layout<PendingAct> = {
   name: "pending",
   start: "",
   fields: [
-    ["act", ["e", [1, 2, 3, 4, 5, 6, 7]]],
+    ["act", ["e", [1, 2, 3, 4, 5, 6, 7, 8]]],
     ["leaf", 4],
   ],
 };
