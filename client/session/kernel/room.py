@@ -332,7 +332,7 @@ class RoomSession:
         """Handle a lost or failed connection."""
         if self.sync.is_entered:
             self.messages.lost(now, together=self._goes_with_all)
-            if isinstance(why, Sentence) and why.key == "away.unanswered":
+            if isinstance(why, Sentence) and why.key in ("away.unanswered", "away.denied"):
                 self._moving.unanswered(now)
         self.sync.lost()
         for feature in self._features_with("lost"):

@@ -440,6 +440,7 @@ export default {
   "away.misdirects": "er schickt dein Programm an einen Ort, der nicht zu ihm gehört",
   "away.sent_on": "seine Rechner schicken dein Programm einer zum anderen",
   "away.unanswered": "er antwortet nicht",
+  "away.denied": "er lässt dein Programm herein und leugnet es danach",
   "away.misnamed": "er nennt sich jetzt {theirs}, und das Treffen kennt ihn als {ours}",
   "away.network_changed": "dieses Gerät hat eine andere Adresse",
   "contact.none": "Keine Verbindung zum Server {origin}: {why}. Prüfe die Adresse und dein Netz, oder frag, wer den Server betreibt.",

@@ -440,6 +440,7 @@ export default {
   "away.misdirects": "它让你的程序去一个不属于它的地方",
   "away.sent_on": "它的几台机器把你的程序推来推去",
   "away.unanswered": "它没有回应",
+  "away.denied": "它让你的程序进来，随后又否认",
   "away.misnamed": "它现在自称 {theirs}，而会议认识的是 {ours}",
   "away.network_changed": "这台设备换了地址",
   "contact.none": "连不上 {origin} 的服务器：{why}。请检查地址和你的网络，或询问运营服务器的人。",

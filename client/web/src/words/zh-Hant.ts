@@ -440,6 +440,7 @@ export default {
   "away.misdirects": "它讓你的程式去一個不屬於它的地方",
   "away.sent_on": "它的幾台機器把你的程式推來推去",
   "away.unanswered": "它沒有回應",
+  "away.denied": "它讓你的程式進來，隨後又否認",
   "away.misnamed": "它現在自稱 {theirs}，而會議認識的是 {ours}",
   "away.network_changed": "這台裝置換了位址",
   "contact.none": "連不上 {origin} 的伺服器：{why}。請檢查位址和你的網路，或詢問營運伺服器的人。",

@@ -335,7 +335,7 @@ export class RoomSession implements Room {
   async lost(why: Sentence, now: number, byServer = false): Promise<void> {
     if (this.sync.isEntered) {
       this.messages.lost(now, this.#goesWithAll);
-      if (why.key === "away.unanswered") this.#moving.unanswered(now);
+      if (why.key === "away.unanswered" || why.key === "away.denied") this.#moving.unanswered(now);
     }
     this.sync.lost();
     for (const feature of this.features) await feature.lost(why, now, byServer);
