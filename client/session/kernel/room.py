@@ -347,8 +347,8 @@ class RoomSession:
 
         `server`: an index in the policy's list. `together`: all go there, with what came before.
         """
-        self._moving.leave(now, None if server is None else (server, attempt))
         self.leaves_server, self._goes_with_all = True, server is not None and together
+        self._moving.leave(now, None if server is None else (server, attempt), together=together)
         self.sync.give_up(now)
         self.leaves_server = self._goes_with_all = False
 

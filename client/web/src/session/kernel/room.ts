@@ -348,7 +348,7 @@ export class RoomSession implements Room {
    * `server`: an index in the policy's list. Everybody goes there, and nothing that came before is lost.
    */
   async lookElsewhere(now: number, server: number | null = null, attempt = 0, together = true): Promise<void> {
-    this.#moving.leave(now, server === null ? null : [server, attempt]);
+    this.#moving.leave(now, server === null ? null : [server, attempt], together);
     this.leavesServer = true;
     this.#goesWithAll = server !== null && together;
     await this.sync.giveUp(now);
