@@ -11,6 +11,7 @@ from collections.abc import Collection
 import pytest
 
 from snugroom.client.session import events as ev
+from snugroom.client.session.catalogue.sentence import Sentence
 from snugroom.lab.simulation.servers import CONNECT_TIME, OTHERS, Servers, listed
 from snugroom.lab.simulation.world import ORIGIN, Link, Participant
 from snugroom.server.rooms.hub import Hub
@@ -38,6 +39,45 @@ def changes(w: Servers, ada: Participant) -> None:
     w.run(0.5)
     w.do(ada, ev.Say("hello"))
     w.do(ada, ev.Lock(True))
+
+
+def moves(who: Participant) -> list[tuple[str, str]]:
+    """The lines about a move: the sentence, and the server that it names."""
+    texts = [each.text for each in who.incidents.open if each.cause == "move"]
+    return [(text.key, str(text.args["origin"])) for text in texts if isinstance(text, Sentence)]
+
+
+def test_a_move_is_one_line_that_says_where_the_meeting_is() -> None:
+    w, people = meeting(False, 2470)
+    w.do(people[0], ev.Move(OTHERS[0]))
+    w.until(lambda: w.at(OTHERS[0]) == {"Ada", "Bo", "Cem"}, 10)
+    w.until(lambda: all(moves(who) == [("status.back.moved", OTHERS[0])] for who in people), 5)
+    assert [lines(who) for who in people] == [[("calm", "back")]] * 3
+    w.do(people[1], ev.ListServers())
+    text = [s.text for s in people[1].of(ev.Status) if s.kind == "servers"][-1]
+    assert isinstance(text, Sentence)
+    assert text.args == {"origin": OTHERS[0], "servers": f"{OTHERS[1]}, {ORIGIN}"}
+    calm_after(w, people)
+
+
+@pytest.mark.parametrize("dead", [OTHERS, OTHERS[:1]], ids=["all", "one"])
+def test_a_move_to_a_dead_server_is_not_told_for_ever(dead: Collection[str]) -> None:
+    w, people = meeting(False, 2471)
+    for origin in dead:
+        w.fails(origin)
+    w.do(people[0], ev.Move(OTHERS[0]))
+    w.until(lambda: all(moves(who) == [("status.moving", OTHERS[0])] for who in people), 5)
+
+    def told() -> bool:
+        """Each reads that the meeting is where it is."""
+        places = [[origin for key, origin in moves(who) if key != "status.moving"] for who in people]
+        return any(w.at(at) == {"Ada", "Bo", "Cem"} and places == [[at]] * 3 for at in EVERYWHERE)
+
+    w.until(lambda: told() and w.agreed(people), 30, "everybody knows")
+    keys = {key for who in people for key, _ in moves(who)}
+    assert keys <= {"status.back.stayed", "status.back.moved"}
+    assert len(dead) == 1 or keys == {"status.back.stayed"}
+    calm_after(w, people)
 
 
 def not_red(w: Servers, people: list[Participant], seconds: float) -> None:

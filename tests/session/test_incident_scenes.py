@@ -8,6 +8,9 @@ from functools import partial
 import pytest
 
 from snugroom.client.session import events as ev
+from snugroom.client.session.catalogue.sentence import Sentence
+from snugroom.client.session.kernel.intents import HealIntent
+from snugroom.lab.simulation.dishonest import spoil_path
 from snugroom.lab.simulation.servers import Servers
 from snugroom.lab.simulation.world import ORIGIN, Link, Participant, World
 from tests.session.signed_media import Media
@@ -74,6 +77,23 @@ def test_a_restart_of_the_server(seed: int) -> None:
     w.run(4)
     assert [lines(who) for who in people] == [[("attention", "away")]] * 3
     w.start_server()
+    calm_after(w, people)
+
+
+def test_a_change_that_one_member_cannot_read(monkeypatch: pytest.MonkeyPatch) -> None:
+    w = World(2315)
+    _, bo, cem = people = w.meeting("Ada", "Bo", "Cem")
+    w.run(1)
+    with monkeypatch.context() as patch:
+        spoil_path(patch, bo, cem)
+        bo.room.queue(HealIntent(bo.epoch), w.now)
+        w.do(bo, ev.Tick())
+    w.until(lambda: lines(cem) == [("attention", "rejoining")], 10)
+    w.until(lambda: w.agreed(people), 15)
+    w.run(1)
+    assert lines(cem) == [], "it is in step by another membership"
+    told = [s.text.key for s in cem.of(ev.Status) if isinstance(s.text, Sentence)]
+    assert told.count("status.cleared.in_step") == 1
     calm_after(w, people)
 
 

@@ -86,10 +86,13 @@ def test_evidence_turns_a_line_red_and_nothing_turns_it_back() -> None:
     assert (red.number, red.severity, red.rule.action) == (drop.number, "attack", "evidence")
     assert incidents.told(sentences.dropped("refuses", None), 15) is None
     incidents.told(sentences.status("back.moved", origin="https://b"), 16)
-    assert shown(incidents) == [("attack", "dropped")], "a trace of malice stays until somebody has read it"
+    stays = "a trace of malice stays until somebody has read it"
+    assert shown(incidents) == [("attack", "dropped"), ("calm", "back")], stays
     incidents.dismiss(red.number, 20)
-    assert incidents.open == []
+    assert shown(incidents) == [("calm", "back")], "a move is a line, which ends by itself"
     assert incidents.history[-1].ended == 20
+    incidents.tick(16 + 60)
+    assert incidents.open == []
 
 
 def test_the_silent_are_one_line_that_names_those_who_still_are() -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from tests.session import test_ahead
+from tests.session import test_ahead, test_denied_pass
 from tests.web.mixed import played, scenarios
 
-test_ahead_of_both = played(scenarios(test_ahead))
+test_ahead_of_both = played(scenarios(test_ahead, test_denied_pass))

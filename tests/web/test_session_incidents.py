@@ -5,4 +5,11 @@ from __future__ import annotations
 from tests.session import test_incident_places, test_incident_scenes
 from tests.web.mixed import played, scenarios
 
-test_everyday_trouble = played(scenarios(test_incident_scenes, test_incident_places, mixes=("guests", "all")))
+test_everyday_trouble = played(
+    scenarios(
+        test_incident_scenes,
+        test_incident_places,
+        mixes=("guests", "all"),
+        other={"a_change_that_one_member_cannot_read": "host -Bo"},
+    )
+)

@@ -68,7 +68,9 @@ class Moves(Announcement[content.Move]):
 
     def list_servers(self) -> None:
         """Tell where the meeting is, and where it can go on."""
-        origin, listed = self.room.here.origin, ", ".join(self._origins()[1:])
+        origin, origins = self.room.here.origin, self._origins()
+        at = origins.index(origin) if origin in origins else 0
+        listed = ", ".join([*origins[at + 1 :], *origins[:at]])  # after the last one comes the first
         mirrored = self.room.membership.policy.mirrored
         key = "servers.none" if not listed else "servers.mirrored" if mirrored else "servers"
         self.room.tell(sentences.status(key, origin=origin, servers=listed))

@@ -58,6 +58,7 @@ class Moving:
         self._looks = False  # for the others: they are not here
         self._away = False
         self._told = False  # whether a person was told that we are away
+        self._promised = False  # a person was told that the meeting goes on at another server
 
     def tick(self, now: float, inside: bool, entered: bool, slot: int | None) -> bool:
         """Let time pass. Return whether this connection is to be given up for another server's.
@@ -68,7 +69,7 @@ class Moving:
             self._slot, self._moved_at = slot, now  # others hand over what happened
         self._reached |= entered and not self._places.is_home
         if inside:
-            self.came_back()
+            self.came_back(in_step=True)
         if inside or self._room.needs_rejoin:
             self._without_since, self._openers, self._checked, self._looks = None, None, False, False
             return False
@@ -148,11 +149,12 @@ class Moving:
             self._note_openers(now, with_us=True)
         self._without_since = now - MOVE_AFTER * self._room.options.slowness
 
-    def leave(self, now: float, called: tuple[int, int] | None) -> None:
+    def leave(self, now: float, called: tuple[int, int] | None, *, together: bool = False) -> None:
         """Go on at another place, with the next connection: we are in step here.
 
-        `called`: a server of the list, and an attempt there; None: the next.
+        `called`: a server of the list, and an attempt there; None: the next. `together`: all go there.
         """
+        self._promised = together and called is not None and called[0] != self._places.server
         self._note_openers(now, with_us=called is not None)
         self._without_since, self._called = now - MOVE_AFTER * self._room.options.slowness, called
         self._looks, self._checked = called is None, called is not None
@@ -164,14 +166,20 @@ class Moving:
         self._away, self._told = True, self._told or tells
         return tells
 
-    def came_back(self) -> None:
-        """Tell that a server has let us in again: a further one only once we are in step there."""
-        if not self._away:
+    def came_back(self, *, in_step: bool = False) -> None:
+        """Tell that a server has let us in again: a further one only once we are in step there.
+
+        The same holds for the old one after a move that a host has called: the search may go on.
+        """
+        if not self._away or (self._promised and not in_step):
             return
         told, self._away, self._told = self._told, False, False
+        promised, self._promised = self._promised, False
         moved, self._origin = self._room.here.origin != self._origin, self._room.here.origin
         if moved:
             self._room.tell(sentences.status("back.moved", origin=self._origin))
+        elif promised:
+            self._room.tell(sentences.status("back.stayed", origin=self._origin))
         elif told:
             self._room.tell(sentences.status("back"))
 

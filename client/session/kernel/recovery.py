@@ -47,6 +47,15 @@ class Recovery(Feature):
         self._asked_at = now
         self._waits_since: float | None = None  # since when the members do not let us in again
         self._told = False  # that we ask them, and nobody answers
+        self._returns = False  # by an answer: the membership before told that it was out of step
+
+    def carry_over(self, old: Room) -> None:
+        self._returns = True  # nobody rejoins untold: see `Reentry.reason`
+
+    def synced(self, now: float) -> None:
+        if self._returns:
+            self._returns = False
+            self.room.tell(sentences.status("cleared.in_step"))
 
     def stuck(self, blob: bytes, now: float) -> None:
         self._since, self._blob = now, blob

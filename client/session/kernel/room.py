@@ -332,7 +332,7 @@ class RoomSession:
         """Handle a lost or failed connection."""
         if self.sync.is_entered:
             self.messages.lost(now, together=self._goes_with_all)
-            if isinstance(why, Sentence) and why.key == "away.unanswered":
+            if isinstance(why, Sentence) and why.key in ("away.unanswered", "away.denied"):
                 self._moving.unanswered(now)
         self.sync.lost()
         for feature in self._features_with("lost"):
@@ -347,8 +347,8 @@ class RoomSession:
 
         `server`: an index in the policy's list. `together`: all go there, with what came before.
         """
-        self._moving.leave(now, None if server is None else (server, attempt))
         self.leaves_server, self._goes_with_all = True, server is not None and together
+        self._moving.leave(now, None if server is None else (server, attempt), together=together)
         self.sync.give_up(now)
         self.leaves_server = self._goes_with_all = False
 

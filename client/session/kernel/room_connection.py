@@ -56,6 +56,16 @@ class RoomConnection:
             return False
         return message.chain != chain_next(self.claimed[1], message.slot, message.blob)
 
+    def reach_refused(self, slot: int | None, mine: int) -> None:
+        """The server, at `slot`, does not hand over what we have missed: a hint, for nobody has signed it.
+
+        `Recovery` decides what follows from it. At our own slot we have missed nothing but relays.
+        """
+        if slot is not None and slot > mine:
+            self.out_of_reach = True
+        else:
+            self.catching_up = False
+
     def is_answer(self, about: str) -> bool:
         """Record an answer to one of our messages of that type; return False if none waits for one."""
         if self.asked[about] <= 0:

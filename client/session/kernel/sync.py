@@ -26,6 +26,7 @@ from snugroom.client.session import events as ev
 from snugroom.client.session.catalogue import sentences
 from snugroom.client.session.catalogue.sentence import sentence
 from snugroom.client.session.kernel import backoff
+from snugroom.client.session.kernel.denials import Denials
 from snugroom.client.session.kernel.door import Door
 from snugroom.client.session.kernel.moving import Moving
 from snugroom.client.session.kernel.opening import open_room, opening_to_pass_on, room_admin, signed_entry
@@ -83,6 +84,7 @@ class Sync:
         #: be in another one, under keys unknown to us.
         self.new_room_since: float | None = None
         self.relays = Relays()
+        self._denials = Denials()
         self._settling = False
         self._moved_at = now
         #: Whether the server claims a slot that it does not hand over: we ask the members to let us in again.
@@ -184,8 +186,8 @@ class Sync:
         if self.elsewhere and self._hears_others(now):
             self.elsewhere = False
         connection = self.connection
-        there = self._is_inside, self.is_entered, self.slot
-        if self._moving.tick(now, *there) and self._reconnect_at is None:
+        inside = self._is_inside and not self._denials.goes_on(self._room.here.origin, now)
+        if self._moving.tick(now, inside, self.is_entered, self.slot) and self._reconnect_at is None:
             self.give_up(now)
             return
         if connection is None:
@@ -207,10 +209,10 @@ class Sync:
         connection, mine = self.connection, self._room.membership.journal.slot
         return connection is not None and self.slot == mine and (connection.shown or -1) >= mine
 
-    def give_up(self, now: float) -> None:
+    def give_up(self, now: float, why: str = "away.unanswered") -> None:
         """Connect anew: this connection leads nowhere."""
         self._room.perform(ev.Disconnect(ev.ROOM))
-        self._room.lost(sentence("away.unanswered"), now)
+        self._room.lost(sentence(why), now)
 
     def _hears_others(self, now: float) -> bool:
         m = self._room.membership
@@ -243,7 +245,8 @@ class Sync:
         connection.entered, connection.handle = True, entered.handle
         self.door.entered()
         self.opened(entered.slot, entered.chain, now)
-        self._failures = 0
+        denies = self._denials.goes_on(self._room.here.origin, now)
+        self._failures = self._failures if denies else 0
         incarnation = self._room.here.incarnation(entered.incarnation)
         restarted = self.incarnation is not None and self.incarnation != incarnation
         self.incarnation = incarnation
@@ -252,7 +255,7 @@ class Sync:
         if restarted:
             self.relays.restarted()
             self._settling = True
-        if self._room.here.is_home:
+        if self._room.here.is_home and not denies:
             self._moving.came_back()
         return restarted
 
@@ -339,21 +342,21 @@ class Sync:
                 connection.refused_at = now
         elif refused.about == "commit":
             connection.handing_over = None
-            if refused.code == "pass":
-                connection.shown = None
         elif refused.about == "catch_up":
             if refused.code in ("pass", "gone"):
-                self._refuse_reach(connection)
+                connection.reach_refused(self.slot, self._room.membership.journal.slot)
             elif refused.code == "rate":
                 connection.catch_up_again = now + CATCH_UP_RETRY
             else:
                 connection.catching_up = False
         elif refused.about == "media":
             connection.published = None
-            if refused.code == "pass":
-                connection.shown, connection.sync_done = None, False
-        elif refused.about in ("broadcast", "relay") and refused.code == "pass":
+            connection.sync_done &= refused.code != "pass"
+        if refused.code == "pass" and refused.about in ("commit", "media", "broadcast", "relay"):
+            acknowledged = connection.shown is not None and connection.shown >= (self.slot or 0)
             connection.shown = None
+            if acknowledged and self._denials.denied(self._room.here.origin, now):
+                self.give_up(now, "away.denied")
 
     def _show_refused(self, connection: RoomConnection) -> None:
         entry = self._room.membership.journal.entry(connection.showing or 0)
@@ -367,16 +370,6 @@ class Sync:
             self._room.tell(sentences.alarm("gate_denied"))
         connection.refusals += 1
         connection.showing = None
-
-    def _refuse_reach(self, connection: RoomConnection) -> None:
-        """The server does not hand over what we have missed. Nobody has signed that: it is a hint.
-
-        `Recovery` decides what follows from it. At our own slot we have missed nothing but relays.
-        """
-        if self.slot is not None and self.slot > self._room.membership.journal.slot:
-            connection.out_of_reach = True
-        else:
-            connection.catching_up = False
 
     def ask_again(self) -> None:
         """Request the way to the others' slot anew, as if nothing had been refused or left unanswered."""
@@ -432,7 +425,7 @@ class Sync:
             return False
         if connection.refusals > 1:
             if self.stuck_at is None:
-                self._refuse_reach(connection)
+                connection.reach_refused(self.slot, self._room.membership.journal.slot)
             return False
         entry = self._room.membership.journal.entry(slot)
         if entry is not None and connection.refusals == 0 and entry.gate_fits is not False:

@@ -72,7 +72,7 @@ const empty: Values = {
   ended: null,
   roomTitle: "",
   locked: false,
-  roomServers: { listed: [], mirrored: false },
+  roomServers: { at: "", listed: [], mirrored: false },
   reportable: false,
   amHost: false,
   ownLeaf: 0,

@@ -31,7 +31,7 @@ export class Meeting {
   readonly roster = signal(0);
   readonly title = signal("");
   readonly locked = signal(false);
-  readonly servers = signal<Model["roomServers"]["value"]>({ listed: [], mirrored: false });
+  readonly servers = signal<Model["roomServers"]["value"]>({ at: "", listed: [], mirrored: false });
   readonly reportable = signal(false);
   readonly ownLeaf = signal(-1);
   readonly reactions = new Passing<Reaction>(REACTION_TIME);
@@ -59,7 +59,7 @@ export class Meeting {
       this.locked.value = this.reportable.value = false;
       this.ownLeaf.value = -1;
       this.title.value = "";
-      this.servers.value = { listed: [], mirrored: false };
+      this.servers.value = { at: "", listed: [], mirrored: false };
       this.code.value = null;
       this.reactions.list.value = [];
       this.knocks.value = [];
@@ -72,12 +72,12 @@ export class Meeting {
   }
 
   /** We are in a room. */
-  entered(room: Pick<Extract<FromWorker, { type: "inside" }>, "ownLeaf" | "title" | "locked" | "servers" | "mirrored" | "reports">): void {
+  entered(room: Pick<Extract<FromWorker, { type: "inside" }>, "ownLeaf" | "at" | "title" | "locked" | "servers" | "mirrored" | "reports">): void {
     this.ownLeaf.value = room.ownLeaf;
     this.title.value = room.title;
     this.locked.value = room.locked;
     this.reportable.value = room.reports;
-    this.servers.value = { listed: room.servers, mirrored: room.mirrored };
+    this.servers.value = { at: room.at, listed: room.servers, mirrored: room.mirrored };
   }
 
   /** Remove knocks that no longer need our answer: another host has answered, or the guest has waited too long. */
@@ -224,6 +224,7 @@ export class Meeting {
       case "knocking":
         return;
       default:
+        if (text.key === "status.back.moved") this.servers.value = { ...this.servers.value, at: String(text.args?.["origin"]) };
         if (ruleOf(text) === null || text.key === "status.back.moved") this.#place.chat.note(text);
     }
   }

@@ -352,8 +352,8 @@ export interface Model {
   // the room
   readonly roomTitle: ReadonlySignal<string>;
   readonly locked: ReadonlySignal<boolean>;
-  /** Where the meeting can continue: origins, in order, and whether it is mirrored. */
-  readonly roomServers: ReadonlySignal<{ readonly listed: readonly string[]; readonly mirrored: boolean }>;
+  /** Where the meeting is (empty: unknown) and can continue: origins, in order; and whether it is mirrored. */
+  readonly roomServers: ReadonlySignal<{ readonly at: string; readonly listed: readonly string[]; readonly mirrored: boolean }>;
   /** Whether the meeting keeps signatures for reports. */
   readonly reportable: ReadonlySignal<boolean>;
   readonly amHost: ReadonlySignal<boolean>;

@@ -53,7 +53,7 @@ export class PreJoin {
     return true;
   }
 
-  /** Head for the room of a link; return whether the page can open it. */
+  /** Head for the room of a link; return whether the page reaches any of its servers. */
   follow(link: string, where: Where): boolean {
     let invite: Invite;
     try {
@@ -63,13 +63,16 @@ export class PreJoin {
       this.linkTrouble.value = error.sentence;
       return false;
     }
-    if (!reaches(where, invite.origin)) {
-      this.linkTrouble.value =
-        misnamed(where, invite.origin) ?? sentence("note.other_server", { origin: invite.origin });
+    const origins = [invite.origin, ...invite.servers];
+    // After a move the meeting is at one of the further servers, and people still have the link of before.
+    const reached = origins.find((origin) => reaches(where, origin));
+    if (reached === undefined) {
+      const trouble = origins.map((origin) => misnamed(where, origin)).find((each) => each !== null);
+      this.linkTrouble.value = trouble ?? sentence("note.other_server", { origin: invite.origin });
       return false;
     }
     this.link = this.last = link;
-    this.#goal("guest", invite.origin);
+    this.#goal("guest", reached);
     return true;
   }
 

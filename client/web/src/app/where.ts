@@ -45,7 +45,12 @@ async function isKept(): Promise<boolean> {
   return kept;
 }
 
-/** Whether the page may connect to that server: to its own server, or to any if the participant serves the page. */
+/**
+ * Whether the page surely may connect to that server: to its own server, or to any if the participant serves the page.
+ *
+ * The browser enforces it: the page's policy (`connect-src` of its CSP) names its own origin, and the `peers` of its
+ * operator's settings. To all other servers of a link the connection fails at once, and the next one is tried.
+ */
 export const reaches = (at: Where, origin: string): boolean => at.own || origin === at.origin;
 
 /** Return what to tell about a page that was opened under another origin than its server's; null: it was not. */

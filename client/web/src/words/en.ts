@@ -13,6 +13,7 @@ export default {
   "away.misdirects": "it sends your program to a place that is no part of it",
   "away.sent_on": "its machines send your program from one to the other",
   "away.unanswered": "it does not answer",
+  "away.denied": "it lets your program in, and then denies that",
   "away.misnamed": "it now calls itself {theirs}, and the meeting knows it as {ours}",
   "away.network_changed": "this device has another address",
   "contact.none": "No connection to the server at {origin}: {why}. Check the address and your network, or ask whoever runs the server.",

@@ -120,6 +120,8 @@ export type FromWorker =
       readonly type: "inside";
       readonly ownLeaf: number;
       readonly origin: string;
+      /** The origin of the server that carries the meeting now. */
+      readonly at: string;
       readonly title: string;
       readonly locked: boolean;
       readonly servers: readonly string[];

@@ -292,6 +292,7 @@ export class Shell {
         type: "inside",
         ownLeaf: leaf,
         origin: session.origin,
+        at: session.room?.here.origin ?? session.origin,
         title: policy?.title ?? "",
         locked: policy?.mode === Mode.LOCKED,
         servers: policy?.origins ?? [],

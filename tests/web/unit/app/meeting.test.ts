@@ -24,6 +24,20 @@ test("the members' evidence is offered in the line of the drop, with the last co
   assert.deepEqual(noted, []);
 });
 
+test("a move is a line, and the list knows where the meeting is", () => {
+  const noted: unknown[] = [];
+  const chat = { note: (text: unknown) => noted.push(text) } as unknown as Chat;
+  const meeting = new Meeting({ chat, toast: () => undefined, listInvites: () => undefined });
+  const [a, b] = ["https://a.example", "https://b.example"];
+  meeting.entered({ ownLeaf: 1, at: a, title: "", locked: false, servers: [b], mirrored: false, reports: false });
+  meeting.told({ type: "Status", kind: "moving", text: sentence("status.moving", { who: "Ada", origin: b }) });
+  assert.deepEqual([meeting.servers.value.at, noted], [a, []]);
+  const moved = sentence("status.back.moved", { origin: b });
+  meeting.told({ type: "Status", kind: "back", text: moved });
+  assert.deepEqual(meeting.incidents.value.map(({ text }) => text), [moved]);
+  assert.deepEqual([meeting.servers.value, noted], [{ at: b, listed: [b], mirrored: false }, [moved]]);
+});
+
 test("a code opens with its answers, which go with it, and another member's doubt ends no run", () => {
   const chat = { note: () => undefined } as unknown as Chat;
   const meeting = new Meeting({ chat, toast: () => undefined, listInvites: () => undefined });

@@ -138,7 +138,7 @@ describe("the store", () => {
     store.do.enter();
     await turn();
     worker().tell({ type: "done", ask: 0 });
-    worker().tell({ type: "inside", ownLeaf: 0, origin: ORIGIN, title: "Garden", locked: false, servers: [], mirrored: false, reports: false });
+    worker().tell({ type: "inside", ownLeaf: 0, origin: ORIGIN, at: ORIGIN, title: "Garden", locked: false, servers: [], mirrored: false, reports: false });
     worker().events(roster());
     return worker();
   }
@@ -155,7 +155,7 @@ describe("the store", () => {
     await turn();
     assert.equal(workers.length, 1);
     assert.equal(store.opening.value, true);
-    worker().tell({ type: "inside", ownLeaf: 0, origin: ORIGIN, title: "", locked: false, servers: [], mirrored: false, reports: false });
+    worker().tell({ type: "inside", ownLeaf: 0, origin: ORIGIN, at: ORIGIN, title: "", locked: false, servers: [], mirrored: false, reports: false });
     assert.deepEqual([store.opening.value, store.place.value], [false, "room"]);
   });
 
@@ -176,7 +176,7 @@ describe("the store", () => {
     assert.ok(wish?.type === "host");
     assert.deepEqual([wish.password, wish.tokens, wish.sixteen, wish.reports], ["correct hors", [], true, false]);
     worker().tell({ type: "done", ask: 0 });
-    worker().tell({ type: "inside", ownLeaf: 0, origin: ORIGIN, title: "", locked: false, servers: [], mirrored: false, reports: false });
+    worker().tell({ type: "inside", ownLeaf: 0, origin: ORIGIN, at: ORIGIN, title: "", locked: false, servers: [], mirrored: false, reports: false });
     worker().events({ type: "Ended", reason: "unopened", text: sentence("unopened.password") });
     assert.deepEqual(
       [store.place.value, store.opening.value, store.ended.value, store.permissionForm.trouble.value?.key, wish.password],

@@ -41,6 +41,25 @@ test("a link to the page's own address tells the cause, and one to another serve
   assert.equal(form.linkTrouble.value?.key, "note.other_server");
 });
 
+test("a link that names the page's server among the further ones is followed there", () => {
+  const form = new PreJoin();
+  const link = linkTo("https://elsewhere.example", "https://third.example", OPENED);
+  assert.equal(form.follow(link, at({ origin: OPENED })), true);
+  assert.deepEqual(form.going.value, { as: "guest", origin: OPENED });
+  assert.equal(form.link, link);
+  assert.equal(form.follow(linkTo("https://elsewhere.example", "https://third.example"), at({ origin: OPENED })), false);
+  assert.deepEqual(form.linkTrouble.value, sentence("note.other_server", { origin: "https://elsewhere.example" }));
+  assert.equal(form.follow(link, at({})), false);
+  assert.deepEqual(form.linkTrouble.value, told);
+});
+
+test("a page of the own machine goes to the first server of a link", () => {
+  const form = new PreJoin();
+  const link = linkTo("https://elsewhere.example", OPENED);
+  assert.equal(form.follow(link, at({ own: true, origin: OPENED })), true);
+  assert.equal(form.going.value?.origin, "https://elsewhere.example");
+});
+
 test("the service worker says that the page comes from the device, and a server can't", async () => {
   const at = (answer: string | null): void => {
     const controller = { postMessage: (_: unknown, [port]: readonly MessagePort[]) => port?.postMessage(answer) };

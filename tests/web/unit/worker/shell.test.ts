@@ -112,7 +112,7 @@ test("a host's wish opens a meeting, and is answered", async () => {
   assert.deepEqual(rig.told().slice(0, 1), ["InviteMade"]);
   assert.deepEqual(rig.of("inside"), [], "not before the server has opened the room");
   await rig.enters();
-  assert.deepEqual(rig.of("inside"), [{ type: "inside", ownLeaf: 0, origin: ORIGIN, title: "Plans", locked: false, servers: [], mirrored: false, reports: false }]);
+  assert.deepEqual(rig.of("inside"), [{ type: "inside", ownLeaf: 0, origin: ORIGIN, at: ORIGIN, title: "Plans", locked: false, servers: [], mirrored: false, reports: false }]);
   await rig.shell.hear(HOST); // a second one is none
   assert.equal(rig.of("done").filter(({ ask }) => ask === 0).length, 1);
 });

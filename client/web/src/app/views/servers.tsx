@@ -55,16 +55,17 @@ export function ServersField({ model, text, label }: { readonly model: Model; re
 
 /** The list of the meeting that we are in; a host changes it. */
 export function RoomServers({ model }: { readonly model: Model }) {
-  const { listed, mirrored } = model.roomServers.value;
+  const { at, listed, mirrored } = model.roomServers.value;
+  const others = listed.filter((origin) => origin !== at);
   const text = useSignal(listed.join(" "));
   return (
     <section class="panel-part stack tight" aria-labelledby="servers-title">
       <h3 id="servers-title">{word("servers.title")}</h3>
-      {listed.length === 0 ? (
-        <p class="note">{word("servers.none")}</p>
-      ) : (
+      {listed.includes(at) && <p class="note">{word("servers.now", { origin: hostOf(at) })}</p>}
+      {listed.length === 0 && <p class="note">{word("servers.none")}</p>}
+      {others.length > 0 && (
         <ol>
-          {listed.map((origin) => (
+          {others.map((origin) => (
             <li key={origin}>{hostOf(origin)}</li>
           ))}
         </ol>

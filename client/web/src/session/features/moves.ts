@@ -50,8 +50,10 @@ export class Moves extends Announcement<Move> {
 
   /** Tell where the meeting is, and where it can go on. */
   listServers(): void {
-    const [, ...listed] = this.#origins;
-    const args = { origin: this.room.here.origin, servers: listed.join(", ") };
+    const { origin } = this.room.here;
+    const at = Math.max(0, this.#origins.indexOf(origin));
+    const listed = [...this.#origins.slice(at + 1), ...this.#origins.slice(0, at)]; // after the last one comes the first
+    const args = { origin, servers: listed.join(", ") };
     const named = this.room.membership.policy.mirrored ? "servers.mirrored" : "servers";
     const key = listed.length > 0 ? named : "servers.none";
     this.room.tell(sentences.status(key, args));

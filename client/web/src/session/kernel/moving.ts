@@ -57,6 +57,8 @@ export class Moving {
   #away = false;
   /** Whether a person was told that we are away. */
   #told = false;
+  /** Whether a person was told that the meeting goes on at another server. */
+  #promised = false;
 
   constructor(room: Room, places: Places, now: number) {
     this.#room = room;
@@ -76,7 +78,7 @@ export class Moving {
       this.#movedAt = now;
     }
     this.#reached ||= entered && !this.#places.isHome;
-    if (inside) this.cameBack();
+    if (inside) this.cameBack(true);
     if (inside || this.#room.needsRejoin) {
       this.#withoutSince = this.#openers = null;
       this.#checked = this.#looks = false;
@@ -159,8 +161,13 @@ export class Moving {
     this.#withoutSince = now - MOVE_AFTER;
   }
 
-  /** Go on with the next connection at that place, or at the next if `called` is null, although we are in step. */
-  leave(now: number, called: Called | null): void {
+  /**
+   * Go on with the next connection at that place, or at the next if `called` is null, although we are in step.
+   *
+   * `together`: a host calls all there.
+   */
+  leave(now: number, called: Called | null, together: boolean): void {
+    this.#promised = together && called !== null && called[0] !== this.#places.server;
     this.#noteOpeners(now, called !== null);
     this.#withoutSince = now - MOVE_AFTER;
     this.#called = called;
@@ -177,15 +184,20 @@ export class Moving {
     return tells;
   }
 
-  /** Tell that a server has let us in again: a further one only once we are in step there. */
-  cameBack(): void {
-    if (!this.#away) return;
-    const told = this.#told;
-    this.#away = this.#told = false;
+  /**
+   * Tell that a server has let us in again: a further one only once we are in step there.
+   *
+   * The same holds for the old one after a move that a host has called: the search may go on.
+   */
+  cameBack(inStep = false): void {
+    if (!this.#away || (this.#promised && !inStep)) return;
+    const [told, promised] = [this.#told, this.#promised];
+    this.#away = this.#told = this.#promised = false;
     const { origin } = this.#places;
     const moved = origin !== this.#origin;
     this.#origin = origin;
     if (moved) this.#room.tell(sentences.status("back.moved", { origin }));
+    else if (promised) this.#room.tell(sentences.status("back.stayed", { origin }));
     else if (told) this.#room.tell(sentences.status("back"));
   }
 

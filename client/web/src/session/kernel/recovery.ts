@@ -42,10 +42,22 @@ export class Recovery extends Feature {
   #waitsSince: number | null = null;
   /** That we ask them, and nobody answers. */
   #told = false;
+  /** By an answer: the membership before told that it was out of step. */
+  #returns = false;
 
   constructor(room: Room, now: number) {
     super(room);
     this.#askedAt = now;
+  }
+
+  override carryOver(): void {
+    this.#returns = true; // nobody rejoins untold: see `Reentry.reason`
+  }
+
+  override synced(): void {
+    if (!this.#returns) return;
+    this.#returns = false;
+    this.room.tell(sentences.status("cleared.in_step"));
   }
 
   override stuck(blob: Bytes, now: number): void {

@@ -335,7 +335,7 @@ export class RoomSession implements Room {
   async lost(why: Sentence, now: number, byServer = false): Promise<void> {
     if (this.sync.isEntered) {
       this.messages.lost(now, this.#goesWithAll);
-      if (why.key === "away.unanswered") this.#moving.unanswered(now);
+      if (why.key === "away.unanswered" || why.key === "away.denied") this.#moving.unanswered(now);
     }
     this.sync.lost();
     for (const feature of this.features) await feature.lost(why, now, byServer);
@@ -348,7 +348,7 @@ export class RoomSession implements Room {
    * `server`: an index in the policy's list. Everybody goes there, and nothing that came before is lost.
    */
   async lookElsewhere(now: number, server: number | null = null, attempt = 0, together = true): Promise<void> {
-    this.#moving.leave(now, server === null ? null : [server, attempt]);
+    this.#moving.leave(now, server === null ? null : [server, attempt], together);
     this.leavesServer = true;
     this.#goesWithAll = server !== null && together;
     await this.sync.giveUp(now);

@@ -64,6 +64,16 @@ export class RoomConnection {
     return !same(chain, chainNext(this.claimed[1], slot, blob));
   }
 
+  /**
+   * The server, at `slot`, does not hand over what we have missed. Nobody has signed that: it is a hint.
+   *
+   * `Recovery` decides what follows from it. At our own slot we have missed nothing but relays.
+   */
+  reachRefused(slot: number | null, mine: number): void {
+    if (slot !== null && slot > mine) this.outOfReach = true;
+    else this.catchingUp = false;
+  }
+
   /** Record a message of ours, of that type. */
   asks(about: string): void {
     this.#asked.set(about, (this.#asked.get(about) ?? 0) + 1);

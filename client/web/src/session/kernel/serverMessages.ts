@@ -102,7 +102,7 @@ export class ServerMessages {
           if (await feature.broadcastReceived(message.blob, now)) break;
         break;
       case "refused":
-        this.#refused(message, now);
+        await this.#refused(message, now);
         await this.#notify(message, now);
         break;
       case "closing":
@@ -146,12 +146,12 @@ export class ServerMessages {
     for (const feature of this.#features) await feature.serverNotice(notice, now);
   }
 
-  #refused(refused: Refused, now: number): void {
+  async #refused(refused: Refused, now: number): Promise<void> {
     const { sync, queue, messageLog, announcer } = this.#parts;
     if (sync.connection === null) return;
     const { about, code } = refused;
     sync.connection.early = false;
-    sync.refused(sync.connection, refused, now);
+    await sync.refused(sync.connection, refused, now);
     if (about === "commit" && code === "size") queue.refused(verbatim(refused.text));
     else if (about === "relay" && code === "pass") {
       messageLog.markForResending();

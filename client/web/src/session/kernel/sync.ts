@@ -20,6 +20,7 @@ import { OPEN_WAIT } from "../../wire/limits";
 import type { Challenge, Committed, Entered, Refused } from "../../wire/messages";
 import { type Sentence, sentence } from "../../words/sentence";
 import { delay } from "./backoff";
+import { Denials } from "./denials";
 import { Door } from "./door";
 import { RoomConnection } from "./roomConnection";
 import { connect, ROOM } from "../events";
@@ -79,6 +80,7 @@ export class Sync {
    */
   seeksReadmission = false;
   readonly relays = new Relays();
+  readonly #denials = new Denials();
   #settling = false;
   #movedAt: number;
   #reconnectAt: number | null = null;
@@ -190,7 +192,8 @@ export class Sync {
     if (this.elsewhere && this.#hearsOthers(now)) this.elsewhere = false;
     const connection = this.connection;
     const mine = this.#room.membership.journal.slot;
-    const inside = this.slot === mine && (connection?.shown ?? -1) >= mine;
+    const denies = this.#denials.goesOn(this.#room.here.origin, now);
+    const inside = this.slot === mine && (connection?.shown ?? -1) >= mine && !denies;
     if (this.#moving.tick(now, inside, this.isEntered, this.slot) && this.#reconnectAt === null) {
       await this.giveUp(now);
       return;
@@ -211,9 +214,9 @@ export class Sync {
   }
 
   /** Connect anew: this connection leads nowhere. */
-  async giveUp(now: number): Promise<void> {
+  async giveUp(now: number, why: "away.unanswered" | "away.denied" = "away.unanswered"): Promise<void> {
     this.#room.perform({ type: "Disconnect", endpoint: ROOM });
-    await this.#room.lost(sentence("away.unanswered"), now);
+    await this.#room.lost(sentence(why), now);
   }
 
   /** Open the room's door on a new connection. */
@@ -242,7 +245,8 @@ export class Sync {
     this.door.entered();
     connection.handle = entered.handle;
     this.opened(entered.slot, entered.chain, now);
-    this.#failures = 0;
+    const denies = this.#denials.goesOn(this.#room.here.origin, now);
+    if (!denies) this.#failures = 0;
     const incarnation = this.#room.here.incarnation(entered.incarnation);
     const restarted = this.incarnation !== null && !same(this.incarnation, incarnation);
     this.incarnation = incarnation;
@@ -251,7 +255,7 @@ export class Sync {
       this.relays.restarted();
       this.#settling = true;
     }
-    if (this.#room.here.isHome) this.#moving.cameBack();
+    if (this.#room.here.isHome && !denies) this.#moving.cameBack();
     return restarted;
   }
 
@@ -325,26 +329,25 @@ export class Sync {
   }
 
   /** The server has refused one of our messages. */
-  refused(connection: RoomConnection, refused: Refused, now: number): void {
+  async refused(connection: RoomConnection, refused: Refused, now: number): Promise<void> {
     const { about, code } = refused;
     if (about === "room_door") this.door.refused(refused);
     else if (about === "show") {
       this.#showRefused(connection);
       if (connection.refusals > 1) connection.refusedAt = now;
-    } else if (about === "commit") {
-      connection.handingOver = null;
-      if (code === "pass") connection.shown = null;
-    } else if (about === "catch_up") {
-      if (code === "pass" || code === "gone") this.#refuseReach(connection);
+    } else if (about === "commit") connection.handingOver = null;
+    else if (about === "catch_up") {
+      if (code === "pass" || code === "gone") connection.reachRefused(this.slot, this.#room.membership.journal.slot);
       else if (code === "rate") connection.catchUpAgain = now + CATCH_UP_RETRY;
       else connection.catchingUp = false;
     } else if (about === "media") {
       connection.published = null;
-      if (code === "pass") {
-        connection.shown = null;
-        connection.syncDone = false;
-      }
-    } else if ((about === "broadcast" || about === "relay") && code === "pass") connection.shown = null;
+      connection.syncDone &&= code !== "pass";
+    }
+    if (code !== "pass" || !["commit", "media", "broadcast", "relay"].includes(about)) return;
+    const acknowledged = connection.shown !== null && connection.shown >= (this.slot ?? 0);
+    connection.shown = null;
+    if (acknowledged && this.#denials.denied(this.#room.here.origin, now)) await this.giveUp(now, "away.denied");
   }
 
   #showRefused(connection: RoomConnection): void {
@@ -354,16 +357,6 @@ export class Sync {
       this.#room.tell(sentences.alarm("gate_denied"));
     connection.refusals++;
     connection.showing = null;
-  }
-
-  /**
-   * The server does not hand over what we have missed. Nobody has signed that: it is a hint.
-   *
-   * `Recovery` decides what follows from it. At our own slot we have missed nothing but relays.
-   */
-  #refuseReach(connection: RoomConnection): void {
-    if (this.slot !== null && this.slot > this.#room.membership.journal.slot) connection.outOfReach = true;
-    else connection.catchingUp = false;
   }
 
   /** Request the way to the others' slot anew, as if nothing had been refused or left unanswered. */
@@ -415,7 +408,7 @@ export class Sync {
     if (connection.shown !== null && connection.shown >= slot) return true;
     if (connection.showing !== null) return false;
     if (connection.refusals > 1) {
-      if (this.stuckAt === null) this.#refuseReach(connection);
+      if (this.stuckAt === null) connection.reachRefused(this.slot, this.#room.membership.journal.slot);
       return false;
     }
     const { journal } = this.#room.membership;
