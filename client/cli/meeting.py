@@ -187,6 +187,11 @@ def _host_choices(parser: argparse.ArgumentParser) -> None:
         action="store_true",
         help="pause after 15 s without a host, not after 60 s: whoever is removed hears others for less time",
     )
+    parser.add_argument(
+        "--wait-for-silent",
+        action="store_true",
+        help="where too few are heard for anybody to speak, wait for the silent; don't go on without them",
+    )
 
 
 def _join(parser: argparse.ArgumentParser) -> None:
@@ -364,6 +369,7 @@ def _options(arguments: argparse.Namespace, book: Book | None) -> Options:
         mirror=getattr(arguments, "mirror", False),
         sixteen=getattr(arguments, "sixteen", False),
         strict=getattr(arguments, "strict", False),
+        waits_for_silent=getattr(arguments, "wait_for_silent", False),
         evidence=arguments.evidence,
         evidence_names=arguments.evidence_names,
         patience=arguments.patience,

@@ -40,6 +40,8 @@ class Options:
     sixteen: bool = False
     #: Host: the others go on for 15 s without the hosts, and not for 60 s.
     strict: bool = False
+    #: Host: where too few are heard for anybody to speak, wait for the others, and don't go on without them.
+    waits_for_silent: bool = False
     #: Tell the shell what to keep, so that the member can come back after its program has ended.
     keep: bool = False
     #: The file for evidence when the server drops us, and whether to include names.

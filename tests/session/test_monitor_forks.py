@@ -8,6 +8,8 @@ import pytest
 
 from snugroom.client.session import events as ev
 from snugroom.client.session.catalogue.sentence import sentence
+from snugroom.client.session.features.silent_majority import PATIENCE
+from snugroom.client.session.monitor.freshness import FRESH
 from snugroom.crypto.agreed.heartbeat import Got
 from snugroom.lab.simulation.world import Participant, World, heal
 from snugroom.wire import messages as wire
@@ -57,10 +59,13 @@ def test_a_silent_partition_silences_the_side_without_a_host_and_both_halves() -
     assert "hears no host" in texts(cem, "stale")[0]
     assert "Ada" in texts(cem, "stale")[0]
     assert "No host" not in texts(bo, "stale")[0]
-    w.run(60)
+    w.run(FRESH[0] + PATIENCE - (w.now - forked) - 5)
     assert all(media.sealed_after(p, forked + 16) == 0 for p in people)
     assert texts(ada, "silent")
     assert all(len(texts(p, "stale")) == 1 for p in people)
+    w.run(60)
+    assert media.sealed_after(bo, w.now - 10) > 50, "the host's program goes on without one of the others"
+    assert all(media.sealed_after(p, forked + 16) == 0 for p in (cem, dana)), "and of two sides one goes on"
 
 
 def test_the_larger_side_of_a_partition_with_the_host_goes_on() -> None:

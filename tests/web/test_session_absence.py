@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from tests.session import test_absence
+from tests.session import test_absence, test_silent_majority
 from tests.web.mixed import played, scenarios
 
-test_absence_of_both = played(scenarios(test_absence))
+test_absence_of_both = played(scenarios(test_absence, test_silent_majority))

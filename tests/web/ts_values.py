@@ -147,6 +147,7 @@ def from_options(options: Options) -> dict[str, Any]:
         "mirror": options.mirror,
         "sixteen": options.sixteen,
         "strict": options.strict,
+        "waitsForSilent": options.waits_for_silent,
         "keep": options.keep,
         "evidence": options.evidence is not None,
         "evidenceNames": options.evidence_names,

@@ -22,6 +22,7 @@ from snugroom.client.session.features.reporting import Reporting
 from snugroom.client.session.features.revocation import Revocation
 from snugroom.client.session.features.roles import Roles
 from snugroom.client.session.features.signing import Signing
+from snugroom.client.session.features.silent_majority import SilentMajority
 from snugroom.client.session.features.simulcast_guard import SimulcastGuard
 from snugroom.client.session.features.states import Reactions, States
 from snugroom.client.session.features.subscriptions import Subscriptions
@@ -58,6 +59,7 @@ def build(room: Room, now: float) -> list[Feature]:
         Images(room),
         States(room),
         Absence(room),
+        SilentMajority(room),
         Reactions(room),
         Pages(room),
         Files(room),

@@ -23,6 +23,8 @@ export interface Options {
   readonly sixteen: boolean;
   /** Host: the others go on for 15 s without the hosts, and not for 60 s. */
   readonly strict: boolean;
+  /** Host: where too few are heard for anybody to speak, wait for the others, and don't go on without them. */
+  readonly waitsForSilent: boolean;
   /** Tell the shell what to keep, so that the member can come back after its page has ended. */
   readonly keep: boolean;
   /** Save evidence without a request when the server drops us, and whether to include names. */
@@ -41,6 +43,7 @@ export const OPTIONS: Options = {
   mirror: false,
   sixteen: false,
   strict: false,
+  waitsForSilent: false,
   keep: false,
   evidence: false,
   evidenceNames: false,

@@ -24,6 +24,7 @@ import { Reporting } from "./reporting";
 import { Revocation } from "./revocation";
 import type { Room } from "../kernel/ports";
 import { Signing } from "./signing";
+import { SilentMajority } from "./silentMajority";
 import { Reactions, States } from "./states";
 import { Maintenance } from "./maintenance";
 import { Monitor } from "../monitor/monitor";
@@ -53,6 +54,7 @@ export const build = (room: Room, now: number): Feature[] => [
   new Images(room),
   new States(room),
   new Absence(room),
+  new SilentMajority(room),
   new Reactions(room),
   new Pages(room),
   new Files(room),
