@@ -166,7 +166,7 @@ class Tree:
 
     def says(self, table: Claims, leaf: int, slot: int, now: float) -> None:
         none = bytes(32)
-        beat = Heartbeat(leaf, bytes(8), 0, 1, none, 0, 0, slot, none, none, bytes(8), 0, none, (), True, ())
+        beat = Heartbeat(leaf, bytes(8), 0, 1, none, 0, 0, slot, none, none, bytes(8), 0, none, 0, (), True, ())
         table.add(beat, now)
 
 
