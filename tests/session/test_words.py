@@ -34,7 +34,7 @@ def say(w: World, whos: Sequence[Participant], times: int) -> None:
 
 
 def move(w: Servers, host: Participant) -> None:
-    """The keys change, so nobody can send again what was said before; all go on elsewhere, and the server dies."""
+    """The keys change, so that nothing is sent again; all go on elsewhere, and the first server dies."""
     heal(w, host)
     w.run(2)
     w.do(host, ev.Move())
@@ -43,7 +43,7 @@ def move(w: Servers, host: Participant) -> None:
 
 
 def away_over_a_move(seed: int, *names: str) -> tuple[Servers, list[Participant]]:
-    """The last of these is cut off, the host has all others go to the next server, and the last comes back."""
+    """The last of these is cut off, the others go on at the next server, and the last can come back."""
     w, people = moving(seed, *names)
     *others, last = people
     w.run(10)

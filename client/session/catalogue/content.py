@@ -236,7 +236,7 @@ class Page(Content, frozen=True, tag="page"):
 
 
 class File(Content, frozen=True, tag="file"):
-    """A file for all present members: its pieces are broadcast, sealed under its own key. `number` as in Say."""
+    """A file for all present members: its pieces are broadcast, sealed under its key. `number` as in Say."""
 
     id: Bytes16
     name: Annotated[str, msgspec.Meta(min_length=1, max_length=200)]

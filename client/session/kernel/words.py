@@ -1,7 +1,7 @@
 """Whether all words have arrived: numbers of our own words, and gaps in the others'.
 
-Protocol section 7. Each program numbers the words (messages, images, files) that it seals; a heartbeat signs how
-many there are. So a receiver learns what went by while it was elsewhere, whatever a server keeps or forgets.
+Protocol section 7. Each program numbers the words (messages, images, files) that it seals; a heartbeat signs
+how many there are. So a receiver learns what went by while it was elsewhere, whatever a server has kept.
 """
 
 from __future__ import annotations
@@ -15,8 +15,8 @@ from snugroom.client.session.catalogue import content, sentences
 from snugroom.client.session.catalogue.sentence import sentence
 from snugroom.client.session.kernel.ports import Room
 
-#: A program's numbers begin after RUN times the slot with which it first came in: those of a later program of the
-#: same member are higher.
+#: A program's numbers begin after RUN times the slot with which it first came in: those of a later program of
+#: the same member are higher.
 RUN: Final = 2**20
 #: Seconds in step for which a receiver waits for a word that its author has counted.
 GRACE: Final = 8.0

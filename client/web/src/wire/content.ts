@@ -170,7 +170,7 @@ export interface Page {
   readonly keys: WeekKey[];
 }
 
-/** A file for all present members: its pieces are broadcast, sealed under its own key. `number` as in Say. */
+/** A file for all present members: its pieces are broadcast, sealed under its key. `number` as in Say. */
 export interface File {
   readonly type: "file";
   readonly id: Bytes;
