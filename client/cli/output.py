@@ -70,6 +70,7 @@ class HumanOutput:
         self._inside = False
         self._reports = False
         self._hinted = False
+        self._held: set[tuple[str, str]] = set()  # texts that wait, and why, as printed
         self._files: dict[str, ev.FileOffered] = {}
         self._states: dict[int, ev.StateTold] = {}
         self._code = ""
@@ -106,7 +107,10 @@ class HumanOutput:
             case ev.Said() | ev.Image() | ev.Reacted():
                 self._message(event)
             case ev.Held(messages):
+                known, self._held = self._held, {(waiting.text, waiting.why) for waiting in messages}
                 for waiting in messages:
+                    if (waiting.text, waiting.why) in known:
+                        continue
                     text = plain(waiting.text, lines=_CONTINUED)
                     self._speech.warn(sentence("terminal.held", text=text, why=waiting.why))
                 if not messages:

@@ -100,6 +100,7 @@ class Heartbeat(Layout, name="heartbeat", start=b"\1"):
     incarnation: Bytes8  # of the server process
     relay: U8  # last kept relay that the member can vouch for; 0: none
     window: Bytes32  # over the relays up to `relay` (see the function `window`)
+    words: U8  # number of the last word (message, image or file) that the member will not resend by itself
     sent: Counters
     want: Bool  # True: the member subscribes to all streams; False: to fewer or none
     got: Annotated[tuple[Got, ...], Items(2, most=GOT_MAX, rising="leaf")]

@@ -186,6 +186,7 @@ class Mallory:
             incarnation=self.w.rng(8),
             relay=self.chance.randrange(1 << 20),
             window=self.w.rng(32),
+            words=self.chance.randrange(2**20),
             sent=(),
             want=True,
             got=(),

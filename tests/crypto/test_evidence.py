@@ -55,6 +55,7 @@ def beat(who: int, *, seq: int = 1, at: int = 1000, slot: int = 7, chain: bytes 
         incarnation=bytes(8),
         relay=0,
         window=bytes(32),
+        words=0,
         sent=((0, 50),),
         want=True,
         got=(Got(1 + who, 1, ((0, 49),)),),

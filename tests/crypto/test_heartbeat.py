@@ -46,6 +46,7 @@ def beat(**changes: Any) -> Heartbeat:
         incarnation=b"server 1",
         relay=9,
         window=b"w" * 32,
+        words=3 * 2**20 + 5,
         sent=((0, 250), (1, 75)),
         want=True,
         got=(Got(0, 6, ((0, 249),)), Got(2, 0, ())),

@@ -166,7 +166,8 @@ class Tree:
 
     def says(self, table: Claims, leaf: int, slot: int, now: float) -> None:
         none = bytes(32)
-        beat = Heartbeat(leaf, bytes(8), 0, 1, none, 0, 0, slot, none, none, bytes(8), 0, none, (), True, ())
+        seen = (bytes(8), 0, none, 0)
+        beat = Heartbeat(leaf, bytes(8), 0, 1, none, 0, 0, slot, none, none, *seen, (), True, ())
         table.add(beat, now)
 
 

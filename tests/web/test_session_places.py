@@ -8,6 +8,7 @@ from tests.session import (
     test_members_places,
     test_places,
     test_places_long,
+    test_words,
 )
 from tests.web.mixed import played, scenarios
 
@@ -18,6 +19,10 @@ test_places_long_of_both = played(
         mixes=("guests",),
         without={"a_newcomer_to_a_meeting_that_was_mirrored_for_long_goes_along"},
     )
+)
+#: The liar is a Python session.
+test_words_of_both = played(
+    scenarios(test_words, other={"a_false_count_is_told_once_a_minute_and_bounded": "-Bo"})
 )
 test_host_search_of_both = played(scenarios(test_host_search))
 #: The spoiler is a Python session.

@@ -92,6 +92,7 @@ def _beat(draw: random.Random) -> Heartbeat:
         incarnation=draw.randbytes(8),
         relay=draw.randrange(2**40),
         window=draw.randbytes(32),
+        words=draw.getrandbits(48),
         sent=_counters(draw),
         want=draw.random() < 0.5,
         got=tuple(

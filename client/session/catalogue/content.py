@@ -38,6 +38,7 @@ ANNOUNCEMENTS_MAX: Final = 200
 
 
 Leaf = Annotated[int, msgspec.Meta(ge=0, le=0xFFFFFFFF)]
+WordNumber = Annotated[int, msgspec.Meta(ge=0, le=2**53 - 1)]
 ReactionKind = Literal["yes", "applause", "heart", "laugh", "surprise", "party"]
 
 
@@ -46,18 +47,23 @@ class Content(msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag_field
 
 
 class Say(Content, frozen=True, tag="say"):
-    """Chat. `id` is random: a message that is resent after a lost connection is shown once."""
+    """Chat. `id` is random: a message that is resent after a lost connection is shown once.
+
+    `number` is the one that heartbeats count (section 7); 0: none.
+    """
 
     id: Bytes16
     text: Annotated[str, msgspec.Meta(min_length=1, max_length=TEXT_MAX)]
+    number: WordNumber = 0
 
 
 class Image(Content, frozen=True, tag="image"):
-    """An image for the chat. `id` as in Say; receivers determine the real type from the data."""
+    """An image for the chat. `id` and `number` as in Say; receivers determine the real type from the data."""
 
     id: Bytes16
     mime: Literal["image/png", "image/jpeg", "image/webp", "image/gif"]
     data: Annotated[bytes, msgspec.Meta(min_length=1, max_length=IMAGE_MAX)]
+    number: WordNumber = 0
 
 
 class Admitted(Content, frozen=True, tag="admitted"):
@@ -230,7 +236,7 @@ class Page(Content, frozen=True, tag="page"):
 
 
 class File(Content, frozen=True, tag="file"):
-    """A file for all present members: its pieces are broadcast, sealed under its own key."""
+    """A file for all present members: its pieces are broadcast, sealed under its key. `number` as in Say."""
 
     id: Bytes16
     name: Annotated[str, msgspec.Meta(min_length=1, max_length=200)]
@@ -238,6 +244,7 @@ class File(Content, frozen=True, tag="file"):
     size: Annotated[int, msgspec.Meta(ge=1, le=FILE_MAX)]
     digest: Bytes32
     key: Bytes32
+    number: WordNumber = 0
 
 
 class FileAgain(Content, frozen=True, tag="file_again"):

@@ -15,6 +15,8 @@ from snugroom.client.session.kernel.early import EarlyBlobs
 from snugroom.client.session.kernel.feature import Hooks
 from snugroom.client.session.kernel.outbox import Outbox, OutgoingMessage, SeenDigests
 from snugroom.client.session.kernel.ports import Room
+from snugroom.client.session.kernel.verdict import Change
+from snugroom.client.session.kernel.words import Words
 from snugroom.crypto import mls
 from snugroom.crypto.agreed import envelope
 from snugroom.crypto.errors import MissingKeyError, SnugError
@@ -38,6 +40,7 @@ class MessageLog:
         self._room = room
         self._hooks = hooks
         self._announcer = announcer
+        self.words = Words(room)
         self._outbox = Outbox()
         self._seen = SeenDigests()
         self._early = EarlyBlobs(most=EARLY_MAX, size=EARLY_BYTES, seconds=EARLY_TIME)
@@ -49,6 +52,7 @@ class MessageLog:
 
     def carry_over(self, old: MessageLog) -> None:
         """Take over from `old` after a rejoin: resend unconfirmed messages, and show none twice."""
+        self.words.carry_over(old.words)
         self._outbox = old._outbox.after_rejoin()
         self._seen = old._seen
         self._told = old._told
@@ -141,6 +145,7 @@ class MessageLog:
         m = self._room.membership
         over = message.epoch_slot != m.epoch_slot
         if over and not message.shown:
+            message.what = self.words.numbered(message.what)
             message.blob = self.relay(message.what)
             message.epoch_slot = m.epoch_slot
             message.audience |= self._members()
@@ -153,14 +158,34 @@ class MessageLog:
             # It came back once, and its epoch is over: sealing it anew would let later members read it.
             self._room.tell(sentences.maybe_lost(message.text))
 
+    def said(self, now: float) -> int:
+        """Return the number of our words for a heartbeat: of the last one that we will not resend."""
+        return self.words.said(self._outbox.unsettled(now))
+
+    def stated(self, leaf: int, number: int) -> None:
+        """The member at `leaf` has signed that its words go up to that number."""
+        self.words.stated(leaf, number)
+
+    def adopted(self, change: Change) -> None:
+        """A host that has come back by its return key is who it was: it may read what was written for it."""
+        for gone in change.removed if change.returned else ():
+            for new in change.added:
+                key = self._room.membership.signature_key(new.leaf)
+                if new.name == gone.name and key is not None:
+                    self._outbox.same_member(gone.key, key)
+
     # -- the others' messages --------------------------------------------------------------------
 
     def count_missing(self, count: int) -> None:
         """Count relays that the server no longer held when we caught up."""
         self._missed += count
 
-    def tell_missed(self) -> None:
+    def tell_missed(self, now: float) -> None:
         """Report the number of missed messages, after catching up."""
+        if self._room.is_synced(now):
+            self.words.tell_missed(now)
+        else:
+            self.words.wait()
         if self._missed:
             missed, self._missed = self._missed, 0
             self._room.tell(sentences.alarm("missed", count=missed))
@@ -195,6 +220,8 @@ class MessageLog:
 
     def _heard(self, received: mls.ApplicationMessage, what: content.AnyContent, now: float) -> None:
         room, leaf = self._room, received.sender
+        if isinstance(what, content.Say | content.Image | content.File):
+            self.words.heard(leaf, what.number)
         takers = [
             feature
             for feature in self._hooks.features_with("content_received")

@@ -13,6 +13,8 @@ from snugroom.client.session.catalogue.sentence import sentence
 #: Seconds for which a message is resent to a restarted server.
 RECENT: Final = 120.0
 RECENT_MAX: Final = 64
+#: Seconds after which others are told of a word that is still to be resent.
+UNSETTLED: Final = 60.0
 SEEN_MAX: Final = 4096
 
 
@@ -82,6 +84,20 @@ class Outbox:
                 message.shown, message.confirmed = message.shown or message.confirmed, False
             if not message.confirmed:
                 message.digest = None
+
+    def unsettled(self, now: float) -> int | None:
+        """Return the lowest number of a word that has been sealed, and may still be resent; None: none is.
+
+        A word that has waited for a minute counts as settled, so that nobody is left untold of later ones.
+        """
+        waiting = (s for s in self._messages if not s.confirmed and not s.shown and now - s.at < UNSETTLED)
+        return min((s.what.number for s in waiting if s.what.number), default=None)
+
+    def same_member(self, before: bytes, key: bytes) -> None:
+        """The member with the signature key `before` goes on under `key`: what it may read is the same."""
+        for message in self._messages:
+            if before in message.audience:
+                message.audience |= {key}
 
     def after_rejoin(self) -> Outbox:
         """Return the messages that a new membership has to send for the old one."""

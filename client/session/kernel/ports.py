@@ -193,8 +193,21 @@ class Server(Protocol):
         """Connect at once, if we are about to."""
 
 
+class Counted(Protocol):
+    """How many words members have said, as heartbeats sign it."""
+
+    def said(self, now: float) -> int:
+        """Return the number of the last word of ours that we will not resend."""
+
+    def stated(self, leaf: int, number: int) -> None:
+        """The member at `leaf` has signed that number."""
+
+
 class Sending(Protocol):
     """Messages to the members and to the server, and effects for the shell."""
+
+    @property
+    def messages(self) -> Counted: ...
 
     def hold_reason(self, now: float) -> str | None:
         """Return None if messages may be sealed for the room; else why they wait, as a sentence."""

@@ -167,6 +167,7 @@ class ReceivedCommits:
         if room.membership.policy.origins != listed:
             self._announcer.announce_in_turn(now)
         tell_roster(room, change)
+        self._message_log.adopted(change)
         for feature in self._hooks.features_with("adopted"):
             feature.adopted(change, now)
         self._message_log.new_epoch(now)

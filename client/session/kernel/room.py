@@ -367,7 +367,7 @@ class RoomSession:
             return
         self._commits.tick(now)
         if not self.catching_up:
-            self.messages.tell_missed()
+            self.messages.tell_missed(now)
         self._drive(now)
         self.messages.tell_held(now)
         for feature in self._features_with("tick"):

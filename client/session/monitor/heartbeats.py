@@ -186,6 +186,7 @@ class Heartbeats:
             incarnation=ordering.incarnation,
             relay=relay,
             window=window,
+            words=room.messages.said(now),
             sent=_counters(self.sent),
             want=want,
             got=tuple(

@@ -328,6 +328,7 @@ class Monitor(Feature):
             self._holding.doubt(leaf)
         self._silence.heard(leaf, acknowledged, now)
         self._disorder.heard(beat, now)
+        self.room.messages.stated(leaf, beat.words)
         self._delivery.record_sent(leaf, beat.sent)
         if beat.want and beat.incarnation == self.room.incarnation:
             self._judge_delivery(leaf, {g.leaf: dict(g.frames) for g in beat.got if g.frames}, now)

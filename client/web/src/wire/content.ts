@@ -8,14 +8,16 @@ export interface Say {
   readonly type: "say";
   readonly id: Bytes;
   readonly text: string;
+  readonly number: number;
 }
 
-/** An image for the chat. `id` as in Say; receivers determine the real type from the data. */
+/** An image for the chat. `id` and `number` as in Say; receivers determine the real type from the data. */
 export interface Image {
   readonly type: "image";
   readonly id: Bytes;
   readonly mime: "image/gif" | "image/jpeg" | "image/png" | "image/webp";
   readonly data: Bytes;
+  readonly number: number;
 }
 
 /** In a meeting with reports: the host's signature that the sender's key came in by that invite. */
@@ -168,7 +170,7 @@ export interface Page {
   readonly keys: WeekKey[];
 }
 
-/** A file for all present members: its pieces are broadcast, sealed under its own key. */
+/** A file for all present members: its pieces are broadcast, sealed under its key. `number` as in Say. */
 export interface File {
   readonly type: "file";
   readonly id: Bytes;
@@ -177,6 +179,7 @@ export interface File {
   readonly size: number;
   readonly digest: Bytes;
   readonly key: Bytes;
+  readonly number: number;
 }
 
 /** Missing pieces of a file, which its sender is to broadcast again. */
@@ -189,8 +192,8 @@ export interface FileAgain {
 export type AnyContent = Say | Image | Admitted | Announce | Leaving | Grant | Granted | Revoked | End | Move | ShortExhibit | MediaSecret | CodeOpen | CodeCommit | CodeReveal | CodeAnswer | State | Reaction | Page | File | FileAgain;
 
 export const schemas: Schemas = {
-  Say: {"tag": "say", "fields": {"id": [["bytes", 16, 16]], "text": [["str", 1, 8000, null]]}},
-  Image: {"tag": "image", "fields": {"id": [["bytes", 16, 16]], "mime": [["one of", ["image/gif", "image/jpeg", "image/png", "image/webp"]]], "data": [["bytes", 1, 131072]]}},
+  Say: {"tag": "say", "fields": {"id": [["bytes", 16, 16]], "text": [["str", 1, 8000, null]], "number": [["int", 0, 9007199254740991], 0]}},
+  Image: {"tag": "image", "fields": {"id": [["bytes", 16, 16]], "mime": [["one of", ["image/gif", "image/jpeg", "image/png", "image/webp"]]], "data": [["bytes", 1, 131072]], "number": [["int", 0, 9007199254740991], 0]}},
   Admitted: {"tag": "admitted", "fields": {"invite": [["int", 0, 65535]], "admission": [["bytes", 64, 64]]}},
   OwnStream: {"tag": null, "fields": {"ssrc": [["int", 1, 4294967295]], "kind": [["one of", ["audio", "video"]]], "stream": [["int", 0, 7]]}},
   Announcement: {"tag": null, "fields": {"leaf": [["int", 0, 4294967295]], "epoch": [["int", 0, 9007199254740991]], "count": [["int", 0, 4294967295]], "handle": [["bytes", 8, 8]], "box": [["bytes", 32, 32]], "streams": [["list", ["struct", "OwnStream"], 0, 8]], "signature": [["bytes", 64, 64]], "openers": [["list", ["bytes", 32, 32], 0, 8], []]}},
@@ -211,7 +214,7 @@ export const schemas: Schemas = {
   Reaction: {"tag": "reaction", "fields": {"reaction": [["one of", ["applause", "heart", "laugh", "party", "surprise", "yes"]]]}},
   WeekKey: {"tag": null, "fields": {"week": [["int", 0, 4294967295]], "hash": [["bytes", 32, 32]]}},
   Page: {"tag": "page", "fields": {"hash": [["or null", ["bytes", 32, 32]], null], "keys": [["list", ["struct", "WeekKey"], 0, 2], []]}},
-  File: {"tag": "file", "fields": {"id": [["bytes", 16, 16]], "name": [["str", 1, 200, null]], "mime": [["str", 0, null, "^[a-z0-9.+-]{1,40}/[a-z0-9.+-]{1,60}$"]], "size": [["int", 1, 8388608]], "digest": [["bytes", 32, 32]], "key": [["bytes", 32, 32]]}},
+  File: {"tag": "file", "fields": {"id": [["bytes", 16, 16]], "name": [["str", 1, 200, null]], "mime": [["str", 0, null, "^[a-z0-9.+-]{1,40}/[a-z0-9.+-]{1,60}$"]], "size": [["int", 1, 8388608]], "digest": [["bytes", 32, 32]], "key": [["bytes", 32, 32]], "number": [["int", 0, 9007199254740991], 0]}},
   FileAgain: {"tag": "file_again", "fields": {"id": [["bytes", 16, 16]], "pieces": [["list", ["int", 0, 255], 1, 256]]}},
 };
 

@@ -17,7 +17,7 @@ import { given, type Outcome, outcomeOf, refused } from "./given";
 
 type Written = Readonly<
   Record<"handle" | "prev" | "chain" | "authenticator" | "incarnation" | "window" | "signature", string> &
-    Record<"leaf" | "since" | "seq" | "at" | "epoch" | "slot" | "relay", number>
+    Record<"leaf" | "since" | "seq" | "at" | "epoch" | "slot" | "relay" | "words", number>
 > & { readonly sent: Counters; readonly want: boolean; readonly got: readonly Got[]; readonly pending: readonly PendingAct[] };
 
 interface Shared {

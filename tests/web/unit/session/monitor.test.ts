@@ -207,6 +207,7 @@ test("a history compares each heartbeat with those before it", () => {
       incarnation: new Uint8Array(8),
       relay: 0,
       window: new Uint8Array(32),
+      words: 0,
       sent: [],
       want: false,
       got: [],

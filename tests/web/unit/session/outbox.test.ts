@@ -24,7 +24,7 @@ import {
   SeenDigests,
 } from "../../../../client/web/src/session/kernel/outbox";
 
-const say = (text: string): Posted => ({ type: "say", id: H(utf8(text)).slice(0, 16), text });
+const say = (text: string): Posted => ({ type: "say", id: H(utf8(text)).slice(0, 16), text, number: 0 });
 const digest = (n: number): Bytes => H(utf8(String(n)));
 
 /** Sent: out as the blob of that digest. */
@@ -165,8 +165,8 @@ test("contents come back as they were, and anything else is malformed", () => {
 });
 
 test("a mark is of what is said, by whom, under which id", () => {
-  const one = { type: "say", id: new Uint8Array(16), text: "x" } as const;
-  const picture = { type: "image", id: one.id, mime: "image/png", data: utf8("x") } as const;
+  const one = { type: "say", id: new Uint8Array(16), text: "x", number: 0 } as const;
+  const picture = { type: "image", id: one.id, mime: "image/png", data: utf8("x"), number: 0 } as const;
   const marks = [
     messageId(one, digest(1)),
     messageId(one, digest(2)),

@@ -207,6 +207,7 @@ test("a file whose sender goes fails, and names of files stay names", async () =
     size: 100,
     digest: new Uint8Array(32),
     key: new Uint8Array(32),
+    number: 0,
   };
   await bo.hear(cem, offer);
   await bo.hear(cem, { ...offer, id: new Uint8Array(16).fill(1), name: "../x" });

@@ -104,6 +104,7 @@ export class Files extends Feature {
       size: data.length,
       digest: H(data),
       key: rng(32),
+      number: 0,
     };
     const waiting = [...Array(piecesOf(data.length)).keys()];
     this.#out.push({ offer, data, waiting, sentAt: null, done: false, released: false, budget: AGAIN_TIMES * waiting.length });

@@ -49,7 +49,7 @@ export class Images extends Feature {
     if (this.#sentAt !== null && now - this.#sentAt < EVERY)
       throw new CommandError(sentence("room.image_soon", { seconds: EVERY }));
     this.#sentAt = now;
-    await this.room.post({ type: "image", id: this.room.rng(16), mime, data }, now);
+    await this.room.post({ type: "image", id: this.room.rng(16), mime, data, number: 0 }, now);
   }
 
   override contentReceived(received: ApplicationMessage, what: AnyContent): boolean {

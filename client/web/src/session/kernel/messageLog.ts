@@ -23,6 +23,8 @@ import type { Feature } from "./feature";
 import type { HeldMessage } from "../events";
 import { CommandError, type Sentence, sentence } from "../../words/sentence";
 import type { Room } from "./ports";
+import type { Change } from "./verdict";
+import { Words } from "./words";
 import { Outbox, OutgoingMessage, SeenDigests } from "./outbox";
 import * as sentences from "../catalogue/sentences";
 
@@ -40,6 +42,7 @@ export class MessageLog {
   readonly #room: Room;
   readonly #features: readonly Feature[];
   readonly #announcer: Announcer;
+  readonly #words: Words;
   #outbox = new Outbox();
   #seen = new SeenDigests();
   readonly #early = new EarlyBlobs({ most: EARLY_MAX, size: EARLY_BYTES, seconds: EARLY_TIME });
@@ -55,11 +58,13 @@ export class MessageLog {
     this.#room = room;
     this.#features = features;
     this.#announcer = announcer;
+    this.#words = new Words(room);
     this.#joinedSlot = room.membership.epochSlot;
   }
 
   /** Take over from `old` after a rejoin: resend unconfirmed messages, and show none twice. */
   carryOver(old: MessageLog): void {
+    this.#words.carryOver(old.#words);
     this.#outbox = old.#outbox.afterRejoin();
     this.#seen = old.#seen;
     this.#told = old.#told;
@@ -71,7 +76,7 @@ export class MessageLog {
   async say(text: string, now: number): Promise<void> {
     const size = Array.from(text).length;
     if (size < 1 || size > TEXT_MAX) throw new CommandError(sentence("room.text_size", { most: TEXT_MAX }));
-    await this.#room.post({ type: "say", id: this.#room.rng(16), text }, now);
+    await this.#room.post({ type: "say", id: this.#room.rng(16), text, number: 0 }, now);
   }
 
   /** Send a message to all members; resend it after a lost connection until all can have it. */
@@ -171,6 +176,7 @@ export class MessageLog {
     const { membership: m } = this.#room;
     const over = message.epochSlot !== m.epochSlot;
     if (over && !message.shown) {
+      message.what = this.#words.numbered(message.what);
       message.blob = await this.relay(message.what);
       message.epochSlot = m.epochSlot;
       message.audience = new Set([...message.audience, ...this.#members()]);
@@ -182,6 +188,25 @@ export class MessageLog {
       this.#room.tell(sentences.maybeLost(message.text));
   }
 
+  /** Return the number of our words for a heartbeat: of the last one that we will not resend. */
+  said(now: number): number {
+    return this.#words.said(this.#outbox.unsettled(now));
+  }
+
+  /** The member at `leaf` has signed that its words go up to that number. */
+  stated(leaf: number, number: number): void {
+    this.#words.stated(leaf, number);
+  }
+
+  /** A host that has come back by its return key is who it was: it may read what was written for it. */
+  adopted(change: Change): void {
+    for (const gone of change.returned ? change.removed : [])
+      for (const added of change.added) {
+        const key = this.#room.membership.signatureKey(added.leaf);
+        if (added.name === gone.name && key !== null) this.#outbox.sameMember(hex(gone.key), hex(key));
+      }
+  }
+
   // -- the others' messages -------------------------------------------------------------------------------
 
   /** Count relays that the server no longer held when we caught up. */
@@ -190,7 +215,9 @@ export class MessageLog {
   }
 
   /** Report the number of missed messages, after catching up. */
-  tellMissed(): void {
+  tellMissed(now: number): void {
+    if (this.#room.isSynced(now)) this.#words.tellMissed(now);
+    else this.#words.wait();
     if (this.#missed === 0) return;
     this.#room.tell(sentences.alarm("missed", { count: this.#missed }));
     this.#missed = 0;
@@ -234,6 +261,7 @@ export class MessageLog {
   async #heard(received: ApplicationMessage, what: AnyContent, now: number): Promise<void> {
     const room = this.#room;
     const leaf = received.sender;
+    if (what.type === "say" || what.type === "image" || what.type === "file") this.#words.heard(leaf, what.number);
     let taken = false;
     for (const feature of this.#features) taken = (await feature.contentReceived(received, what, now)) || taken;
     if (taken) return;

@@ -6,12 +6,14 @@ import type { Posted } from "../catalogue/content";
 /** Seconds for which a message is resent to a restarted server. */
 export const RECENT = 120;
 export const RECENT_MAX = 64;
+/** Seconds after which others are told of a word that is still to be resent. */
+export const UNSETTLED = 60;
 export const SEEN_MAX = 4096;
 
 /** One message of ours. `digest` is H of the blob that is out; null: it has to be sent (again). */
 export class OutgoingMessage {
   /** Receivers recognise the message by its id. */
-  readonly what: Posted;
+  what: Posted;
   /** As it was sent last, and the slot at which the epoch of its keys began. */
   blob: Bytes = new Uint8Array();
   epochSlot = -1;
@@ -84,6 +86,23 @@ export class Outbox {
       }
       if (!message.confirmed) message.digest = null;
     }
+  }
+
+  /**
+   * Return the lowest number of a word that has been sealed, and may still be resent; null: none is.
+   *
+   * A word that has waited for a minute counts as settled, so that nobody is left untold of later ones.
+   */
+  unsettled(now: number): number | null {
+    const waiting = this.#messages.filter((each) => !each.confirmed && !each.shown && now - each.at < UNSETTLED);
+    const numbers = waiting.map(({ what }) => what.number).filter((number) => number > 0);
+    return numbers.length > 0 ? Math.min(...numbers) : null;
+  }
+
+  /** The member with the signature key `before` (hex) goes on under `key`: what it may read is the same. */
+  sameMember(before: string, key: string): void {
+    for (const message of this.#messages)
+      if (message.audience.has(before)) message.audience = new Set([...message.audience, key]);
   }
 
   /** Return the messages that a new membership has to send for the old one. */

@@ -117,8 +117,17 @@ export interface Server {
   hurry(now: number): void;
 }
 
+/** How many words members have said, as heartbeats sign it. */
+export interface Counted {
+  /** Return the number of the last word of ours that we will not resend. */
+  said(now: number): number;
+  /** The member at `leaf` has signed that number. */
+  stated(leaf: number, number: number): void;
+}
+
 /** Messages to the members and to the server, and effects for the shell. */
 export interface Sending {
+  readonly messages: Counted;
   /** Return null if messages may be sealed for the room; else why they wait. */
   holdReason(now: number): Sentence | null;
   /** Return null if sound and video may be sealed; else why they wait. */

@@ -169,6 +169,7 @@ export class ReceivedCommits {
     if (change.added.length > 0) this.#announcer.membersAdded(now, step.type === "Staged");
     if (room.membership.policy.origins.join(" ") !== listed) this.#announcer.announceInTurn(now);
     tellRoster(room, change);
+    this.#messageLog.adopted(change);
     for (const feature of this.#features) await feature.adopted(change, now);
     await this.#messageLog.newEpoch(now);
   }

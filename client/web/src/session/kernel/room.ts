@@ -370,7 +370,7 @@ export class RoomSession implements Room {
       return;
     }
     this.#commits.tick(now);
-    if (!this.catchingUp) this.messages.tellMissed();
+    if (!this.catchingUp) this.messages.tellMissed(now);
     await this.#drive(now);
     this.messages.tellHeld(now);
     for (const feature of featuresWith(this.features, "tick")) await feature.tick(now);

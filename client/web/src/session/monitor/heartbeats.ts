@@ -199,6 +199,7 @@ export class Heartbeats {
       incarnation: ordering.incarnation,
       relay,
       window,
+      words: room.messages.said(now),
       sent: counters(this.sent),
       want,
       got: leaves.map((leaf) => ({ leaf, seq: heard.get(leaf) ?? 0, frames: counters(this.got.get(leaf)) })),

@@ -327,6 +327,7 @@ export class Monitor extends Feature {
     } else this.#holding.doubt(leaf);
     this.#silence.heard(leaf, acknowledged, now);
     this.#disorder.heard(beat, now);
+    this.room.messages.stated(leaf, beat.words);
     this.#delivery.recordSent(leaf, beat.sent);
     if (beat.want && same(beat.incarnation, this.room.incarnation ?? new Uint8Array())) this.#judgeDelivery(leaf, new Map(beat.got.map((g) => [g.leaf, new Map(g.frames)])), now);
     else this.#delivery.stopJudging(leaf);

@@ -72,6 +72,7 @@ export interface Heartbeat {
   readonly relay: number;
   /** 32 bytes. */
   readonly window: Bytes;
+  readonly words: number;
   readonly sent: readonly (readonly [number, number])[];
   readonly want: boolean;
   readonly got: readonly Got[];
@@ -97,6 +98,7 @@ export const HEARTBEAT: Layout<Heartbeat> = {
     ["incarnation", -8],
     ["relay", 8],
     ["window", -32],
+    ["words", 8],
     ["sent", ["l", 1, 0, 8, ["p", [["u", 1, 7], 6]], 2, false]],
     ["want", 0],
     ["got", ["l", 2, 0, 1000, GOT, 2, false]],
