@@ -31,6 +31,7 @@ LAYOUTS: Final[tuple[type[Any], ...]] = (
     heartbeat.PendingAct,
     heartbeat.Heartbeat,
     ledger.Rejoined,
+    ledger.Away,
     ledger.Ledger,
     room_state.PolicyServer,
     room_state.Policy,

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final, Literal
 
-from snugroom.crypto.agreed.ledger import Ledger
+from snugroom.crypto.agreed.ledger import Away, Ledger
 from snugroom.crypto.agreed.room_state import CommitContext, Policy
 from snugroom.crypto.errors import MalformedError, ValidationError
 
@@ -91,3 +91,19 @@ class CommitView:
         if len(adds) == 1 and len(removes) == 1 and adds[0].ticket is not None:
             return removes[0].removed
         return None
+
+    @property
+    def away_member(self) -> Away | None:
+        """The ledger's entry of a member that this commit lets in after its absence, otherwise None.
+
+        Judged by the commit's shape and the signature key alone: it authorises nothing.
+        """
+        adds = self.of("add")
+        if len(adds) != 1 or adds[0].ticket is None or adds[0].added is None or self.of("remove"):
+            return None
+        return self.ledger.away_member(adds[0].added.signature_key)
+
+    @property
+    def rejoins(self) -> bool:
+        """Whether the commit has the shape of a rejoin, in place of a leaf or after an absence."""
+        return self.rejoin_leaf is not None or self.away_member is not None

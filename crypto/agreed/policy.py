@@ -11,9 +11,10 @@ SNUG-4   only Add, Remove, PreSharedKey and GroupContextExtensions
 SNUG-5   it has a path
 SNUG-6   the path's leaf keeps signature key, credential, capabilities and extensions, and has another rejoin
          key than before; an added leaf has a rejoin key
-SNUG-7   Add, Remove and policies come from a host under the old policy; a locked room adds nobody
+SNUG-7   Add, Remove and policies come from a host under the old policy; a locked room adds nobody; a host
+         ends absent members' ways back
 SNUG-8   ... except a rejoin: exactly {Remove, Add, PSK} of one leaf, with a ticket that the leaf's current
-         rejoin key has signed
+         rejoin key has signed; without the Remove for a member that was removed for absence (`rejoins`)
 SNUG-9   ... and a host's return: exactly {Remove, PSK, Add, GCE}, in place of a host's leaf of that name,
          signed by the current return key, while no former host has that key
 SNUG-10  at most 64 Adds, which come with exactly one PSK, external, the link's
@@ -45,9 +46,10 @@ from typing import Final
 from snugroom.crypto.agreed import room_state
 from snugroom.crypto.agreed.commit_view import MLS10, CommitView, LeafView, ProposalView
 from snugroom.crypto.agreed.heartbeat import NO_HEARTBEAT
-from snugroom.crypto.agreed.ledger import LEDGER_KEYS_MAX, REJOIN_SLOTS, REJOINS_MAX
+from snugroom.crypto.agreed.ledger import LEDGER_KEYS_MAX
 from snugroom.crypto.agreed.names import check_name, skeletons
 from snugroom.crypto.agreed.policy_change import keys_stay_or_change, sound_policy
+from snugroom.crypto.agreed.rejoins import snug_8
 from snugroom.crypto.errors import MalformedError, SnugError, ValidationError
 from snugroom.crypto.kdf import verify
 
@@ -142,11 +144,13 @@ def _has_rejoin_key(leaf: LeafView) -> None:
 
 def snug_7(v: CommitView) -> None:
     """Only hosts add, remove, change policies, except SNUG-8, 9 and self-removal; `absent`: only remove."""
+    if v.context.withdrawn:
+        _withdraws(v)
     if v.context.absent and any(p.kind != "remove" or p.by_reference for p in v.proposals):
         raise ValidationError("SNUG-7", "with the removal of absent members comes something else")
     if v.context.host_return is not None:
         return  # SNUG-9 has checked it
-    if v.rejoin_leaf is not None:
+    if v.rejoins:
         snug_8(v)
         return
     if v.policy.mode is room_state.Mode.LOCKED and v.of("add"):
@@ -158,65 +162,14 @@ def snug_7(v: CommitView) -> None:
             raise ValidationError("SNUG-7", f"only a host may do that ({p.kind})")
 
 
-def snug_8(v: CommitView) -> None:
-    """A rejoin: exactly {Remove(i), Add, PSK}, same key and credential, a fresh ticket of this group.
-
-    The leaf's current rejoin key must have signed the ticket. After a rejoin, the member's other tickets are
-    signed with the new leaf's key too, and count until that leaf has made a commit: before that, the member
-    may not know that it is in again.
-
-    Only the member that commits the ticket compares the ticket's chain: members that joined later do not know
-    it, and the verdict must not depend on it. A member that is stuck on another member's commit has no rejoin
-    limit: otherwise three bad commits would exclude it. A ticket names the leaf that may commit it: otherwise
-    any member could use it up and withhold the Welcome.
-    """
-    adds, removes = v.of("add"), v.of("remove")
-    if len(v.proposals) != 3 or len(v.of("psk")) != 1 or len(adds) != 1 or len(removes) != 1:
-        raise ValidationError("SNUG-8", "a rejoin is one Remove, one Add and one PSK")
-    added, raw, leaf = adds[0].added, adds[0].ticket, removes[0].removed
-    old = None if leaf is None else v.members.get(leaf)
-    if added is None or raw is None or old is None or removes[0].by_reference:
-        raise ValidationError("SNUG-8", "a rejoin replaces a member's leaf, and carries a ticket")
-    if added.signature_key != old.signature_key or added.identity != old.identity:
-        raise ValidationError("SNUG-8", "who rejoins has another key or name than the leaf had")
-    if added.encryption_key == old.encryption_key:
-        raise ValidationError("SNUG-8", "who rejoins brings no fresh key")
-    try:
-        ticket = room_state.RejoinTicket.decode(raw)
-    except MalformedError as error:
-        raise ValidationError("SNUG-8", str(error)) from None
-    if ticket.group_id != v.group_id:
-        raise ValidationError("SNUG-8", "the ticket is of another group")
-    if not v.by_host if ticket.by == room_state.ANY_HOST else ticket.by != v.sender:
-        raise ValidationError("SNUG-8", "the ticket is for somebody else to commit")
-    if not 0 <= v.slot - 1 - ticket.slot < REJOIN_SLOTS:
-        raise ValidationError("SNUG-8", f"the ticket is of slot {ticket.slot}, too far from {v.slot}")
-    recent = [r for r in v.ledger.rejoins if v.slot - r.slot < REJOIN_SLOTS]
-    if any(r.nonce == ticket.nonce for r in recent):
-        raise ValidationError("SNUG-8", "the ticket has been used")
-    if not ticket_is_signed(ticket, old, added, adds[0].init_key):
-        raise ValidationError("SNUG-8", "the ticket is not signed with the leaf's current rejoin key")
-    if ticket.stuck and ticket.slot + 1 < v.slot:
-        return  # another member's commit caused this, and could cause it repeatedly
-    if sum(r.signature_key == old.signature_key and not r.stuck for r in recent) >= REJOINS_MAX:
-        raise ValidationError("SNUG-8", f"more than {REJOINS_MAX} rejoins in {REJOIN_SLOTS} slots")
-
-
-def ticket_is_signed(ticket: room_state.RejoinTicket, old: LeafView, new: LeafView, init_key: bytes) -> bool:
-    """Return whether the rejoin key of the leaf `old` has signed a ticket for `new` and its init key."""
-    keys = (init_key, new.encryption_key, new.rejoin_key)
-    if any(len(key) != room_state.REJOIN_KEY_SIZE for key in keys):
-        return False  # nobody signs for a leaf without keys
-    message = ticket.message(*keys)
-    return any(_is_signed(old.rejoin_key, message, signature) for signature in ticket.signatures)
-
-
-def _is_signed(public: bytes, message: bytes, signature: bytes) -> bool:
-    try:
-        verify(public, message, signature)
-    except SnugError:
-        return False
-    return True
+def _withdraws(v: CommitView) -> None:
+    """A host ends the ways back of absent members, in a commit that does nothing else."""
+    if not v.by_host:
+        raise ValidationError("SNUG-7", "only a host ends an absent member's way back")
+    if v.proposals:
+        raise ValidationError("SNUG-7", "with the end of a way back comes something else")
+    if any(v.ledger.away_member(key) is None for key in v.context.withdrawn):
+        raise ValidationError("SNUG-7", "a way back ends that nobody has")
 
 
 def snug_9(v: CommitView) -> None:
@@ -287,7 +240,7 @@ def snug_11(v: CommitView) -> None:
     if not v.of("add"):
         return
     removed = {p.removed for p in v.of("remove")}
-    keys = set() if v.rejoin_leaf is not None else set(v.ledger.keys)
+    keys = set() if v.rejoins else set(v.ledger.keys)
     names = {name for leaf, member in v.members.items() if leaf not in removed for name in _looks(member)}
     for p in v.of("add"):
         if p.added is None:
@@ -323,7 +276,7 @@ def _looks(member: LeafView) -> Sequence[tuple[int, str]]:
 def snug_12(v: CommitView) -> None:
     """Every new member names an invite that all members see; a single-use invite admits once."""
     invites, used = v.context.invites, set(v.ledger.used)
-    comes_back = v.rejoin_leaf is not None or v.context.host_return is not None
+    comes_back = v.rejoins or v.context.host_return is not None
     new = 0 if comes_back else len(v.of("add"))
     if len(invites) > new:
         raise ValidationError("SNUG-12", "an invite is named, and nobody new is added")

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field, replace
 from enum import IntEnum
 from typing import Annotated, Final
 
+from snugroom.crypto.agreed import ledger
 from snugroom.crypto.errors import MalformedError
 from snugroom.crypto.kdf import SigningKey
 from snugroom.wire.layout import (
@@ -261,4 +262,6 @@ class CommitContext(Layout, name="commit context", start=b"\1"):
     #: Index of the invite that each added member used, in the order of the Adds.
     invites: Annotated[tuple[U2, ...], Items(1, most=255)] = ()
     host_return: Annotated[HostReturn | None, Option()] = None  # SNUG-9
-    absent: Bool = False  # the removed members were away: their invites stay valid (SNUG-7)
+    absent: Bool = False  # the removed members were away: they can come back by a ticket (SNUG-7, SNUG-8)
+    #: Signature keys of absent members that cannot come back by a ticket any more (SNUG-7).
+    withdrawn: Annotated[tuple[Bytes32, ...], Items(1, most=ledger.AWAY_MAX, rising=True)] = ()

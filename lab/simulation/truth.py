@@ -251,6 +251,8 @@ ALARMS: Mapping[str, Meaning] = {
     "rejoining.server": Meaning(server_or_outage, explains=harmless),
     "rejoining.outrun": Meaning(server_or_outage, explains=harmless),
     "rejoining.unanswered": Meaning(server_or_outage, explains=harmless),
+    "rejoining.absent": Meaning(harmless, explains=harmless),
+    "rejoining.absent_unanswered": Meaning(harmless, explains=harmless),
     # a host's return
     "unapproved_return": Meaning(returned),
     # a host's act that the server does not accept

@@ -11,15 +11,24 @@ from dataclasses import dataclass, replace
 from functools import cache
 
 from snugroom.crypto.agreed.commit_view import CommitView, ProposalView
-from snugroom.crypto.agreed.ledger import LEDGER_KEYS_MAX
+from snugroom.crypto.agreed.ledger import LEDGER_KEYS_MAX, Ledger
 from snugroom.crypto.agreed.room_state import POLICY_EXTENSION, Identity, Mode, PolicyServer
 from tests.policy.cases_batches import snug_10_batches, snug_11_batches, snug_12_batches, valid_batches
-from tests.policy.cases_rejoin import snug_8, valid_rejoins
+from tests.policy.cases_rejoin import (
+    comebacks_of_strangers,
+    snug_8,
+    valid_comebacks,
+    valid_rejoins,
+    valid_withdrawals,
+    withdrawals,
+)
 from tests.policy.commits import (
     ADA,
     BO,
     CEM,
     DANA,
+    FAY,
+    GIL,
     LEDGER,
     MEMBERS,
     NOBODY,
@@ -36,6 +45,7 @@ from tests.policy.commits import (
     admission,
     back,
     batch,
+    comeback,
     commit,
     crowd,
     farewell,
@@ -48,6 +58,7 @@ from tests.policy.commits import (
     rejoin,
     remove,
     returning,
+    withdrawal,
 )
 from tests.policy.host_cases import new_keys, other_keys, snug_9
 
@@ -112,6 +123,8 @@ def _valid() -> Iterator[tuple[str, CommitView]]:
     yield from valid_batches()
     yield from _valid_removals()
     yield from valid_rejoins()
+    yield from valid_comebacks()
+    yield from valid_withdrawals()
 
 
 def _valid_removals() -> Iterator[tuple[str, CommitView]]:
@@ -156,8 +169,11 @@ def _snug_1() -> Iterator[tuple[str, CommitView]]:
     yield "another format", commit(BO, authenticated_data=b"\x02" + good[1:])
     yield "cut short", commit(BO, authenticated_data=good[:-1])
     yield "something behind", commit(BO, authenticated_data=good + b"\0")
-    yield "a count of 2, and one invite", commit(BO, authenticated_data=good[:-2] + b"\x02\0\x07\0")
-    yield "a flag of 2 (return)", commit(BO, authenticated_data=good[:-1] + b"\x02" + bytes(64))
+    yield "a count of 2, and one invite", commit(BO, authenticated_data=good[:-4] + b"\x02\0\x07\0\0\0")
+    yield "a flag of 2 (return)", commit(BO, authenticated_data=good[:-3] + b"\x02" + bytes(66))
+    two = withdrawal(*(each.signature_key for each in LEDGER.away)).authenticated_data
+    yield "withdrawals in another order", commit(ADA, authenticated_data=two[:-64] + two[-32:] + two[-64:-32])
+    yield "a withdrawal twice", commit(ADA, authenticated_data=two[:-64] + two[-32:] + two[-32:])
     yield "another room", commit(BO, context={"room": h("elsewhere")[:16]})
     yield "the slot before", commit(BO, context={"slot": SLOT - 1})
     yield "the slot after", commit(BO, context={"slot": SLOT + 1})
@@ -238,6 +254,9 @@ def _snug_7() -> Iterator[tuple[str, CommitView]]:
         "somebody new beside who is away",
         commit(ADA, remove(BO), psk(), add("Eve"), context={"invites": (OPEN,), **absent}),
     )
+    yield from withdrawals()
+    yield "comeback of two at once", commit(BO, psk(BO), back(FAY), back(GIL))
+    yield "comeback of a member without a way back", commit(BO, psk(BO), back(FAY), ledger=_no_way_back())
     yield "remove of oneself, by value", commit(BO, remove(BO, BO))
     yield "policy", commit(BO, gce(BO, hosts=tuple(sorted(MEMBERS[m].signature_key for m in (ADA, BO)))))
     yield "remove beside a farewell", commit(BO, farewell(CEM), remove(DANA, BO))
@@ -276,6 +295,10 @@ def _snug_7() -> Iterator[tuple[str, CommitView]]:
         "an Add with a ticket and a Remove of nobody",
         commit(BO, replace(remove(CEM, BO), removed=None), psk(BO), back(CEM)),
     )
+
+
+def _no_way_back() -> Ledger:
+    return replace(LEDGER, away=())
 
 
 def _snug_10() -> Iterator[tuple[str, CommitView]]:
@@ -323,6 +346,7 @@ def _snug_11() -> Iterator[tuple[str, CommitView]]:
     yield "full width", admission("\uff21\uff44\uff41")
     yield "a digit", admission("B0")
     yield "spaced", admission("D a n a")
+    yield from comebacks_of_strangers()
     yield from snug_11_batches()
 
 
@@ -334,6 +358,7 @@ def _snug_12() -> Iterator[tuple[str, CommitView]]:
     yield "an invite and nobody new", commit(ADA, context={"invites": (OPEN,)})
     yield "an invite with a removal", commit(ADA, remove(BO), context={"invites": (OPEN,)})
     yield "an invite with a rejoin", rejoin(context={"invites": (OPEN,)})
+    yield "an invite with a comeback", comeback(context={"invites": (OPEN,)})
 
 
 def _snug_13() -> Iterator[tuple[str, CommitView]]:

@@ -11,7 +11,7 @@ from dataclasses import replace
 from typing import Any
 
 from snugroom.crypto.agreed.commit_view import CommitView, LeafView, ProposalView
-from snugroom.crypto.agreed.ledger import Ledger, Rejoined
+from snugroom.crypto.agreed.ledger import Away, Ledger, Rejoined
 from snugroom.crypto.agreed.policy import LINK_PSK_ID
 from snugroom.crypto.agreed.room_state import (
     POLICY_EXTENSION,
@@ -73,13 +73,25 @@ POLICY = Policy(
 )
 REQUIRED = (0x0003, bytes.fromhex("02f0010000"))
 ROOM, CHAIN, GROUP_ID = h("room")[:16], h("chain"), h("group")[:16]
+#: Fay and Gil were removed for absence; nobody has taken their names.
+FAY, GIL = 7, 8
+GONE = {FAY: leaf(FAY, "Fay"), GIL: leaf(GIL, "Gil")}
+
+
+def away(who: int, **other: Any) -> Away:
+    """The way back of Fay or Gil."""
+    old = GONE[who]
+    return replace(Away(old.signature_key, old.rejoin_key, old.identity, USED_OPEN, 50), **other)
+
+
 LEDGER = Ledger(
     used=frozenset({USED_OPEN, USED_SINGLE}),
     revoked=frozenset({REVOKED}),
-    keys=frozenset({m.signature_key for m in MEMBERS.values()} | {h("signature", "gone")}),
+    keys=frozenset({m.signature_key for m in (MEMBERS | GONE).values()} | {h("signature", "gone")}),
     invites=((BO, USED_OPEN), (CEM, USED_SINGLE), (DANA, USED_OPEN)),
     rejoins=(Rejoined(90, h("signature", CEM), h("nonce", 90)[:16]),),
     hosted=SLOT - 17,
+    away=tuple(sorted((away(FAY), away(GIL)), key=lambda each: each.signature_key)),
 )
 GROUND = CommitView(
     private=True,
@@ -162,7 +174,7 @@ def back(
 ) -> ProposalView:
     """The Add of a member whose state is lost; `signed` changes what its keys have signed."""
     changed = {"encryption_key": h("anew", who), "rejoin_key": h("rejoin anew", who)}
-    new, init_key = replace(MEMBERS[who], **(changed | leaf_other)), h("init", who)
+    new, init_key = replace((MEMBERS | GONE)[who], **(changed | leaf_other)), h("init", who)
     about: dict[str, Any] = {
         "init_key": init_key,
         "encryption_key": new.encryption_key,
@@ -194,6 +206,23 @@ def rejoin(
         context=context,
         **(view or {}),
     )
+
+
+def comeback(
+    sender: int = BO,
+    who: int = FAY,
+    *,
+    context: dict[str, Any] | None = None,
+    view: dict[str, Any] | None = None,
+    **other: Any,
+) -> CommitView:
+    """Fay or Gil comes back after a removal for absence."""
+    return commit(sender, psk(sender), back(who, sender, **other), context=context, **(view or {}))
+
+
+def withdrawal(*keys: bytes, sender: int = ADA, proposals: Sequence[ProposalView] = ()) -> CommitView:
+    """A host ends the ways back of those."""
+    return commit(sender, *proposals, context={"withdrawn": keys})
 
 
 def admission(

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
@@ -10,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from snugroom.crypto.agreed.ledger import LEDGER_KEYS_MAX, REJOIN_SLOTS, Ledger, Rejoined
+from snugroom.crypto.agreed.ledger import Away, Ledger, Rejoined
 from snugroom.crypto.agreed.room_state import (
     HOSTS_MAX,
     LATER_KEYS_MAX,
@@ -73,6 +72,15 @@ contexts = st.builds(
     invites=st.lists(u16, max_size=70).map(tuple),
     host_return=st.none() | st.builds(HostReturn, slot=u64, signature=b64),
     absent=st.booleans(),
+    withdrawn=st.frozensets(b32, max_size=3).map(lambda keys: tuple(sorted(keys))),
+)
+ways_back = st.builds(
+    Away,
+    signature_key=b32,
+    rejoin_key=b32,
+    identity=st.binary(max_size=70),
+    invite=st.none() | u16,
+    slot=u64,
 )
 ledgers = st.builds(
     Ledger,
@@ -86,6 +94,9 @@ ledgers = st.builds(
     returned=u64,
     hosted=u64,
     rotation_due=st.booleans(),
+    away=st.lists(ways_back, max_size=4, unique_by=lambda each: each.signature_key).map(
+        lambda some: tuple(sorted(some, key=lambda each: each.signature_key))
+    ),
 )
 Value = Policy | Identity | RejoinTicket | CommitContext | Ledger
 anything: st.SearchStrategy[Value] = st.one_of(policies, identities, tickets, contexts, ledgers)
@@ -96,6 +107,7 @@ FULL: list[Value] = [
     CommitContext(h("room")[:16], 3, h("chain"), h("ledger"), (7,), HostReturn(2, h(0) * 2)),
     CommitContext(h("room")[:16], 3, h("chain"), h("ledger")),
     CommitContext(h("room")[:16], 3, h("chain"), h("ledger"), absent=True),
+    CommitContext(h("room")[:16], 3, h("chain"), h("ledger"), withdrawn=tuple(sorted((h(1), h(2))))),
     LEDGER,
 ]
 
@@ -157,19 +169,19 @@ def test_flags_are_0_or_1(flag: int) -> None:
         RejoinTicket.decode(ticket[:-2] + bytes([flag, 0]))
     bare = CommitContext(bytes(16), 1, bytes(32), bytes(32)).encode()
     with pytest.raises(MalformedError, match="a flag, 0 or 1"):
-        CommitContext.decode(bare[:-2] + bytes([flag]) + bytes(72) + bare[-1:])
+        CommitContext.decode(bare[:-3] + bytes([flag]) + bytes(72) + bare[-2:])
     with pytest.raises(MalformedError, match="a flag, 0 or 1"):
-        CommitContext.decode(bare[:-1] + bytes([flag]))
+        CommitContext.decode(bare[:-2] + bytes([flag]) + bare[-1:])
 
 
 def test_a_commit_names_as_many_invites_as_it_says() -> None:
     several = CommitContext(bytes(16), 1, bytes(32), bytes(32), (7, 0x8007, 7))
     encoded = several.encode()
-    assert encoded[-9:] == bytes.fromhex("03 0007 8007 0007 00 00")
+    assert encoded[-10:] == bytes.fromhex("03 0007 8007 0007 00 00 00")
     assert CommitContext.decode(encoded) == several
     for count in (2, 4):
         with pytest.raises(MalformedError):
-            CommitContext.decode(encoded[:-9] + bytes([count]) + encoded[-8:])
+            CommitContext.decode(encoded[:-10] + bytes([count]) + encoded[-9:])
 
 
 def test_a_ticket_has_at_most_eight_signatures() -> None:
@@ -275,169 +287,3 @@ def test_hosts_come_and_go_a_version_at_a_time() -> None:
     assert Policy.decode(more.encode()) == more
     fewer = more.without_host(h(1)).without_host(h(9))
     assert (fewer.version, fewer.hosts) == (5, (h(2),))
-
-
-# -- ledger --------------------------------------------------------------------------------------------
-
-
-def raw_ledger(
-    *,
-    used: bytes = b"",
-    revoked: bytes = b"",
-    keys: tuple[bytes, ...] = (),
-    invites: tuple[bytes, ...] = (),
-    rejoins: tuple[bytes, ...] = (),
-    end: bytes = bytes(17),
-) -> bytes:
-    sized = b"".join((len(part) // 2).to_bytes(2, "big") + part for part in (used, revoked))
-    counted = b"".join(len(part).to_bytes(2, "big") + b"".join(part) for part in (keys, invites))
-    return b"\1" + sized + counted + bytes([len(rejoins)]) + b"".join(rejoins) + end
-
-
-def numbers(*values: int, size: int = 2) -> bytes:
-    return b"".join(value.to_bytes(size, "big") for value in values)
-
-
-def rejoined(slot: int, who: int = 1, stuck: int = 0) -> bytes:
-    return numbers(slot, size=8) + h(who) + h("nonce", slot)[:16] + bytes([stuck])
-
-
-K1, K2 = sorted((h(1), h(2)))
-
-
-def test_a_ledger_in_raw_bytes() -> None:
-    raw = raw_ledger(
-        used=numbers(0, 0x8001),
-        revoked=numbers(4),
-        keys=(K1, K2),
-        invites=(numbers(1, size=4) + numbers(0),),
-        rejoins=(rejoined(5), rejoined(6, stuck=1)),
-        end=numbers(9, 4, size=8) + b"\1",
-    )
-    assert Ledger.decode(raw) == Ledger(
-        frozenset({0, 0x8001}),
-        frozenset({4}),
-        frozenset({K1, K2}),
-        ((1, 0),),
-        (Rejoined(5, h(1), h("nonce", 5)[:16]), Rejoined(6, h(1), h("nonce", 6)[:16], True)),
-        9,
-        4,
-        True,
-    )
-
-
-@pytest.mark.parametrize(
-    ("raw", "why"),
-    [
-        (raw_ledger(end=bytes(16) + b"\2"), "rotation_due is a flag, 0 or 1, not 2"),
-        (raw_ledger(rejoins=(rejoined(6, stuck=2),)), r"rejoins\[0\].stuck is a flag"),
-        (raw_ledger(used=numbers(2, 1)), "order"),
-        (raw_ledger(used=numbers(1, 1)), "order"),
-        (raw_ledger(revoked=numbers(9, 3)), "order"),
-        (raw_ledger(keys=(K2, K1)), "order"),
-        (raw_ledger(keys=(K1, K1)), "order"),
-        (raw_ledger(invites=(numbers(2, size=4) + numbers(0), numbers(1, size=4) + numbers(0))), "order"),
-        (raw_ledger(invites=(numbers(1, size=4) + numbers(0), numbers(1, size=4) + numbers(3))), "order"),
-        (raw_ledger(rejoins=(rejoined(6), rejoined(5))), "order"),
-        (raw_ledger(rejoins=(rejoined(6), rejoined(6, 2))), "order"),
-        (raw_ledger(used=numbers(*range(LEDGER_KEYS_MAX + 1))), "more than"),
-        (raw_ledger(revoked=numbers(*range(LEDGER_KEYS_MAX + 1))), "more than"),
-        (raw_ledger(keys=tuple(sorted(h(n) for n in range(LEDGER_KEYS_MAX + 1)))), "more than"),
-        (
-            raw_ledger(invites=tuple(numbers(n, size=4) + b"\0\0" for n in range(LEDGER_KEYS_MAX + 1))),
-            "more than",
-        ),
-        (raw_ledger(rejoins=tuple(rejoined(n) for n in range(REJOIN_SLOTS + 1))), "0 to 64 entries, not 65"),
-    ],
-    ids=lambda value: value if isinstance(value, str) else f"{len(value)} bytes",
-)
-def test_a_ledger_that_is_none(raw: bytes, why: str) -> None:
-    with pytest.raises(MalformedError, match=why):
-        Ledger.decode(raw)
-
-
-def test_the_fullest_ledger_can_grow_for_as_long_as_anybody_may_come_in() -> None:
-    """The ledger that a newcomer gets can't make a later, valid admission overflow."""
-    indices = frozenset(range(LEDGER_KEYS_MAX))
-    keys = frozenset(h(n) for n in range(LEDGER_KEYS_MAX - 1))
-    rejoins = tuple(Rejoined(n, h(1), h(n)[:16]) for n in range(REJOIN_SLOTS))
-    fullest = Ledger(indices, indices, keys, tuple((n, n) for n in range(LEDGER_KEYS_MAX)), rejoins)
-    assert Ledger.decode(fullest.encode()) == fullest
-    # no key more than the limit is ever added (SNUG-15), even if none was there at first
-    used = frozenset(range(2 * LEDGER_KEYS_MAX))
-    assert len(replace(fullest, used=used).digest()) == 32
-    assert max(len(fullest.after(slot, removed={}, added={}).rejoins) for slot in (64, 65)) < REJOIN_SLOTS
-
-
-def test_rejoins_never_outgrow_their_count() -> None:
-    ledger = Ledger()
-    for slot in range(1, 300):
-        ledger = ledger.after(slot, removed={}, added={}, rejoined=Rejoined(slot, h(1), h(slot)[:16]))
-        assert len(ledger.rejoins) <= REJOIN_SLOTS
-        assert Ledger.decode(ledger.encode()) == ledger
-
-
-# -- what a commit leaves behind -------------------------------------------------------------------------
-
-
-def test_a_newcomer_uses_an_invite_and_brings_a_key() -> None:
-    ledger = Ledger().after(1, removed={}, added={1: (h(1), 0x8003)})
-    assert ledger == Ledger(frozenset({0x8003}), frozenset(), frozenset({h(1)}), ((1, 0x8003),))
-    assert ledger.invite_of(1) == 0x8003
-    assert ledger.invite_of(2) is None
-
-
-def test_an_eviction_revokes_the_invite_and_a_farewell_does_not() -> None:
-    present = Ledger().after(1, removed={}, added={1: (h(1), 0)}).after(2, removed={}, added={2: (h(2), 5)})
-    evicted = present.after(3, removed={1: True}, added={})
-    assert (evicted.revoked, evicted.invites) == (frozenset({0}), ((2, 5),))
-    assert evicted.keys == present.keys, "a key stays known for good"
-    assert evicted.used == present.used
-    left = present.after(3, removed={1: False, 2: False}, added={})
-    assert (left.revoked, left.invites) == (frozenset(), ())
-    founder = present.after(3, removed={0: True}, added={})
-    assert founder.revoked == frozenset(), "who came by no invite takes none along"
-
-
-def test_a_member_who_rejoins_keeps_its_invite_and_its_eviction_revokes_it() -> None:
-    mark = Rejoined(9, h(1), h("n")[:16])
-    present = Ledger().after(1, removed={}, added={1: (h(1), 4)}).after(2, removed={}, added={2: (h(2), 5)})
-    back = present.after(9, removed={1: False}, added={1: (h(1), None)}, rejoined=mark)
-    assert back.invites == ((1, 4), (2, 5))
-    assert back.rejoins == (mark,)
-    assert (back.used, back.revoked, back.keys) == (present.used, present.revoked, present.keys)
-    moved = present.after(9, removed={2: False}, added={7: (h(2), None)}, rejoined=mark)
-    assert moved.invites == ((1, 4), (7, 5)), "in another leaf as well"
-    assert moved.after(10, removed={7: True}, added={}).revoked == {5}
-    founder = Ledger(keys=frozenset({h(0)})).after(
-        9, removed={0: False}, added={0: (h(0), None)}, rejoined=mark
-    )
-    assert founder.invites == ()
-
-
-def test_a_leaf_that_is_taken_again_is_known_by_its_new_invite() -> None:
-    ledger = Ledger().after(1, removed={}, added={1: (h(1), 4)})
-    swapped = ledger.after(2, removed={1: True}, added={1: (h(2), 6)})
-    assert swapped.invites == ((1, 6),)
-    assert (swapped.revoked, swapped.used) == (frozenset({4}), frozenset({4, 6}))
-
-
-@given(ledgers, st.integers(0, 2**32))
-def test_old_rejoins_are_forgotten_and_nothing_else(ledger: Ledger, slot: int) -> None:
-    after = ledger.after(slot, removed={}, added={})
-    assert after == replace(ledger, rejoins=tuple(r for r in ledger.rejoins if slot - r.slot < REJOIN_SLOTS))
-    assert (after.digest() == ledger.digest()) is (after == ledger)
-
-
-def test_a_digest_tells_apart_what_lists_alone_would_not() -> None:
-    makers: list[Callable[[], Ledger]] = [
-        Ledger,
-        lambda: Ledger(used=frozenset({1})),
-        lambda: Ledger(revoked=frozenset({1})),
-        lambda: Ledger(used=frozenset({1}), revoked=frozenset({1})),
-        lambda: Ledger(invites=((0, 1),)),
-        lambda: Ledger(keys=frozenset({bytes(32)})),
-        lambda: Ledger(rejoins=(Rejoined(0, bytes(32), bytes(16)),)),
-    ]
-    assert len({make().digest() for make in makers}) == len(makers)
-    assert all(make().digest() == make().digest() for make in makers)

@@ -8,7 +8,7 @@ from functools import partial
 from typing import Any, Final
 
 from snugroom.crypto.agreed import envelope
-from snugroom.crypto.agreed.ledger import Ledger, Rejoined
+from snugroom.crypto.agreed.ledger import AWAY_MAX, Away, Ledger, Rejoined
 from snugroom.crypto.agreed.room_state import (
     ANY_HOST,
     REPORTS,
@@ -47,6 +47,8 @@ def _after(data: bytes, slot: int, how: dict[str, Any]) -> Any:
         host_lost=how["host_lost"],
         rotated=how["rotated"],
         by_host=how["by_host"],
+        away=how["away"],
+        withdrawn=how["withdrawn"],
     )
     return [after.encode(), after.digest(), [after.invite_of(leaf) for leaf in range(8)]]
 
@@ -105,7 +107,7 @@ def _policies(cases: Cases, keys: list[bytes]) -> None:
 
 
 def _ledgers(cases: Cases, keys: list[bytes]) -> None:
-    """Ledgers, and what commits make of one."""
+    """Ledgers."""
     ledger = Ledger(
         frozenset({1, 2, 0x8001}),
         frozenset({3}),
@@ -115,6 +117,7 @@ def _ledgers(cases: Cases, keys: list[bytes]) -> None:
         4,
         6,
         True,
+        tuple(_away(key, n) for n, key in enumerate(keys[8:12])),
     )
     cases.do("ledger", Ledger().encode())
     cases.cuts("ledger", ledger.encode())
@@ -125,11 +128,20 @@ def _ledgers(cases: Cases, keys: list[bytes]) -> None:
         replace(ledger, rejoins=(ledger.rejoins[0], ledger.rejoins[0])),
         Ledger(rejoins=tuple(Rejoined(i, keys[0], bytes(16)) for i in range(64))),
         Ledger(rejoins=tuple(Rejoined(i, keys[0], bytes(16)) for i in range(65))),
+        replace(ledger, away=tuple(reversed(ledger.away))),
+        replace(ledger, away=(ledger.away[0], replace(ledger.away[0], slot=9))),
+        replace(ledger, away=_crowd(AWAY_MAX + 1)),
     ):
         cases.do("ledger", loosely(wrong_ledger))
-    start = ledger.encode()
+    bare = replace(ledger, away=()).encode()
     for due in (b"\0", b"\2", b"\xff"):
-        cases.do("ledger", start[:-1] + due)
+        cases.do("ledger", bare[:-2] + due + b"\0")
+    _after_commits(cases, keys, ledger)
+
+
+def _after_commits(cases: Cases, keys: list[bytes], ledger: Ledger) -> None:
+    """What commits make of a ledger."""
+    start = ledger.encode()
     nothing: dict[str, Any] = {
         "removed": [],
         "added": [],
@@ -138,6 +150,8 @@ def _ledgers(cases: Cases, keys: list[bytes]) -> None:
         "host_lost": False,
         "rotated": False,
         "by_host": False,
+        "away": [],
+        "withdrawn": [],
     }
     rejoined = Rejoined(20, keys[2], filled("o", 16))
     for slot, how in (
@@ -152,8 +166,26 @@ def _ledgers(cases: Cases, keys: list[bytes]) -> None:
         (20, {"host_lost": True, "removed": [[0, True]]}),
         (20, {"host_lost": True, "rotated": True, "by_host": True}),
         (20, {"rotated": True}),
+        (20, {"removed": [[7, False]], "away": [_away(keys[2], 20)]}),
+        (20, {"added": [[7, keys[8], None]], "rejoined": replace(rejoined, signature_key=keys[8])}),
+        (20, {"added": [[3, keys[11], None]], "rejoined": replace(rejoined, signature_key=keys[11])}),
+        (20, {"removed": [[0, True]]}),
+        (20, {"removed": [[0, True]], "away": [_away(keys[2], 1)]}),
+        (20, {"withdrawn": keys[9:11]}),
     ):
         cases.do("after", start, slot, nothing | how)
+    full = replace(ledger, away=_crowd(AWAY_MAX)).encode()
+    cases.do("ledger", full)
+    cases.do("after", full, 90, nothing | {"away": [_away(keys[n], 90) for n in range(3)]})
+
+
+def _away(key: bytes, slot: int) -> Away:
+    return Away(key, filled(f"rejoin {slot}"), f"\0Zoë {slot}".encode(), (None, 1, 9, 0xFFFF)[slot % 4], slot)
+
+
+def _crowd(size: int) -> tuple[Away, ...]:
+    keys = sorted(filled(f"away {n}") for n in range(size))
+    return tuple(_away(key, n * 5 % 64) for n, key in enumerate(keys))
 
 
 def _signed_ticket(data: bytes, one: bytes, other: bytes, *keys: bytes) -> bytes:
@@ -179,11 +211,19 @@ def _contexts(cases: Cases, keys: list[bytes]) -> None:
         replace(context, invites=(0xFFFF,)),
         replace(context, invites=(0,), host_return=back),
         replace(context, invites=(7, 0x8007, 7)),
+        replace(context, absent=True),
+        replace(context, withdrawn=(keys[2], keys[3])),
     ):
         cases.cuts("context", each.encode())
+    for wrong in (
+        (keys[3], keys[2]),
+        (keys[2], keys[2]),
+        tuple(sorted(filled(f"away {n}") for n in range(65))),
+    ):
+        cases.do("context", loosely(replace(context, withdrawn=wrong)))
     raw = context.encode()
     for flags in (b"\0\1", b"\1\0", b"\2\0\0\0", b"\0\2" + back.encode(), b"\xff\0\7\0"):
-        cases.do("context", raw[:-2] + flags)
+        cases.do("context", raw[:-3] + flags + b"\0")
     cases.do("host_return", b"group", keys[0], 5)
 
 

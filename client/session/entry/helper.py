@@ -15,6 +15,7 @@ from snugroom.client.session import events as ev
 from snugroom.client.session.catalogue.sentence import sentence
 from snugroom.client.session.entry.lobby_connections import LobbyConnections, days_around
 from snugroom.client.session.entry.piece_queue import PieceQueue
+from snugroom.client.session.entry.tickets import known_member, ticket_from
 from snugroom.client.session.kernel.intents import HealIntent, HostReturnIntent, RejoinIntent
 from snugroom.client.session.kernel.ports import Room
 from snugroom.client.session.kernel.views import ticket_of
@@ -157,7 +158,7 @@ class RejoinHelper:
                 message = host_return_message(m.group.group_id, H(said.key_package), said.slot)
                 verify(m.policy.return_public, message, said.signature)
             else:
-                ticket = m.ticket_from(package)
+                ticket = ticket_from(m, package)
                 if ticket is None or ticket.by != m.own_leaf:
                     return None  # for another group or member, or not signed with the leaf's current key
         except SnugError:
@@ -207,9 +208,10 @@ class RejoinHelper:
         return self._number
 
     def _may_ask(self, package: mls.KeyPackage, room: Room, now: float) -> bool:
-        """Return whether a member of the room may ask again; its previous request is then forgotten."""
+        """Return whether a member, here or absent, may ask again; its previous request is then forgotten."""
         key = package.leaf_node.signature_key
-        if key not in [leaf.signature_key for leaf in room.membership.leaves()]:
+        known = known_member(room.membership, key)
+        if known is None or known.name_taken:
             return False
         for number, asked in list(self._asked.items()):
             if (

@@ -26,6 +26,7 @@ from snugroom.client.session.entry.lobby_connections import (
 from snugroom.client.session.entry.opened_knocks import Asked, open_with_cards
 from snugroom.client.session.entry.piece_queue import PieceQueue
 from snugroom.client.session.entry.replies import Replies
+from snugroom.client.session.entry.tickets import known_member, ticket_from
 from snugroom.client.session.kernel.intents import AddIntent, RejoinIntent
 from snugroom.client.session.kernel.membership import Membership
 from snugroom.client.session.kernel.outbox import SeenDigests
@@ -76,7 +77,7 @@ class HostLobby:
         self._admitted: set[int] = set()  # knocks whose Add is under way
         self._asked: dict[int, Asked] = {}
         self._rejoining = -1
-        self._rejoined_at: dict[int, float] = {}  # leaf -> when we accepted its last request
+        self._rejoined_at: dict[bytes, float] = {}  # signature key -> when we accepted its last request
         self._not_let_in: set[bytes] = set()  # keys whose rejoin failed: reported once
         #: After a lost connection the same knock comes again.
         self._replied = Replies()
@@ -214,9 +215,9 @@ class HostLobby:
         """Handle another knock of somebody whom we know by the signature key; return whether it is one.
 
         The newer KeyPackage counts as long as the older one is in no commit, and no person is asked twice. A
-        member has lost its answer: it rejoins.
+        member has lost its answer: it rejoins, even if it was removed for absence meanwhile.
         """
-        if any(asked.who == m.signature_key(leaf) for leaf, _, _ in m.members()):
+        if known_member(m, asked.who) is not None:
             self._inform(asked, answers.AlreadyMember(m.group.group_id, m.journal.slot, m.journal.chain))
             return True
         same = (n for n, a in self._asked.items() if n > 0 and a.who == asked.who)
@@ -320,24 +321,29 @@ class HostLobby:
     def _rejoin(self, asked: Asked, m: Membership, now: float) -> RejoinIntent | None:
         if any(a.package.encoded == asked.package.encoded for a in self._asked.values()):
             return None
-        leaf = next((n for n, _, _ in m.members() if m.signature_key(n) == asked.who), None)
-        if leaf is None and asked.who in m.ledger.keys:
-            self._inform(asked, answers.Refusal(sentence("refusal.no_member")))
-        if leaf is None or now - self._rejoined_at.get(leaf, 0.0) < REJOIN_EVERY:
-            return None  # not a member, or it asked just now
+        known = known_member(m, asked.who)
+        if known is None:
+            if asked.who in m.ledger.keys:
+                self._inform(asked, answers.Refusal(sentence("refusal.no_member")))
+            return None
+        if known.name_taken:
+            self._inform(asked, answers.Refusal(sentence("refusal.name_taken")))
+            return None
+        if now - self._rejoined_at.get(asked.who, 0.0) < REJOIN_EVERY:
+            return None
         try:
-            ticket = m.ticket_from(asked.package)
+            ticket = ticket_from(m, asked.package)
         except ValidationError:
             self._inform(asked, answers.Refusal(sentence("refusal.replaced")))
             return None
         if ticket is None or ticket.by not in (ANY_HOST, m.own_leaf):
             return None
         assert asked.ticket is not None
-        self._rejoined_at[leaf] = now
+        self._rejoined_at[asked.who] = now
         self._asked = {n: a for n, a in self._asked.items() if n > 0 or a.who != asked.who}
         number, self._rejoining = self._rejoining, self._rejoining - 1
         self._asked[number] = asked
-        return RejoinIntent(number, asked.package, asked.ticket, m.name(leaf))
+        return RejoinIntent(number, asked.package, asked.ticket, known.name)
 
     def admit(self, number: int, now: float) -> AddIntent:
         """Accept a knock as the host, for the room to commit; ValueError if none waits under that number."""

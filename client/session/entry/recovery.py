@@ -51,6 +51,8 @@ LEVEL_FOR: Final = 9.0
 EARLIER_MAX: Final = 16
 #: Seconds until a member that could not be let back in yet asks again.
 REFUSED_WAIT: Final = 30.0
+#: Refusals after which a member without a membership asks no more: it knocks again.
+FINAL: Final = (sentence("refusal.no_member"), sentence("refusal.name_taken"))
 
 
 @dataclass
@@ -94,10 +96,11 @@ class RejoinLobby(GuestLobby):
 
         `make_package` takes a time, the ticket's nonce (16 bytes) and the leaf that may commit it. `first` is
         the leaf of the member that helped before, if any. `final`: if a host says that we are no member any
-        more, that is the end: we come back after our program has ended, and keep no membership.
+        more, that is the end: we come back after our program has ended or after an absence, and keep no
+        membership.
         """
         self._standing = standing
-        self._final = final
+        self.final = final
         self._keys = rejoin_keys
         self._rejoining_package = make_package
         old = standing()
@@ -166,7 +169,7 @@ class RejoinLobby(GuestLobby):
     def message_posted(self, day: int, posted: PostedMessage, now: float) -> None:
         if not isinstance(posted.message, lobby.RecoveryMessage) or self.entry is not None:
             super().message_posted(day, posted, now)
-            if self._final and self.refusal == sentence("refusal.no_member"):
+            if self.final and self.refusal in FINAL:
                 return
             if self.refusal is not None:
                 # No person has refused, because nobody is asked: the obstacle may be temporary.
@@ -267,6 +270,8 @@ class RejoinLobby(GuestLobby):
         except SnugError:
             return False
         here = {member.leaf_node.signature_key for member in group.members()}
+        # An absent member may have come back.
+        known = {key for _, key in old.members} | {away.signature_key for away in before.away}
         return (
             first_key == old.policy.host_public
             and group.group_id == old.group_id
@@ -277,7 +282,7 @@ class RejoinLobby(GuestLobby):
             and before.keys <= after.keys
             and before.revoked <= after.revoked
             and before.used <= after.used
-            and here & before.keys <= {key for _, key in old.members}
+            and here & before.keys <= known
         )
 
 

@@ -187,6 +187,13 @@ class RemoveAbsent:
 
 
 @dataclass(frozen=True)
+class Withdraw:
+    """As a host, end the way back of the member with that name, who was removed for absence."""
+
+    name: str
+
+
+@dataclass(frozen=True)
 class NewInvite:
     """As a host, make another invite; the label (at most 64 bytes) stays in this program."""
 
@@ -292,6 +299,7 @@ Command = (
     | ListServers
     | Move
     | RemoveAbsent
+    | Withdraw
     | Revoke
     | Vouch
     | Know

@@ -1,8 +1,9 @@
 """Members whose programs have ended: hosts remove them when they don't come back.
 
 A member is absent by its own word, or because nothing was ever heard of it: it left before it had its answer.
-Its invite stays valid, and nobody is alarmed. Without that, people who close their pages would stay in the
-tree for as long as the meeting lasts, and with them the meeting would lose the majority that confirms it.
+Its invite stays valid, its ticket lets it in again (SNUG-8), and nobody is alarmed. Without that, people who
+close their pages would stay in the tree for as long as the meeting lasts, and with them it would lose
+the majority that confirms it.
 """
 
 from __future__ import annotations
@@ -10,11 +11,13 @@ from __future__ import annotations
 from typing import Final
 
 from snugroom.client.session.catalogue import sentences
+from snugroom.client.session.catalogue.sentence import sentence
 from snugroom.client.session.features.states import States
 from snugroom.client.session.kernel.feature import Feature
-from snugroom.client.session.kernel.intents import RemoveIntent
+from snugroom.client.session.kernel.intents import RemoveIntent, WithdrawIntent
 from snugroom.client.session.kernel.ports import Room
 from snugroom.client.session.kernel.verdict import Change
+from snugroom.crypto.agreed.room_state import Identity
 
 #: Seconds for which an absent member keeps its leaf; and while those who are left are no majority.
 KEPT: Final = 60.0
@@ -43,6 +46,22 @@ class Absence(Feature):
             self._unheard.pop(leaf, None)
             self._told.discard(leaf)
         self._unheard |= dict.fromkeys((leaf for leaf, _, _ in change.added), now)
+
+        if change.withdrawn:
+            by = self.room.membership.name(change.by)
+            self.room.tell(sentences.status("withdrawn", by=by, names=list(change.withdrawn)))
+
+    def withdraw(self, name: str, now: float) -> None:
+        """End the way back of the absent member with that name, as a host.
+
+        ValueError if nobody with that name has one, or if we are not a host.
+        """
+        self.room.host_only()
+        away = [e for e in self.room.membership.ledger.away if Identity.decode(e.identity).name == name]
+        if not away:
+            raise ValueError(sentence("cannot.nobody_away", name=name))
+        for each in away:
+            self.room.queue_once(WithdrawIntent(each.signature_key), now)
 
     def synced(self, now: float) -> None:
         self._unheard = dict.fromkeys(self._unheard, now)

@@ -161,7 +161,9 @@ def _sentences(change: Change, m: Membership) -> Iterator[str]:
     by = m.name(change.by)
     if not change.rejoined:
         for _, name, invite in change.added:
-            if invite is None:
+            if change.back:
+                yield sentence("since.back", name=name)
+            elif invite is None:
                 yield sentence("since.came", name=name, by=by)
             else:
                 yield sentence("since.came_by", name=name, by=by, invite=invite_name(invite, ""))

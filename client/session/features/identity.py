@@ -116,9 +116,10 @@ class Vouching(Feature):
     def adopted(self, change: Change, now: float) -> None:
         if not change.rejoined:
             self._left |= {leaf: name for leaf, name, _ in change.removed}
-            for leaf, _, _ in change.added:
-                if leaf in self._left:
-                    self._taken[leaf] = now, self._left.pop(leaf)
+            for leaf, name, _ in change.added:
+                before = self._left.pop(leaf, None)
+                if before is not None and not (change.back and before == name):
+                    self._taken[leaf] = now, before
         if change.removed:
             self._again(self._to)  # the heartbeat key is new: vouches under way cannot be opened any more
 

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping
 from snugroom.client.session.kernel.verdict import Added, Change, Gone
 from snugroom.crypto import mls
 from snugroom.crypto.agreed.commit_view import CommitView
-from snugroom.crypto.agreed.ledger import Ledger, Rejoined
+from snugroom.crypto.agreed.ledger import Away, Ledger, Rejoined
 from snugroom.crypto.agreed.room_state import Identity, Policy, RejoinTicket
 
 
@@ -22,12 +22,14 @@ class Adoption:
         self._returned = view.context.host_return is not None
         self._rotated = policy.return_public != view.policy.return_public
         self._ticket: RejoinTicket | None = None
-        if view.rejoin_leaf is not None:
+        if view.rejoins:
             self._ticket = RejoinTicket.decode(view.of("add")[0].ticket or b"")
         removals = [(p.removed, p.by_reference) for p in view.of("remove") if p.removed is not None]
         self.removed = [leaf for leaf, _ in removals]
         #: The removed leaves whose members have left.
         self.left = frozenset(leaf for leaf, by_reference in removals if by_reference)
+        #: The way back by which a member has come in again after an absence.
+        self._away = view.away_member
         back = self._ticket is not None or self._returned
         #: The removed leaves whose members neither left nor came back at another leaf.
         self.evicted = frozenset() if back else frozenset(self.removed) - self.left
@@ -47,16 +49,27 @@ class Adoption:
             host_lost=not self._returned and self._host_lost(),
             rotated=self._rotated,
             by_host=view.by_host,
+            away=self._removed_for_absence(),
+            withdrawn=view.context.withdrawn,
         )
+
+    def _removed_for_absence(self) -> Iterator[Away]:
+        """Yield the ways back that the commit gives; a host comes back by the return key (SNUG-9)."""
+        view = self._view
+        for leaf in self.removed if view.context.absent else ():
+            old = view.members[leaf]
+            if old.signature_key not in view.policy.hosts:
+                invite = view.ledger.invite_of(leaf)
+                yield Away(old.signature_key, old.rejoin_key, old.identity, invite, view.slot)
 
     def _keys_added(self) -> Iterator[tuple[int, bytes]]:
         return ((leaf, self._after[leaf].signature_key) for leaf in self._added)
 
     def _rejoined(self) -> Rejoined | None:
-        ticket, leaf = self._ticket, self._view.rejoin_leaf
-        if ticket is None or leaf is None:
+        ticket, added = self._ticket, self._view.of("add")
+        if ticket is None or added[0].added is None:
             return None
-        return Rejoined(self._view.slot, self._key_before(leaf), ticket.nonce, ticket.stuck)
+        return Rejoined(self._view.slot, added[0].added.signature_key, ticket.nonce, ticket.stuck)
 
     def _host_lost(self) -> bool:
         """Whether a host has left, was removed, or has lost the role."""
@@ -70,7 +83,8 @@ class Adoption:
 
     def change(self, ledger: Ledger) -> Change:
         """Return the change that the room reports; `ledger` is that after the commit."""
-        view, ticket = self._view, self._ticket
+        view = self._view
+        rejoined = self._ticket if self._away is None else None
         return Change(
             by=view.sender if view.sender is not None else -1,
             added=tuple(
@@ -81,13 +95,19 @@ class Adoption:
                 Gone(leaf, _name(view.members[leaf].identity), self._key_before(leaf))
                 for leaf in self.removed
             ),
-            rejoined=ticket is not None,
+            rejoined=rejoined is not None,
             policy_before=view.policy,
             policy_after=self._policy,
             left=self.evicted if view.context.absent else self.left,
             returned=self._returned,
             rotated=self._rotated,
-            stuck_slot=ticket.slot + 1 if ticket is not None and ticket.stuck else None,
+            stuck_slot=rejoined.slot + 1 if rejoined is not None and rejoined.stuck else None,
+            back=self._away is not None,
+            withdrawn=tuple(
+                _name(each.identity)
+                for each in view.ledger.away
+                if each.signature_key in view.context.withdrawn
+            ),
         )
 
 

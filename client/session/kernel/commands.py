@@ -5,6 +5,7 @@ from __future__ import annotations
 from snugroom.client.session import events as ev
 from snugroom.client.session.catalogue import content
 from snugroom.client.session.catalogue.sentence import sentence
+from snugroom.client.session.features.absence import Absence
 from snugroom.client.session.features.collected_evidence import CollectedEvidence
 from snugroom.client.session.features.comparing import Comparing
 from snugroom.client.session.features.ending import Ending
@@ -55,6 +56,8 @@ def carry_out(room: RoomSession, what: ev.Input, now: float) -> None:
             room.feature(Reporting).save(messages, path)
         case ev.SaveEvidence(path, names):
             room.feature(CollectedEvidence).save(path, names, now)
+        case ev.Withdraw(name):
+            room.feature(Absence).withdraw(name, now)
         case ev.Remove(leaf):
             room.remove(leaf, now)
         case ev.Deputise(leaf):

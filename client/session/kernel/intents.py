@@ -46,7 +46,14 @@ class RemoveIntent:
 
     leaf: int
     signature_key: bytes
-    absent: bool = False  # because the member is away: its invite stays valid
+    absent: bool = False  # because the member is away: its invite stays valid, and its ticket lets it in
+
+
+@dataclass(frozen=True)
+class WithdrawIntent:
+    """End the way back of a member that was removed for absence."""
+
+    signature_key: bytes
 
 
 @dataclass(frozen=True)
@@ -75,4 +82,4 @@ class HealIntent:
 
 #: Intents that admit somebody, and are answered in the lobby.
 EntryIntent = AddIntent | RejoinIntent | HostReturnIntent
-Intent = EntryIntent | RemoveIntent | PolicyIntent | SelfRemoveIntent | HealIntent
+Intent = EntryIntent | RemoveIntent | WithdrawIntent | PolicyIntent | SelfRemoveIntent | HealIntent

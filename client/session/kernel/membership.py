@@ -21,6 +21,7 @@ from snugroom.client.session.kernel.intents import (
     Intent,
     RemoveIntent,
     SelfRemoveIntent,
+    WithdrawIntent,
 )
 from snugroom.client.session.kernel.journal import Journal
 from snugroom.client.session.kernel.leave_proposals import LeaveProposals
@@ -28,11 +29,9 @@ from snugroom.client.session.kernel.proposals import Built, proposals_for
 from snugroom.client.session.kernel.rejoin_keys import RejoinKeys
 from snugroom.client.session.kernel.views import (
     PriorState,
-    leaf_view,
     names_of,
     proposal_view,
     rejoin_key_extension,
-    ticket_of,
 )
 from snugroom.crypto import mls
 from snugroom.crypto.agreed import envelope, policy, room_state
@@ -219,27 +218,6 @@ class Membership:
         """Sign data other than MLS messages with our leaf (64 bytes); `label` begins with "snug 1 "."""
         return self.group.sign(label, data)
 
-    def ticket_from(self, package: mls.KeyPackage) -> room_state.RejoinTicket | None:
-        """Return the ticket in a member's KeyPackage; None if it is not for this group and history.
-
-        None too for a ticket of a slot that we have not reached. ValidationError("SNUG-8") if the member's
-        current rejoin key has not signed it.
-        """
-        leaf = leaf_view(package.leaf_node)
-        old = next(
-            (m.leaf_node for m in self.group.members() if m.leaf_node.signature_key == leaf.signature_key),
-            None,
-        )
-        try:
-            ticket = room_state.RejoinTicket.decode(ticket_of(package) or b"")
-        except MalformedError:
-            return None
-        if old is None or ticket.group_id != self.group.group_id or ticket.slot > self.journal.slot:
-            return None
-        if not policy.ticket_is_signed(ticket, leaf_view(old), leaf, package.init_key):
-            raise ValidationError("SNUG-8", "the ticket is not signed with the leaf's current rejoin key")
-        return ticket
-
     def hand_keys(self) -> bytes:
         """Return heartbeat key and move key, masked (64 bytes), for a newcomer of this epoch and nobody else.
 
@@ -310,6 +288,7 @@ class Membership:
             tuple(built.invites),
             first.host_return if isinstance(first, HostReturnIntent) else None,
             isinstance(first, RemoveIntent) and first.absent,
+            (first.signature_key,) if isinstance(first, WithdrawIntent) else (),
         )
         facts = [proposal_view(p, own) for p in built.proposals]
         if isinstance(first, SelfRemoveIntent):

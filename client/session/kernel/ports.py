@@ -271,6 +271,9 @@ class Course(Protocol):
     #: When a connection last left the room, by the server's word.
     left_at: float
 
+    #: The name of the host that has removed us for absence; empty if none has.
+    absent_by: str
+
     @property
     def needs_rejoin(self) -> bool:
         """Whether this membership cannot go on, as members have signed or we have found ourselves."""
@@ -292,7 +295,7 @@ class Course(Protocol):
     def pass_over(self, blob: bytes, now: float) -> None:
         """Go on after the slot that we are stuck at: its commit, `blob`, is void."""
 
-    def give_up(self, *, replaced: bool = False) -> None:
+    def give_up(self, *, replaced: bool = False, absent_by: str = "") -> None:
         """Stop here, and rejoin with a ticket; for good if a request of ours has `replaced` our leaf."""
 
     def seek_readmission(self, on: bool) -> None:
@@ -300,7 +303,7 @@ class Course(Protocol):
 
     def finish(
         self,
-        reason: Literal["left", "removed", "replaced", "ended", "dropped", "failed", "unopened"],
+        reason: Literal["left", "removed", "replaced", "ended", "dropped", "failed", "unopened", "refused"],
         text: str,
     ) -> None:
         """End this membership: erase the media keys, report the reason and disconnect."""

@@ -50,15 +50,19 @@ def proposals_for(state: State, wanted: Sequence[intents.Intent], rng: Rng) -> B
         key = intent.key_package.leaf_node.signature_key
         leaf = next((leaf for leaf, k in members.items() if k == key), None)
         ticket = RejoinTicket.decode(intent.ticket)
-        if leaf is None or any(r.nonce == ticket.nonce for r in state.ledger.rejoins):
+        away = state.ledger.away_member(key)
+        if (leaf is None and away is None) or any(r.nonce == ticket.nonce for r in state.ledger.rejoins):
             return None
-        return Built(wanted, [mls.Remove(leaf), link, mls.Add(intent.key_package)])
+        replaced = [] if leaf is None else [mls.Remove(leaf)]
+        return Built(wanted, [*replaced, link, mls.Add(intent.key_package)])
     if isinstance(intent, intents.HostReturnIntent):
         return _host_return(state, intent, link)
     if isinstance(intent, intents.RemoveIntent):
         if members.get(intent.leaf) != intent.signature_key:
             return None
         return Built(wanted, [mls.Remove(intent.leaf)])
+    if isinstance(intent, intents.WithdrawIntent):
+        return None if state.ledger.away_member(intent.signature_key) is None else Built(wanted, [])
     if isinstance(intent, intents.PolicyIntent):
         changed = intent.change(state.policy)
         return None if changed is None else Built(wanted, [_with_policy(state, changed)])

@@ -112,7 +112,7 @@ class ReceivedCommits:
             room.tell(sentences.alarm("stuck", who=self._author_name(verdict.author)))
 
     def _removed(self, view: CommitView, blob: bytes, opening: bytes | None, now: float) -> None:
-        """End this membership: the next slot's commit removes our leaf."""
+        """End this membership, or ask to be let in again: the next slot's commit removes our leaf."""
         room = self._room
         if room.leaving:
             room.finish("left", sentence("room.you_left"))
@@ -131,6 +131,8 @@ class ReceivedCommits:
             by = sentence("room.somebody") if view.sender is None else room.membership.name(view.sender)
             if view.context.host_return is not None:
                 room.finish("replaced", sentence("room.replaced.host", by=by))
+            elif view.context.absent and not room.membership.is_host(room.membership.own_leaf):
+                room.give_up(absent_by=by)  # and our ticket lets us in again (SNUG-8)
             elif view.context.absent:
                 room.finish("removed", sentence("room.removed_absent", by=by))
             else:
@@ -215,7 +217,7 @@ def tell_roster(room: Room, change: Change | None = None) -> None:
             tuple(ev.Newcomer(leaf, name, leaf in hosts, invite, None) for leaf, name, invite in added),
             tuple(ev.Member(leaf, name, False) for leaf, name, _ in removed),
             None if change is None else change.by,
-            change is not None and change.rejoined,
+            change is not None and (change.rejoined or change.back),
             left=() if change is None else tuple(sorted(change.left)),
         )
     )

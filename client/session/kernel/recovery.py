@@ -66,6 +66,9 @@ class Recovery(Feature):
         self._apart = self._astray = None
         self.room.tell(sentences.status("cleared.in_step"))
 
+    def carry_over(self, old: Room) -> None:
+        self.room.tell(sentences.status("cleared.in_step"))  # we are in again
+
     def tick(self, now: float) -> None:
         room = self.room
         self._tell_unanswered(now)
@@ -129,4 +132,5 @@ class Recovery(Feature):
             self._waits_since = now
         elif not self._told and now - self._waits_since > UNANSWERED:
             self._told = True
-            self.room.tell(sentences.alarm("rejoining.unanswered", seconds=round(UNANSWERED)))
+            form = "absent_unanswered" if self.room.absent_by else "unanswered"
+            self.room.tell(sentences.alarm(f"rejoining.{form}", seconds=round(UNANSWERED)))

@@ -29,10 +29,13 @@ class Reentry:
             )
         else:
             self._asks.begin_again(now)
+        self._asks.final = bool(room.absent_by)
         return self._asks
 
     def reason(self, room: RoomSession, now: float) -> ev.Alarm:
         """Return the alarm that says why we ask."""
+        if room.absent_by:
+            return sentences.alarm("rejoining.absent", who=room.absent_by)
         if room.needs_rejoin:
             return sentences.alarm("rejoining")
         slot, mine = room.server_slot or 0, room.membership.journal.slot

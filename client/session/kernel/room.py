@@ -72,6 +72,7 @@ class RoomSession:
         #: Set when this membership cannot continue: the facade rejoins with a ticket.
         self.needs_rejoin: bool = False
         self.is_replaced: bool = False
+        self.absent_by = ""  # the name of the host that has removed us for absence
         #: Whether the connection ends because we go on elsewhere by ourselves.
         self.leaves_server: bool = False
         self._goes_with_all = False
@@ -455,10 +456,10 @@ class RoomSession:
         """Go on after the slot that we are stuck at: its commit, `blob`, is void."""
         self._received_commits.pass_over(blob, now)
 
-    def give_up(self, *, replaced: bool = False) -> None:
-        """Stop here, and rejoin with a ticket; for good if a request of ours has `replaced` our leaf."""
-        self.needs_rejoin = True
-        self.is_replaced |= replaced
+    def give_up(self, *, replaced: bool = False, absent_by: str = "") -> None:
+        """Stop here, and rejoin with a ticket; for good if our leaf is `replaced` at our request, or gone."""
+        self.needs_rejoin, self.absent_by = True, absent_by
+        self.is_replaced |= replaced or bool(absent_by)
 
     @property
     def seeks_readmission(self) -> bool:
@@ -484,7 +485,7 @@ class RoomSession:
 
     def finish(
         self,
-        reason: Literal["left", "removed", "replaced", "ended", "dropped", "failed", "unopened"],
+        reason: Literal["left", "removed", "replaced", "ended", "dropped", "failed", "unopened", "refused"],
         text: str,
     ) -> None:
         """End this membership: erase the media keys, report the reason and disconnect."""

@@ -44,6 +44,7 @@ from snugroom.wire.messages import ServerMessage
 
 Admission = Literal["ask", "all"]
 _USUAL: Final = Options()
+_Guest = GuestLobby | HostReturnLobby
 
 
 class Session:
@@ -59,7 +60,7 @@ class Session:
         self._effects: list[ev.Effect] = []
         self._room: RoomSession | None = None
         self._host: HostLobby | None = None
-        self._guest: GuestLobby | HostReturnLobby | None = None
+        self._guest: _Guest | None = None
         self._reentry = Reentry(rng)
         self._kept: HostRecoveryData | None = None
         self._comeback: Comeback | None = None
@@ -303,14 +304,12 @@ class Session:
 
     def _lost(self, lost: ev.Lost, now: float) -> None:
         endpoint, why = lost.endpoint, lost.why
-        if endpoint.day is None:
-            if self._room is not None:
-                self._room.lost(why, now, by_server=lost.by_server)
-        else:
-            if self._host is not None:
-                self._host.lost(endpoint.day, now)
-            if self._readmission.members is not None:
-                self._readmission.members.lost(endpoint.day, now)
+        if endpoint.day is None and self._room is not None:
+            self._room.lost(why, now, by_server=lost.by_server)
+        elif endpoint.day is not None:
+            for each in (self._host, self._readmission.members):
+                if each is not None:
+                    each.lost(endpoint.day, now)
             if self._guest is not None:
                 self._guest.lost(endpoint.day, why, now)
 
@@ -358,9 +357,7 @@ class Session:
         if room is not None and room.ended is not None and self._ended is None:
             self._close(room.ended)  # the room has told it
 
-    def _gather(
-        self, part: RoomSession | HostLobby | GuestLobby | HostReturnLobby | MembersLobby | None
-    ) -> None:
+    def _gather(self, part: RoomSession | HostLobby | _Guest | MembersLobby | None) -> None:
         if part is not None:
             self._effects += part.effects
             part.effects.clear()
@@ -374,19 +371,22 @@ class Session:
 
     # -- entering, again too -----------------------------------------------------------------------------
 
-    def _check_guest(self, guest: GuestLobby | HostReturnLobby, now: float) -> None:
+    def _check_guest(self, guest: _Guest, now: float) -> None:
         if guest.refusal is not None:
             self._close_guest(guest)
-            self._end(ev.Ended("refused", guest.refusal))
+            if self._room is not None:
+                self._room.finish("refused", guest.refusal)
+            else:
+                self._end(ev.Ended("refused", guest.refusal))
         elif guest.entry is not None:
             self._enter(guest, guest.entry, now)
 
-    def _close_guest(self, guest: GuestLobby | HostReturnLobby) -> None:
+    def _close_guest(self, guest: _Guest) -> None:
         guest.close()
         self._gather(guest)
         self._guest = None
 
-    def _enter(self, guest: GuestLobby | HostReturnLobby, entry: Entry, now: float) -> None:
+    def _enter(self, guest: _Guest, entry: Entry, now: float) -> None:
         try:
             arrival = entering.enter_meeting(entry, self._invites.own.secret, now, self._rng)
         except SnugError as error:

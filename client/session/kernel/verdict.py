@@ -73,13 +73,15 @@ class Change:
     by: int
     added: tuple[Added, ...]
     removed: tuple[Gone, ...]
-    rejoined: bool
+    rejoined: bool  # a member's new leaf has replaced its old one
     policy_before: Policy
     policy_after: Policy
     left: frozenset[int]  # removed leaves that proposed it themselves, or were away
     returned: bool = False  # a host has come back by the host key (SNUG-9)
     rotated: bool = False  # the hosts' keys have changed
     stuck_slot: int | None = None  # at a rejoin: the slot of the commit that the member could not read
+    back: bool = False  # the added member was one before: a host had removed it for absence
+    withdrawn: tuple[str, ...] = ()  # names of absent members whose ways back a host has ended
 
 
 def self_contained(commit: mls.CandidateCommit, carried: Set[bytes | None]) -> None:

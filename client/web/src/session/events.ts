@@ -123,6 +123,8 @@ export type Command =
   | { readonly type: "Move"; readonly origin: string }
   /** Remove all members that are not heard at this server. */
   | { readonly type: "RemoveAbsent" }
+  /** End the way back of the member with that name, who was removed for absence. */
+  | { readonly type: "Withdraw"; readonly name: string }
   | { readonly type: "NewInvite"; readonly label: string; readonly once: boolean }
   | { readonly type: "ListInvites" }
   | { readonly type: "Revoke"; readonly index: number }

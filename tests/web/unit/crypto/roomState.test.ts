@@ -3,7 +3,7 @@ import { test } from "node:test";
 import { type Bytes, hex, same, unhex } from "../../../../client/web/src/crypto/bytes";
 import { SigningKey } from "../../../../client/web/src/crypto/kdf";
 import * as state from "../../../../client/web/src/crypto/agreed/roomState";
-import { Ledger, type Rejoined } from "../../../../client/web/src/crypto/agreed/ledger";
+import { type Away, Ledger, type Rejoined } from "../../../../client/web/src/crypto/agreed/ledger";
 import { CommitContext, Identity, Policy, RejoinTicket } from "../../../../client/web/src/crypto/agreed/roomState";
 import { compareWithPython } from "./cases";
 
@@ -28,6 +28,8 @@ interface How {
   readonly hostLost: boolean;
   readonly rotated: boolean;
   readonly byHost: boolean;
+  readonly away: readonly Away[];
+  readonly withdrawn: readonly Bytes[];
 }
 
 compareWithPython("room_state", {
@@ -54,13 +56,14 @@ compareWithPython("room_state", {
     return { ...rest, hostReturn: hostReturn && { type: "HostReturn", ...hostReturn } };
   },
   ledger: (data: Bytes) => {
-    const { used, revoked, keys, rejoins, ...rest } = again("Ledger", Ledger)(data) as Ledger;
+    const { used, revoked, keys, rejoins, away, ...rest } = again("Ledger", Ledger)(data) as Ledger;
     return {
       ...rest,
       used: [...used].sort((one, other) => one - other),
       revoked: [...revoked].sort((one, other) => one - other),
       keys: [...keys].sort().map(unhex),
       rejoins: rejoins.map((rejoined) => ({ type: "Rejoined", ...rejoined })),
+      away: away.map((each) => ({ type: "Away", ...each })),
     };
   },
   after: (data: Bytes, slot: number, { removed, added, ...how }: How) => {

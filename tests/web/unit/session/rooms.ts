@@ -437,6 +437,8 @@ export class Room {
       returned: false,
       rotated: false,
       stuckSlot: null,
+    back: false,
+    withdrawn: [],
       ...change,
     };
     for (const feature of this.features) await feature.adopted(whole, this.world.now);

@@ -1,8 +1,9 @@
 /** The facts of a commit that the rules of `policy` compare. */
 
+import { type Arg, sentence } from "../../words/sentence";
 import type { Bytes } from "../bytes";
 import { MalformedError, ValidationError } from "../errors";
-import type { Ledger } from "./ledger";
+import type { Away, Ledger } from "./ledger";
 import { CommitContext, type Policy } from "./roomState";
 
 export const MLS10 = 1;
@@ -92,6 +93,10 @@ export interface CommitFacts {
   readonly ledger: Ledger;
 }
 
+/** Return the ValidationError of that rule, with the sentence of that key. */
+export const broken = (rule: number, key: string, args?: Readonly<Record<string, Arg>>): ValidationError =>
+  new ValidationError(`SNUG-${rule}`, sentence(`snug.${key}`, args));
+
 /** Call `read`, and convert a MalformedError to a ValidationError of that rule. */
 export function reading<T>(rule: number, read: () => T): T {
   try {
@@ -145,5 +150,20 @@ export class CommitView {
     const [remove, ...removes] = this.of("remove");
     if (add === undefined || remove === undefined || adds.length + removes.length > 0) return null;
     return add.ticket === null ? null : remove.removed;
+  }
+  /**
+   * The ledger's entry of a member that this commit lets in after its absence, otherwise null.
+   *
+   * Judged by the commit's shape and the signature key alone: it authorises nothing.
+   */
+  get awayMember(): Away | null {
+    const [add, ...adds] = this.of("add");
+    if (add === undefined || adds.length + this.of("remove").length > 0) return null;
+    return add.ticket === null || add.added === null ? null : this.facts.ledger.awayMember(add.added.signatureKey);
+  }
+
+  /** Whether the commit has the shape of a rejoin, in place of a leaf or after an absence. */
+  get rejoins(): boolean {
+    return this.rejoinLeaf !== null || this.awayMember !== null;
   }
 }

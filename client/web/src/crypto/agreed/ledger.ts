@@ -5,16 +5,17 @@
  */
 
 import { decode, encode } from "../../wire/layout";
-import { LEDGER, type Ledger as Fields, REJOIN_SLOTS, type Rejoined } from "../../wire/layouts/ledger";
-import { type Bytes, hex } from "../bytes";
+import { type Away, AWAY_MAX, LEDGER, type Ledger as Fields, REJOIN_SLOTS, type Rejoined } from "../../wire/layouts/ledger";
+import { among, type Bytes, compare, hex, same } from "../bytes";
 import { H } from "../kdf";
 
-export { LEDGER_KEYS_MAX, REJOIN_SLOTS, REJOINS_MAX, type Rejoined } from "../../wire/layouts/ledger";
+export { type Away, LEDGER_KEYS_MAX, REJOIN_SLOTS, REJOINS_MAX, type Rejoined } from "../../wire/layouts/ledger";
 
 /**
  * Invites of admitted members and revoked ones, all signature keys ever seen (in hex), [leaf, invite] by leaf, recent
  * rejoins, the slots of the last host return (SNUG-9, 0: never) and of the last commit by a host, and whether somebody
- * who is no host any more holds the current host seed: it proves nothing until the keys change.
+ * who is no host any more holds the current host seed: it proves nothing until the keys change. Then the members that
+ * were removed for absence and can come back.
  */
 export type LedgerFields = Partial<Fields>;
 
@@ -27,6 +28,7 @@ const EMPTY: Fields = {
   returned: 0,
   hosted: 0,
   rotationDue: false,
+  away: [],
 };
 
 /** Changes of a commit that the ledger records. */
@@ -40,6 +42,10 @@ export interface Changes {
   readonly hostLost?: boolean;
   readonly rotated?: boolean;
   readonly byHost?: boolean;
+  /** Removed for absence. */
+  readonly away?: readonly Away[];
+  /** Signature keys whose ways back a host has ended. */
+  readonly withdrawn?: readonly Bytes[];
 }
 
 export interface Ledger extends Fields {}
@@ -47,7 +53,7 @@ export interface Ledger extends Fields {}
 /**
  * History of a meeting that later validation depends on: newcomers need it to reach the same verdicts.
  *
- * Used and revoked invites, all signature keys ever seen, the invite of each leaf, recent rejoins.
+ * Used and revoked invites, all signature keys ever seen, the invite of each leaf, recent rejoins, absent members.
  */
 export class Ledger {
   constructor(fields: LedgerFields = {}) {
@@ -78,9 +84,14 @@ export class Ledger {
     return this.invites.find(([of]) => of === leaf)?.[1] ?? null;
   }
 
+  /** Return the way back of the absent member with that key; null if it has none. */
+  awayMember(signatureKey: Bytes): Away | null {
+    return this.away.find((each) => same(each.signatureKey, signatureKey)) ?? null;
+  }
+
   /** Return the ledger after a commit that was adopted at `slot`. */
   after(slot: number, changes: Changes): Ledger {
-    const { removed, added, rejoined, hostReturned, hostLost, rotated, byHost } = changes;
+    const { removed, added, rejoined, hostReturned, hostLost, rotated, byHost, away = [], withdrawn = [] } = changes;
     const byLeaf = new Map(this.invites);
     const [revoked, used] = [new Set(this.revoked), new Set(this.used)];
     const keys = new Set(this.keys);
@@ -91,14 +102,20 @@ export class Ledger {
       if (invite !== null && revoke) revoked.add(invite);
       if (rejoined) carried = invite; // a rejoining member keeps its original invite
     }
+    const over = [...withdrawn];
     for (const [leaf, [key, invite]] of added) {
       keys.add(hex(key));
+      over.push(key);
+      carried = this.awayMember(key)?.invite ?? carried;
       if (invite !== null) used.add(invite);
       const named = invite ?? carried;
       if (named !== null) byLeaf.set(leaf, named);
     }
     const rejoins = this.rejoins.filter((r) => slot - r.slot < REJOIN_SLOTS);
     if (rejoined) rejoins.push(rejoined);
+    // a host that shuts an invite by this commit sees no absent member
+    const isShut = (invite: number | null): boolean => invite !== null && revoked.has(invite) && !this.revoked.has(invite);
+    const kept = this.away.filter((each) => !among(each.signatureKey, over) && !isShut(each.invite));
     return new Ledger({
       used,
       revoked,
@@ -108,6 +125,12 @@ export class Ledger {
       returned: hostReturned ? slot : this.returned,
       hosted: byHost ? slot : this.hosted,
       rotationDue: (this.rotationDue || (hostLost ?? false)) && !rotated,
+      away: newest([...kept, ...away]),
     });
   }
+}
+
+function newest(away: readonly Away[]): Away[] {
+  const byKey = (one: Away, other: Away): number => compare(one.signatureKey, other.signatureKey);
+  return [...away].sort((one, other) => one.slot - other.slot || byKey(one, other)).slice(-AWAY_MAX).sort(byKey);
 }

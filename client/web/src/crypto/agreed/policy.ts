@@ -6,16 +6,15 @@
  * the same test cases apply to both clients.
  */
 
-import type { Arg } from "../../words/sentence";
-import { sentence } from "../../words/sentence";
-import { CommitView, type ExtensionView, type LeafView, MLS10, type ProposalView, reading } from "./commitView";
+import { broken, CommitView, type ExtensionView, type LeafView, MLS10, type ProposalView, reading } from "./commitView";
 import { NO_HEARTBEAT } from "./heartbeat";
 import { among, type Bytes, hex, same, utf8 } from "../bytes";
 import { MalformedError, SnugError, ValidationError } from "../errors";
 import { verify } from "../kdf";
 import { canonicalOrigin } from "../entry/invite";
 import { checkName, checkText, loadLookAlikes, skeletons } from "./names";
-import { LEDGER_KEYS_MAX, REJOINS_MAX, REJOIN_SLOTS } from "./ledger";
+import { LEDGER_KEYS_MAX } from "./ledger";
+import { snug8 } from "./rejoins";
 import * as roomState from "./roomState";
 
 /** PSK id of the link's secret. */
@@ -32,10 +31,6 @@ export const RETURN_SLOTS = 16;
 export const RETURN_QUIET = 16;
 /** Maximum seconds of audio or video without a signature of the sender. */
 export const MEDIA_SIGNATURE_TIME = 2;
-
-/** Return the ValidationError of that rule, with the sentence of that key. */
-const broken = (rule: number, key: string, args?: Readonly<Record<string, Arg>>): ValidationError =>
-  new ValidationError(`SNUG-${rule}`, sentence(`snug.${key}`, args));
 
 const isSelfRemove = (p: ProposalView): boolean =>
   p.kind === "remove" && p.byReference && p.sender !== null && p.sender === p.removed;
@@ -93,9 +88,10 @@ function hasRejoinKey({ rejoinKey }: LeafView): void {
 
 /** Add, Remove and policy changes are reserved to hosts, except SNUG-8, SNUG-9 and self-removal. */
 async function snug7(v: CommitView): Promise<void> {
+  if (v.context.withdrawn.length > 0) withdraws(v);
   if (v.context.absent && v.facts.proposals.some((p) => p.kind !== "remove" || p.byReference)) throw broken(7, "absent");
   if (v.context.hostReturn !== null) return; // SNUG-9 has checked it
-  if (v.rejoinLeaf !== null) {
+  if (v.rejoins) {
     await snug8(v);
     return;
   }
@@ -106,68 +102,11 @@ async function snug7(v: CommitView): Promise<void> {
       throw broken(7, "hosts_only", { kind: p.kind });
 }
 
-/**
- * A rejoin: exactly {Remove(i), Add, PSK}, same key and credential, a fresh ticket of this group.
- *
- * The leaf's current rejoin key must have signed the ticket. After a rejoin, the member's other tickets are signed
- * with the new leaf's key too, and count until that leaf has made a commit: before that, the member may not know that
- * it is in again.
- *
- * Only the member that commits the ticket compares the ticket's chain: members that joined later do not know
- * it, and the verdict must not depend on it. A member that is stuck on another member's commit has no rejoin
- * limit: otherwise three bad commits would exclude it. A ticket names the leaf that may commit it: otherwise
- * any member could use it up and withhold the Welcome.
- */
-async function snug8(v: CommitView): Promise<void> {
-  const [adds, removes] = [v.of("add"), v.of("remove")];
-  const { facts } = v;
-  const [add, remove] = [adds[0], removes[0]];
-  const one =
-    facts.proposals.length === 3 && v.of("psk").length === 1 && adds.length === 1 && removes.length === 1;
-  if (!one || add === undefined || remove === undefined) throw broken(8, "rejoin_shape");
-  const { added, ticket: raw } = add;
-  const old = remove.removed === null ? undefined : facts.members.get(remove.removed);
-  if (added === null || raw === null || old === undefined || remove.byReference)
-    throw broken(8, "rejoin_leaf");
-  if (!same(added.signatureKey, old.signatureKey) || !same(added.identity, old.identity))
-    throw broken(8, "rejoin_other");
-  if (same(added.encryptionKey, old.encryptionKey)) throw broken(8, "rejoin_stale");
-  const ticket = reading(8, () => roomState.RejoinTicket.decode(raw));
-  if (!same(ticket.groupId, facts.groupId)) throw broken(8, "ticket_group");
-  if (ticket.by === roomState.ANY_HOST ? !v.byHost : ticket.by !== facts.sender) throw broken(8, "ticket_by");
-  const age = facts.slot - 1 - ticket.slot;
-  if (age < 0 || age >= REJOIN_SLOTS) throw broken(8, "ticket_slot", { said: ticket.slot, slot: facts.slot });
-  const recent = facts.ledger.rejoins.filter((r) => facts.slot - r.slot < REJOIN_SLOTS);
-  if (recent.some((r) => same(r.nonce, ticket.nonce))) throw broken(8, "ticket_used");
-  if (!(await ticketIsSigned(ticket, old, added, add.initKey))) throw broken(8, "ticket_unsigned");
-  // another member's commit caused this, and could cause it repeatedly
-  if (ticket.stuck && ticket.slot + 1 < facts.slot) return;
-  if (recent.filter((r) => same(r.signatureKey, old.signatureKey) && !r.stuck).length >= REJOINS_MAX)
-    throw broken(8, "rejoins", { most: REJOINS_MAX, slots: REJOIN_SLOTS });
-}
-
-/** Return whether the rejoin key of the leaf `old` has signed a ticket for the leaf `now` and its init key. */
-export async function ticketIsSigned(
-  ticket: roomState.RejoinTicket,
-  old: LeafView,
-  now: LeafView,
-  initKey: Bytes,
-): Promise<boolean> {
-  const keys = [initKey, now.encryptionKey, now.rejoinKey] as const;
-  if (keys.some((key) => key.length !== roomState.REJOIN_KEY_SIZE)) return false; // nobody signs for a leaf without keys
-  const message = ticket.message(...keys);
-  for (const signature of ticket.signatures) if (await isSigned(old.rejoinKey, message, signature)) return true;
-  return false;
-}
-
-async function isSigned(publicHalf: Bytes, message: Bytes, signature: Bytes): Promise<boolean> {
-  try {
-    await verify(publicHalf, message, signature);
-  } catch (error) {
-    if (error instanceof SnugError) return false;
-    throw error;
-  }
-  return true;
+/** A host ends the ways back of absent members, in a commit that does nothing else. */
+function withdraws(v: CommitView): void {
+  if (!v.byHost) throw broken(7, "withdraw_by");
+  if (v.facts.proposals.length > 0) throw broken(7, "withdraw_more");
+  if (v.context.withdrawn.some((key) => v.facts.ledger.awayMember(key) === null)) throw broken(7, "withdraw_none");
 }
 
 /**
@@ -234,7 +173,7 @@ function snug11(v: CommitView): void {
   const adds = v.of("add");
   if (adds.length === 0) return;
   const removed = new Set(v.of("remove").map((p) => p.removed));
-  const keys = new Set(v.rejoinLeaf === null ? v.facts.ledger.keys : []);
+  const keys = new Set(v.rejoins ? [] : v.facts.ledger.keys);
   const names = new Set([...v.facts.members].flatMap(([leaf, member]) => (removed.has(leaf) ? [] : looks(member))));
   for (const { added } of adds) {
     if (added === null) throw broken(11, "no_leaf");
@@ -267,7 +206,7 @@ function looks(member: LeafView): string[] {
 function snug12(v: CommitView): void {
   const { invites, hostReturn } = v.context;
   const used = new Set(v.facts.ledger.used);
-  const count = v.rejoinLeaf !== null || hostReturn !== null ? 0 : v.of("add").length;
+  const count = v.rejoins || hostReturn !== null ? 0 : v.of("add").length;
   if (invites.length > count) throw broken(12, "invite_named");
   if (invites.length < count) throw broken(12, "no_invite");
   for (const invite of invites) {

@@ -209,7 +209,7 @@ export interface CommitContext extends ContextFields {}
 /** Contents of a commit's authenticated_data: the room and the history that it belongs to (SNUG-1). */
 export class CommitContext {
   constructor(fields: Pick<ContextFields, "room" | "slot" | "chain" | "ledger"> & Partial<ContextFields>) {
-    Object.assign(this, { invites: [], hostReturn: null, absent: false }, fields);
+    Object.assign(this, { invites: [], hostReturn: null, absent: false, withdrawn: [] }, fields);
   }
 
   encode(): Bytes {

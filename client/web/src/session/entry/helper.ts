@@ -21,7 +21,7 @@ import type { HealIntent, HostReturnIntent, RejoinIntent } from "../kernel/inten
 import { FIRST_NUMBER } from "./attendants";
 import { LobbyConnections, daysAround } from "./lobbyConnections";
 import { PieceQueue } from "./pieceQueue";
-import { ticketFrom } from "./tickets";
+import { knownMember, ticketFrom } from "./tickets";
 import type { Room } from "../kernel/ports";
 import { ticketOf } from "../kernel/views";
 
@@ -176,7 +176,7 @@ export class RejoinHelper {
       if (error instanceof SnugError) return null; // from a member, former or current, without the return key
       throw error;
     }
-    if (said.type === "RejoinRequest" && !this.#mayAsk(keyPackage, room, now)) return null;
+    if (said.type === "RejoinRequest" && !(await this.#mayAsk(keyPackage, room, now))) return null;
     const facts = { keyPackage, ticket: encoded, name, due: now, wanted: false, approved: false };
     const asked: Asked = { asked: said, ...from, ...facts };
     if (said.type === "HostReturnRequest") {
@@ -249,9 +249,9 @@ export class RejoinHelper {
   }
 
   /** Return whether a member of the room may ask again; its previous request is then forgotten. */
-  #mayAsk(keyPackage: mls.KeyPackage, room: Room, now: number): boolean {
+  async #mayAsk(keyPackage: mls.KeyPackage, room: Room, now: number): Promise<boolean> {
     const key = keyPackage.leafNode.signatureKey;
-    if (room.membership.leafOf(key) === null) return false;
+    if ((await knownMember(room.membership, key))?.nameTaken ?? true) return false;
     for (const [number, asked] of [...this.#asked]) {
       if (asked.asked.type !== "RejoinRequest" || !same(asked.keyPackage.leafNode.signatureKey, key)) continue;
       if (now - asked.due < REQUEST_EVERY) return false;

@@ -26,8 +26,8 @@ import { CROWDED, LobbyConnections, daysAround, type PostedMessage } from "./lob
 import { type Asked, type From, openWithCards } from "./openedKnocks";
 import { PieceQueue } from "./pieceQueue";
 import { Replies } from "./replies";
-import { IS_FULL, IS_LOCKED, IS_OVER, IS_REPLACED, NO_MEMBER, notAdded } from "./refusals";
-import { ticketFrom } from "./tickets";
+import { IS_FULL, IS_LOCKED, IS_OVER, IS_REPLACED, NAME_TAKEN, NO_MEMBER, notAdded } from "./refusals";
+import { knownMember, ticketFrom } from "./tickets";
 
 /** Maximum waiting knocks on one open invite, which a class may share. Other invites have the rest. */
 export const KNOCKS_EACH = 240;
@@ -65,8 +65,8 @@ export class HostLobby {
   /** Knocks that none of our cards opens: the server can repeat each of them at no cost. */
   readonly #unreadable = new SeenDigests();
   #rejoining = -1;
-  /** leaf -> when we accepted its last request */
-  readonly #rejoinedAt = new Map<number, number>();
+  /** signature key (hex) -> when we accepted its last request */
+  readonly #rejoinedAt = new Map<string, number>();
   /** Keys whose rejoin failed: reported once. */
   readonly #notLetIn = new Set<string>();
   /** After a lost connection the same knock comes again. */
@@ -223,10 +223,10 @@ export class HostLobby {
    * Handle another knock of somebody whom we know by the signature key; return whether it is one.
    *
    * The newer KeyPackage counts as long as the older one is in no commit, and no person is asked twice. A member has
-   * lost its answer: it rejoins.
+   * lost its answer: it rejoins, even if it was removed for absence meanwhile.
    */
   async #knockedAgain(asked: Asked, m: Membership, now: number): Promise<boolean> {
-    if (m.leafOf(asked.keyPackage.leafNode.signatureKey) !== null) {
+    if ((await knownMember(m, asked.keyPackage.leafNode.signatureKey)) !== null) {
       const { slot, chain } = m.journal;
       await this.#inform(asked, { type: "AlreadyMember", groupId: m.group.groupId, slot, chain });
       return true;
@@ -332,9 +332,16 @@ export class HostLobby {
 
   async #rejoin(asked: Asked, encoded: Bytes, m: Membership, now: number): Promise<RejoinIntent | null> {
     if ([...this.#asked.values()].some((a) => same(a.keyPackage.encoded, asked.keyPackage.encoded))) return null;
-    const leaf = m.leafOf(asked.keyPackage.leafNode.signatureKey);
-    if (leaf === null && m.ledger.keys.has(asked.who)) await this.#turnAway(asked, NO_MEMBER);
-    if (leaf === null || now - (this.#rejoinedAt.get(leaf) ?? 0) < REJOIN_EVERY) return null;
+    const known = await knownMember(m, asked.keyPackage.leafNode.signatureKey);
+    if (known === null) {
+      if (m.ledger.keys.has(asked.who)) await this.#turnAway(asked, NO_MEMBER);
+      return null;
+    }
+    if (known.nameTaken) {
+      await this.#turnAway(asked, NAME_TAKEN);
+      return null;
+    }
+    if (now - (this.#rejoinedAt.get(asked.who) ?? 0) < REJOIN_EVERY) return null;
     let ticket: RejoinTicket | null;
     try {
       ticket = await ticketFrom(m, asked.keyPackage);
@@ -344,11 +351,11 @@ export class HostLobby {
       return null;
     }
     if (ticket === null || (ticket.by !== ANY_HOST && ticket.by !== m.ownLeaf)) return null;
-    this.#rejoinedAt.set(leaf, now);
+    this.#rejoinedAt.set(asked.who, now);
     this.#asked = new Map([...this.#asked].filter(([number, a]) => number > 0 || a.who !== asked.who));
     const knock = this.#rejoining--;
     this.#asked.set(knock, asked);
-    return { type: "RejoinIntent", knock, keyPackage: asked.keyPackage, ticket: encoded, name: m.name(leaf) };
+    return { type: "RejoinIntent", knock, keyPackage: asked.keyPackage, ticket: encoded, name: known.name };
   }
 
   /** Return the numbers of the knocks that wait for our answer, except those that another host has admitted. */

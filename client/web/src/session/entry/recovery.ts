@@ -26,6 +26,7 @@ import type { Effect } from "../events";
 import { type Entry, GuestLobby } from "./guest";
 import { ATTENDANTS_MAX } from "./attendants";
 import { PATIENCE } from "./helper";
+import { FINAL } from "./refusals";
 import { LobbyConnections, type PostedMessage } from "./lobbyConnections";
 import { policyOf, SUITE } from "../kernel/membership";
 import type { RejoinKeys } from "../kernel/rejoinKeys";
@@ -69,7 +70,7 @@ export interface RejoinFacts {
   readonly psks: mls.Psks;
   /** The leaf of the member that helped before, if any. */
   readonly first: number | null;
-  /** If a host says that we are no member any more, that is the end: we keep no membership. */
+  /** If a host says that we are no member any more, that is the end: we keep no membership (`FINAL`). */
   readonly final?: boolean;
   readonly now: number;
   readonly rng?: Rng;
@@ -82,7 +83,8 @@ export class RejoinLobby extends GuestLobby {
   helpedBy: number | null = null;
   readonly #standing: () => Standing;
   readonly #keys: RejoinKeys;
-  readonly #final: boolean;
+  /** Whether a refusal of `FINAL` is the end: we keep no membership. */
+  final: boolean;
   readonly #packageFor: RejoinFacts["makePackage"];
   /** Leaves that may be asked in the lobby, the last helper first; and the number of requests so far. */
   readonly #helpers: readonly number[];
@@ -123,7 +125,7 @@ export class RejoinLobby extends GuestLobby {
     });
     this.#standing = facts.standing;
     this.#keys = facts.rejoinKeys;
-    this.#final = facts.final ?? false;
+    this.final = facts.final ?? false;
     this.#packageFor = facts.makePackage;
     const old = facts.standing();
     const helpers = old.helpers.slice(0, ATTENDANTS_MAX);
@@ -189,7 +191,7 @@ export class RejoinLobby extends GuestLobby {
       return;
     }
     await super.messagePosted(day, posted, now);
-    if (this.refusal === null || (this.#final && this.refusal.key === "refusal.no_member")) return;
+    if (this.refusal === null || (this.final && FINAL.includes(this.refusal.key))) return;
     // No person has refused, because nobody is asked: the obstacle may be temporary.
     this.tell(sentences.status("not_yet", { why: withoutAdvice(this.refusal) }));
     this.refusal = null;
@@ -211,8 +213,7 @@ export class RejoinLobby extends GuestLobby {
       const answer = await recovery.openReply(said, ours.asked, ours.privateKey);
       await this.#fromMembers.take(answer, ours.bundle, (whole, tree) => this.#letIn(whole, tree, ours));
     } catch (error) {
-      if (!(error instanceof SnugError)) throw error;
-      // From a former member: another may still answer.
+      if (!(error instanceof SnugError)) throw error; // else from a former member: another may still answer
     }
   }
 
@@ -283,7 +284,7 @@ export class RejoinLobby extends GuestLobby {
   /**
    * Return whether the answer continues the meeting that we were in.
    *
-   * A removed member can answer as well, in a room that goes on from an epoch before its removal.
+   * A removed member can answer too, from an epoch before its removal; who was removed for absence may be back.
    */
   override fits(answer: Answer, group: mls.Group): boolean {
     const old = this.#standing().fields;
@@ -297,6 +298,7 @@ export class RejoinLobby extends GuestLobby {
       throw error;
     }
     const here = group.members().map(({ leafNode }) => leafNode.signatureKey);
+    const known = [...old.members.map(({ key }) => key), ...before.away.map(({ signatureKey }) => signatureKey)];
     return (
       same(group.groupId, old.groupId) &&
       same(answer.doorSeed, old.doorSeed) &&
@@ -306,7 +308,7 @@ export class RejoinLobby extends GuestLobby {
       within(before.keys, after.keys) &&
       within(before.revoked, after.revoked) &&
       within(before.used, after.used) &&
-      here.every((key) => !before.keys.has(hex(key)) || old.members.some((member) => same(member.key, key)))
+      here.every((key) => !before.keys.has(hex(key)) || among(key, known))
     );
   }
 }

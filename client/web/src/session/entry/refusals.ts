@@ -6,13 +6,25 @@ export const IS_LOCKED = inEnglish(sentence("refusal.locked"));
 export const IS_FULL = inEnglish(sentence("refusal.full"));
 export const IS_OVER = inEnglish(sentence("refusal.over"));
 export const NO_MEMBER = inEnglish(sentence("refusal.no_member"));
+export const NAME_TAKEN = inEnglish(sentence("refusal.name_taken"));
 export const IS_REPLACED = inEnglish(sentence("refusal.replaced"));
 export const NOT_LET_IN = inEnglish(sentence("refusal.no"));
 
 /** Return the reason for a newcomer whom a rule keeps out. */
 export const notAdded = (why: string): string => inEnglish(sentence("refusal.not_added", { why }));
 
-const KNOWN = ["refusal.locked", "refusal.full", "refusal.over", "refusal.replaced", "refusal.no"] as const;
+/** Refusals after which a member without a membership asks no more: it knocks again. */
+export const FINAL: readonly string[] = ["refusal.no_member", "refusal.name_taken"];
+
+const KNOWN = [
+  "refusal.locked",
+  "refusal.full",
+  "refusal.over",
+  "refusal.no_member",
+  "refusal.name_taken",
+  "refusal.replaced",
+  "refusal.no",
+] as const;
 const [BEFORE = "", AFTER = ""] = notAdded("\0").split("\0");
 
 /** Return the sentence for the reason in a host's refusal. */

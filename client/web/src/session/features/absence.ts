@@ -2,9 +2,12 @@
  * Members whose programs have ended: hosts remove them when they don't come back.
  *
  * A member is absent by its own word, or because nothing was ever heard of it: it left before it had its answer. Its
- * invite stays valid, and nobody is alarmed. Without that, people who close their pages would stay in the tree for as
- * long as the meeting lasts, and with them the meeting would lose the majority that confirms it.
+ * invite stays valid, its ticket lets it in again (SNUG-8), and nobody is alarmed. Without that, people who close their
+ * pages would stay in the tree for as long as the meeting lasts, and with them it would lose the majority that confirms
+ * it.
  */
+import { Identity } from "../../crypto/agreed/roomState";
+import { CommandError, sentence } from "../../words/sentence";
 import * as sentences from "../catalogue/sentences";
 import { Feature } from "../kernel/feature";
 import type { Change } from "../kernel/verdict";
@@ -34,6 +37,22 @@ export class Absence extends Feature {
       this.#told.delete(leaf);
     }
     for (const { leaf } of change.added) this.#unheard.set(leaf, now);
+    if (change.withdrawn.length === 0) return;
+    const by = this.room.membership.who(change.by);
+    this.room.tell(sentences.status("withdrawn", { by, names: change.withdrawn }));
+  }
+
+  /**
+   * End the way back of the absent member with that name, as a host.
+   *
+   * CommandError if nobody with that name has one, or if we are not a host.
+   */
+  async withdraw(name: string, now: number): Promise<void> {
+    const { room } = this;
+    room.hostOnly();
+    const away = room.membership.ledger.away.filter(({ identity }) => Identity.decode(identity).name === name);
+    if (away.length === 0) throw new CommandError(sentence("cannot.nobody_away", { name }));
+    for (const { signatureKey } of away) await room.queueOnce({ type: "WithdrawIntent", signatureKey }, now);
   }
 
   override async synced(now: number): Promise<void> {

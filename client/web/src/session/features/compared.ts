@@ -162,7 +162,9 @@ function sentences(change: Change, m: Membership): Sentence[] {
   if (!change.rejoined) {
     for (const { name, invite } of change.added)
       said.push(
-        invite === null
+        change.back
+          ? sentence("since.back", { name })
+          : invite === null
           ? sentence("since.came", { name, by })
           : sentence("since.came_by", { name, by, invite: inviteName(invite, "") }),
       );

@@ -126,11 +126,11 @@ export class Vouching extends Feature {
   override adopted(change: Change, now: number): void {
     if (!change.rejoined) {
       for (const { leaf, name } of change.removed) this.#left.set(leaf, name);
-      for (const { leaf } of change.added) {
+      for (const { leaf, name } of change.added) {
         const before = this.#left.get(leaf);
         if (before === undefined) continue;
         this.#left.delete(leaf);
-        this.#taken.set(leaf, [now, before]);
+        if (!change.back || before !== name) this.#taken.set(leaf, [now, before]);
       }
     }
     // The heartbeat key is new: vouches under way cannot be opened any more.

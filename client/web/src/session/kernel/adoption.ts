@@ -1,7 +1,7 @@
 /** The results of a commit that the group has adopted: the next ledger, and the change to report. */
 import { among, type Bytes, same } from "../../crypto/bytes";
 import type { CommitView } from "../../crypto/agreed/commitView";
-import type { Ledger, Rejoined } from "../../crypto/agreed/ledger";
+import type { Away, Ledger, Rejoined } from "../../crypto/agreed/ledger";
 import { Identity, type Policy, RejoinTicket } from "../../crypto/agreed/roomState";
 import type * as mls from "../../mls";
 import type { Change } from "./verdict";
@@ -13,6 +13,8 @@ export class Adoption {
   readonly #returned: boolean;
   readonly #rotated: boolean;
   readonly #ticket: RejoinTicket | null = null;
+  /** The way back by which a member has come in again after an absence. */
+  readonly #away: Away | null;
   readonly removed: readonly number[];
   /** The removed leaves whose members have left. */
   readonly left: ReadonlySet<number>;
@@ -27,8 +29,9 @@ export class Adoption {
     this.#view = view;
     this.#policy = policy;
     this.#returned = view.context.hostReturn !== null;
+    this.#away = view.awayMember;
     this.#rotated = !same(policy.returnPublic, view.facts.policy.returnPublic);
-    if (view.rejoinLeaf !== null)
+    if (view.rejoins)
       this.#ticket = RejoinTicket.decode(view.of("add")[0]?.ticket ?? new Uint8Array());
     const removals = view.of("remove").flatMap((p) => (p.removed === null ? [] : [{ ...p, leaf: p.removed }]));
     this.removed = removals.map(({ leaf }) => leaf);
@@ -53,14 +56,27 @@ export class Adoption {
       hostLost: !this.#returned && this.#hostLost(),
       rotated: this.#rotated,
       byHost,
+      away: this.#removedForAbsence(),
+      withdrawn: context.withdrawn,
+    });
+  }
+
+  /** Return the ways back that the commit gives; a host comes back by the return key (SNUG-9). */
+  #removedForAbsence(): Away[] {
+    const { facts, slot, context } = this.#view;
+    if (!context.absent) return [];
+    return this.removed.flatMap((leaf) => {
+      const old = facts.members.get(leaf);
+      if (old === undefined || facts.policy.isHost(old.signatureKey)) return [];
+      const { signatureKey, rejoinKey, identity } = old;
+      return [{ signatureKey, rejoinKey, identity, invite: facts.ledger.inviteOf(leaf), slot }];
     });
   }
 
   #rejoined(): Rejoined | null {
-    const { slot, rejoinLeaf } = this.#view;
-    const signatureKey = rejoinLeaf === null ? undefined : this.#keyBefore(rejoinLeaf);
+    const [signatureKey] = this.#keys;
     if (this.#ticket === null || signatureKey === undefined) return null;
-    return { slot, signatureKey, nonce: this.#ticket.nonce, stuck: this.#ticket.stuck };
+    return { slot: this.#view.slot, signatureKey, nonce: this.#ticket.nonce, stuck: this.#ticket.stuck };
   }
 
   /** Return whether a host has left, was removed, or has lost the role. */
@@ -75,7 +91,8 @@ export class Adoption {
 
   /** Return the change that the room reports; `ledger` is that after the commit. */
   change(ledger: Ledger): Change {
-    const { facts, sender } = this.#view;
+    const { facts, sender, context } = this.#view;
+    const rejoined = this.#away === null ? this.#ticket : null;
     return {
       by: sender ?? -1,
       added: this.#added.map(({ leaf, leafNode }) => ({ leaf, name: nameIn(leafNode.credential.identity), invite: ledger.inviteOf(leaf) })),
@@ -83,13 +100,17 @@ export class Adoption {
         const old = facts.members.get(leaf);
         return old === undefined ? [] : [{ leaf, name: nameIn(old.identity), key: old.signatureKey }];
       }),
-      rejoined: this.#ticket !== null,
+      rejoined: rejoined !== null,
       policyBefore: facts.policy,
       policyAfter: this.#policy,
-      left: this.#view.context.absent ? this.evicted : this.left,
+      left: context.absent ? this.evicted : this.left,
       returned: this.#returned,
       rotated: this.#rotated,
-      stuckSlot: this.#ticket?.stuck ? this.#ticket.slot + 1 : null,
+      stuckSlot: rejoined?.stuck ? rejoined.slot + 1 : null,
+      back: this.#away !== null,
+      withdrawn: facts.ledger.away
+        .filter((each) => among(each.signatureKey, context.withdrawn))
+        .map(({ identity }) => nameIn(identity)),
     };
   }
 }

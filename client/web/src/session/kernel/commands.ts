@@ -1,6 +1,7 @@
 /** Commands of a person inside the room, each to the part that carries it out. */
 import { CommandError, sentence } from "../../words/sentence";
 import type { Input } from "../events";
+import { Absence } from "../features/absence";
 import { Subscriptions } from "../features/subscriptions";
 import { CollectedEvidence } from "../features/collectedEvidence";
 import { Comparing } from "../features/comparing";
@@ -63,6 +64,8 @@ export async function carryOut(room: RoomSession, what: Input, now: number): Pro
       return await room.feature(Moves).move(what.origin, now);
     case "RemoveAbsent":
       return await room.feature(Moves).removeAbsent(now);
+    case "Withdraw":
+      return await room.feature(Absence).withdraw(what.name, now);
     case "Vouch":
       return await room.feature(Vouching).vouch(what.leaf, now);
     case "Know":

@@ -32,10 +32,12 @@ export function hostProposals(state: State, wanted: readonly Intent[], rng: Rng)
 }
 
 function rejoin(state: State, intent: RejoinIntent, link: mls.Proposal): Proposals | null {
-  const leaf = state.leafOf(intent.keyPackage.leafNode.signatureKey);
+  const { signatureKey } = intent.keyPackage.leafNode;
+  const leaf = state.leafOf(signatureKey);
   const ticket = RejoinTicket.decode(intent.ticket);
-  if (leaf === null || state.ledger.rejoins.some((each) => same(each.nonce, ticket.nonce))) return null;
-  return [mls.remove(leaf), link, mls.add(intent.keyPackage)];
+  if (leaf === null && state.ledger.awayMember(signatureKey) === null) return null;
+  if (state.ledger.rejoins.some((each) => same(each.nonce, ticket.nonce))) return null;
+  return [...(leaf === null ? [] : [mls.remove(leaf)]), link, mls.add(intent.keyPackage)];
 }
 
 function withPolicy(state: State, changed: Policy): mls.Proposal {

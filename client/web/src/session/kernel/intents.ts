@@ -36,8 +36,14 @@ export interface RemoveIntent {
   readonly type: "RemoveIntent";
   readonly leaf: number;
   readonly signatureKey: Bytes;
-  /** Because the member is away: its invite stays valid. */
+  /** Because the member is away: its invite stays valid, and its ticket lets it in. */
   readonly absent?: boolean;
+}
+
+/** End the way back of a member that was removed for absence. */
+export interface WithdrawIntent {
+  readonly type: "WithdrawIntent";
+  readonly signatureKey: Bytes;
 }
 
 /** Change the policy; `change` returns the next version, or null if nothing is left to do. */
@@ -66,17 +72,20 @@ export interface HealIntent {
 
 /** Intents that admit somebody, and are answered in the lobby. */
 export type EntryIntent = AddIntent | RejoinIntent | HostReturnIntent;
-export type Intent = EntryIntent | RemoveIntent | PolicyIntent | SelfRemoveIntent | HealIntent;
+export type Intent = EntryIntent | RemoveIntent | WithdrawIntent | PolicyIntent | SelfRemoveIntent | HealIntent;
 
 export const letsIn = (intent: Intent): intent is EntryIntent =>
   intent.type === "AddIntent" || intent.type === "RejoinIntent" || intent.type === "HostReturnIntent";
 
-/** Return whether both intents are one, or remove the same member (a leaver may be reported more than once). */
+/** Return whether both intents are one, or are about the same member (a leaver may be reported more than once). */
 export const sameRemoval = (one: Intent, other: Intent): boolean =>
   one === other ||
   (one.type === "RemoveIntent" &&
     other.type === "RemoveIntent" &&
     one.leaf === other.leaf &&
+    same(one.signatureKey, other.signatureKey)) ||
+  (one.type === "WithdrawIntent" &&
+    other.type === "WithdrawIntent" &&
     same(one.signatureKey, other.signatureKey)) ||
   (one.type === "SelfRemoveIntent" &&
     other.type === "SelfRemoveIntent" &&

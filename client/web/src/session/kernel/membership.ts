@@ -273,6 +273,7 @@ export class Membership {
       invites,
       hostReturn: first?.type === "HostReturnIntent" ? first.hostReturn : null,
       absent: first?.type === "RemoveIntent" && (first.absent ?? false),
+      withdrawn: first?.type === "WithdrawIntent" ? [first.signatureKey] : [],
     }).encode();
     const facts = proposals.map((proposal) => proposalView(proposal, own));
     if (first?.type === "SelfRemoveIntent") facts.push(proposalView(mls.remove(first.leaf), first.leaf, true));

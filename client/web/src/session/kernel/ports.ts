@@ -171,6 +171,8 @@ export interface Course {
   readonly stuckAt: number | null;
   /** Whether this membership cannot go on, as members have signed or we have found ourselves. */
   readonly needsRejoin: boolean;
+  /** The name of the host that has removed us for absence, if one has: then we need a ticket. */
+  readonly absentBy: string;
   /** When a connection last left the room, by the server's word. */
   leftAt: number;
   /** Whether we ask to be let in again: we need to, or the server keeps the others' slot from us. */
@@ -183,7 +185,7 @@ export interface Course {
   /** Go on after the slot that we are stuck at: its commit, `blob`, is void. */
   passOver(blob: Bytes, now: number): Promise<void>;
   /** Stop here, and rejoin with a ticket; for good if a request of ours has `replaced` our leaf. */
-  giveUp(why?: { replaced: boolean }): void;
+  giveUp(why?: { replaced?: boolean; absentBy?: string }): void;
   /** Ask the members to let us in again, and keep this membership meanwhile; or stop asking. */
   seekReadmission(on: boolean): void;
   /** End this membership: erase the media keys, report the reason and disconnect. */

@@ -48,6 +48,8 @@ function contentFor(state: State, intent: Exclude<Intent, EntryIntent | PolicyIn
       if (key === null || !same(key, intent.signatureKey)) return null;
       return { proposals: [mls.remove(intent.leaf)] };
     }
+    case "WithdrawIntent":
+      return state.ledger.awayMember(intent.signatureKey) === null ? null : { proposals: [] };
     case "SelfRemoveIntent":
       if (state.signatureKey(intent.leaf) === null || !state.group.storedProposals.has(hex(intent.reference)))
         return null;

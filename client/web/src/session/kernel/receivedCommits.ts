@@ -121,7 +121,7 @@ export class ReceivedCommits {
     }
   }
 
-  /** End this membership: the next slot's commit removes our leaf. */
+  /** End this membership, or ask to be let in again: the next slot's commit removes our leaf. */
   async #removed(view: CommitView, blob: Bytes, opening: Bytes | null, now: number): Promise<void> {
     const room = this.#room;
     const { membership: m } = room;
@@ -137,7 +137,8 @@ export class ReceivedCommits {
       room.finish("replaced", sentence("room.replaced"));
     } else {
       const by = m.who(view.sender ?? -1);
-      if (view.context.hostReturn === null)
+      if (view.context.absent && !m.isHost(m.ownLeaf)) room.giveUp({ absentBy: m.name(view.sender ?? -1) });
+      else if (view.context.hostReturn === null)
         room.finish("removed", sentence(view.context.absent ? "room.removed_absent" : "room.removed_by", { by }));
       else room.finish("replaced", sentence("room.replaced.host", { by }));
     }
@@ -234,7 +235,7 @@ export function tellRoster(room: Room, change: Change | null = null): void {
     added: (change?.added ?? []).map((each) => ({ ...each, host: m.isHost(each.leaf), label: null })),
     removed: (change?.removed ?? []).map(({ leaf, name }) => ({ leaf, name, host: false })),
     by: change?.by ?? null,
-    rejoined: change?.rejoined ?? false,
+    rejoined: change !== null && (change.rejoined || change.back),
     left: [...(change?.left ?? [])].sort((a, b) => a - b),
   });
   room.tell({ type: "Code", epoch, digits: m.code });

@@ -65,6 +65,10 @@ export class Recovery extends Feature {
     this.#blob = blob;
   }
 
+  override async carryOver(_old: Room): Promise<void> {
+    this.room.tell(sentences.status("cleared.in_step")); // we are in again
+  }
+
   override async resumed(now: number): Promise<void> {
     if (this.room.stuckAt !== null) await this.room.passOver(this.#blob, now);
     this.#apart = null;
@@ -137,7 +141,8 @@ export class Recovery extends Feature {
     } else if (this.#waitsSince === null) this.#waitsSince = now;
     else if (!this.#told && now - this.#waitsSince > UNANSWERED) {
       this.#told = true;
-      this.room.tell(sentences.alarm("rejoining.unanswered", { seconds: UNANSWERED }));
+      const form = this.room.absentBy === "" ? "unanswered" : "absent_unanswered";
+      this.room.tell(sentences.alarm(`rejoining.${form}`, { seconds: UNANSWERED }));
     }
   }
 }

@@ -29,11 +29,13 @@ export class Reentry {
     if (this.#asks === null || !this.#asks.isFor(room))
       this.#asks = await (await load()).rejoinLobby(me, room, own, { psks, first: this.#helper, now, rng: this.#rng });
     else this.#asks.beginAgain(now);
+    this.#asks.final = room.absentBy !== "";
     return this.#asks;
   }
 
   /** Return the alarm that says why we ask. */
   reason(room: RoomSession, now: number): EventOf<"Alarm"> {
+    if (room.absentBy !== "") return sentences.alarm("rejoining.absent", { who: room.absentBy });
     if (room.needsRejoin) return sentences.alarm("rejoining");
     const { slot: mine } = room.membership.journal;
     const slot = room.serverSlot ?? 0;

@@ -59,6 +59,7 @@ export class RoomSession implements Room {
   needsRejoin = false;
   leftAt = 0;
   isReplaced = false;
+  absentBy = "";
   /** Whether the connection ends because we go on elsewhere by ourselves. */
   leavesServer = false;
   #goesWithAll = false;
@@ -459,10 +460,10 @@ export class RoomSession implements Room {
     return this.#receivedCommits.passOver(blob, now);
   }
 
-  /** Stop here, and rejoin with a ticket; for good if a request of ours has `replaced` our leaf. */
-  giveUp({ replaced } = { replaced: false }): void {
-    this.needsRejoin = true;
-    this.isReplaced ||= replaced;
+  /** Stop here, and rejoin with a ticket; for good if our leaf is `replaced` at our request, or gone. */
+  giveUp({ replaced = false, absentBy = "" } = {}): void {
+    [this.needsRejoin, this.absentBy] = [true, absentBy];
+    this.isReplaced ||= replaced || absentBy !== "";
   }
 
   /** Whether we ask to be let in again: we need to, or the server keeps the others' slot from us. */

@@ -382,7 +382,8 @@ export class Session {
   async #checkGuest(guest: Guest, now: number): Promise<void> {
     if (guest.refusal !== null) {
       this.#closeGuest(guest);
-      this.#end({ type: "Ended", reason: "refused", text: guest.refusal });
+      if (this.#room === null) this.#end({ type: "Ended", reason: "refused", text: guest.refusal });
+      else this.#room.finish("refused", guest.refusal);
     } else if (guest.entry !== null) await this.#enter(guest, guest.entry, now);
   }
 

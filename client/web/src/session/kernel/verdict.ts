@@ -63,6 +63,7 @@ export interface Change {
   readonly by: number;
   readonly added: readonly Added[];
   readonly removed: readonly Gone[];
+  /** A member's new leaf has replaced its old one. */
   readonly rejoined: boolean;
   readonly policyBefore: Policy;
   readonly policyAfter: Policy;
@@ -74,6 +75,10 @@ export interface Change {
   readonly rotated: boolean;
   /** At a rejoin: the slot of the commit that the member could not read. */
   readonly stuckSlot: number | null;
+  /** The added member was one before: a host had removed it for absence. */
+  readonly back: boolean;
+  /** Names of absent members whose ways back a host has ended. */
+  readonly withdrawn: readonly string[];
 }
 
 export const nothing = (author: number | null, rule: string, text: Sentence): Void => ({

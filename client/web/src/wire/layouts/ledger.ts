@@ -5,6 +5,7 @@ import type { Layout } from "../layout";
 export const REJOIN_SLOTS = 64;
 export const REJOINS_MAX = 16;
 export const LEDGER_KEYS_MAX = 4096;
+export const AWAY_MAX = 64;
 /** Record of one rejoin. */
 export interface Rejoined {
   readonly slot: number;
@@ -26,6 +27,29 @@ export const REJOINED: Layout<Rejoined> = {
   ],
 };
 
+/** The way back of a member that a host removed for absence: a ticket by this rejoin key (SNUG-8). */
+export interface Away {
+  /** 32 bytes. */
+  readonly signatureKey: Bytes;
+  /** 32 bytes. */
+  readonly rejoinKey: Bytes;
+  readonly identity: Bytes;
+  readonly invite: number | null;
+  readonly slot: number;
+}
+
+export const AWAY: Layout<Away> = {
+  name: "absent member",
+  start: "",
+  fields: [
+    ["signatureKey", -32],
+    ["rejoinKey", -32],
+    ["identity", ["b", 1, 255]],
+    ["invite", ["o", 2]],
+    ["slot", 8],
+  ],
+};
+
 /** History of a meeting that later validation depends on: newcomers need it to reach the same verdicts. */
 export interface Ledger {
   readonly used: ReadonlySet<number>;
@@ -36,6 +60,7 @@ export interface Ledger {
   readonly returned: number;
   readonly hosted: number;
   readonly rotationDue: boolean;
+  readonly away: readonly Away[];
 }
 
 export const LEDGER: Layout<Ledger> = {
@@ -50,5 +75,6 @@ export const LEDGER: Layout<Ledger> = {
     ["returned", 8],
     ["hosted", 8],
     ["rotationDue", 0],
+    ["away", ["l", 1, 0, 64, AWAY, 2, false]],
   ],
 };

@@ -197,6 +197,7 @@ export interface CommitContext {
   readonly invites: readonly number[];
   readonly hostReturn: HostReturn | null;
   readonly absent: boolean;
+  readonly withdrawn: readonly Bytes[];
 }
 
 export const COMMIT_CONTEXT: Layout<CommitContext> = {
@@ -210,5 +211,6 @@ export const COMMIT_CONTEXT: Layout<CommitContext> = {
     ["invites", ["l", 1, 0, 255, 2, 0, false]],
     ["hostReturn", ["o", HOST_RETURN]],
     ["absent", 0],
+    ["withdrawn", ["l", 1, 0, 64, -32, 1, false]],
   ],
 };
