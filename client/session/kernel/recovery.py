@@ -66,9 +66,6 @@ class Recovery(Feature):
         self._apart = self._astray = None
         self.room.tell(sentences.status("cleared.in_step"))
 
-    def carry_over(self, old: Room) -> None:
-        self.room.tell(sentences.status("cleared.in_step"))  # we are in again
-
     def tick(self, now: float) -> None:
         room = self.room
         self._tell_unanswered(now)

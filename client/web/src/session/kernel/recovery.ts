@@ -65,10 +65,6 @@ export class Recovery extends Feature {
     this.#blob = blob;
   }
 
-  override async carryOver(_old: Room): Promise<void> {
-    this.room.tell(sentences.status("cleared.in_step")); // we are in again
-  }
-
   override async resumed(now: number): Promise<void> {
     if (this.room.stuckAt !== null) await this.room.passOver(this.#blob, now);
     this.#apart = null;
