@@ -264,3 +264,12 @@ def human(*events: ev.Event, terminal: bool = False, width: int = 200) -> str:
     for event in events:
         output.event(event)
     return stream.getvalue()
+
+
+def test_a_message_that_waits_is_printed_once_for_each_reason() -> None:
+    one, two = ev.HeldMessage("one", "Nobody confirms."), ev.HeldMessage("two", "Nobody confirms.")
+    again = ev.HeldMessage("one", "Eve came in.")
+    shown = human(ev.Held((one,)), ev.Held((one, two)), ev.Held((again, two)), ev.Held(()), ev.Held((one,)))
+    assert shown.count("“one”. Nobody confirms.") == 2
+    assert shown.count("“two”") == 1
+    assert shown.count("“one”. Eve came in.") == 1

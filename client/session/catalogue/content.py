@@ -38,7 +38,7 @@ ANNOUNCEMENTS_MAX: Final = 200
 
 
 Leaf = Annotated[int, msgspec.Meta(ge=0, le=0xFFFFFFFF)]
-WordNumber = Annotated[int, msgspec.Meta(ge=0, le=2**53 - 1)]
+_WordNumber = Annotated[int, msgspec.Meta(ge=0, le=2**53 - 1)]
 ReactionKind = Literal["yes", "applause", "heart", "laugh", "surprise", "party"]
 
 
@@ -54,7 +54,7 @@ class Say(Content, frozen=True, tag="say"):
 
     id: Bytes16
     text: Annotated[str, msgspec.Meta(min_length=1, max_length=TEXT_MAX)]
-    number: WordNumber = 0
+    number: _WordNumber = 0
 
 
 class Image(Content, frozen=True, tag="image"):
@@ -63,7 +63,7 @@ class Image(Content, frozen=True, tag="image"):
     id: Bytes16
     mime: Literal["image/png", "image/jpeg", "image/webp", "image/gif"]
     data: Annotated[bytes, msgspec.Meta(min_length=1, max_length=IMAGE_MAX)]
-    number: WordNumber = 0
+    number: _WordNumber = 0
 
 
 class Admitted(Content, frozen=True, tag="admitted"):
@@ -244,7 +244,7 @@ class File(Content, frozen=True, tag="file"):
     size: Annotated[int, msgspec.Meta(ge=1, le=FILE_MAX)]
     digest: Bytes32
     key: Bytes32
-    number: WordNumber = 0
+    number: _WordNumber = 0
 
 
 class FileAgain(Content, frozen=True, tag="file_again"):

@@ -281,6 +281,8 @@ export class Room {
     return this.isInSync;
   }
 
+  readonly messages = { said: (): number => 0, stated: (): void => undefined };
+
   holdReason(now: number): Sentence | null {
     for (const feature of this.features) {
       const reason = feature.holdReason(now);
