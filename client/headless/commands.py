@@ -74,6 +74,8 @@ def parse_json(line: str) -> ev.Input:
         return ev.NameServers(tuple(argument))
     if name == "move" and isinstance(argument, str):
         return ev.Move(argument)
+    if name == "withdraw" and isinstance(argument, str):
+        return ev.Withdraw(argument)
     if name == "invite" and isinstance(argument, dict):
         return _invite(argument)
     if name == "image" and isinstance(argument, str):
@@ -258,6 +260,8 @@ def parse_human(line: str, names: Mapping[int, str] = MappingProxyType({})) -> e
         return ev.NameServers(() if argument.strip() == "none" else tuple(argument.split()))
     if name == "move":
         return ev.Move(argument.strip())
+    if name == "withdraw" and argument.strip():
+        return ev.Withdraw(argument.strip())
     if name in _ALL and argument.strip() == "all":
         return _ALL[name]()
     if name == "invite":

@@ -47,6 +47,7 @@ class RoomSession:
 
     #: When a connection last left the room, by the server's word.
     left_at: float = 0.0
+    absent_by: str = ""
 
     def __init__(
         self,
@@ -72,7 +73,6 @@ class RoomSession:
         #: Set when this membership cannot continue: the facade rejoins with a ticket.
         self.needs_rejoin: bool = False
         self.is_replaced: bool = False
-        self.absent_by = ""  # the name of the host that has removed us for absence
         #: Whether the connection ends because we go on elsewhere by ourselves.
         self.leaves_server: bool = False
         self._goes_with_all = False
