@@ -98,7 +98,7 @@ export default {
   "status.move_refused": "{who} has the meeting go on at {origin}, and your program stays where it is: {why}. Ask {who} for another server.",
   "status.removing_absent": "You remove all who are not heard here: {names}. Their programs can let them come back without a question. If one of them has ended, its person knocks again; an invite for one person is used up, so make a new one.",
   "status.withdrawn": "{by} has ended the way back of {names}, removed while away: from now on they have to knock.",
-  "status.going_on_without": "Too few are heard here for anybody to speak, so your program goes on without {names}. Who comes back is let in again without a question.",
+  "status.going_on_without": "Too few are heard here for anybody to speak, so your program goes on without {names}. If they come back, they are let in again without a question.",
   "status.not_in": "Nothing has been heard of {who} since a host let them in: the room may be full, or their network failed. After {minutes} minutes they are removed, and can knock again.",
   "status.looking": "Of {of} members, {count} are here. Looking for the others at the other servers of the list...",
   "status.following": "No host is here any more: {who} {who|is|are} at {origin}. Your program goes there too...",
