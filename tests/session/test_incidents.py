@@ -105,6 +105,7 @@ def test_the_silent_are_one_line_that_names_those_who_still_are() -> None:
     incidents.told(roster("Cem"), 21)
     assert incidents.open[0].about == ("Dana",)
     begun(incidents, sentences.alarm("gone", who="Dana", leaf=3, seconds=60), 60)
+    assert [each.kind for each in incidents.open] == ["gone"], "one line for one silence"
     begun(incidents, sentences.alarm("gone", who="Eve", leaf=4, seconds=60), 60)
     incidents.told(sentences.status("cleared.heard", who=["Dana"]), 70)
     assert [(each.kind, each.by) for each in incidents.open] == [("gone", "Eve")]

@@ -148,6 +148,8 @@ def test_a_host_that_is_back_by_its_file_reads_what_waited_for_it() -> None:
     assert ("Bo", "for Ada") in back.said
     assert ("Bo", "for Ada") in cem.said
     assert bo.of(ev.Held)[-1].messages == ()
+    (away,) = [e.text for e in back.of(ev.Alarm) if e.kind == "missed"]
+    assert away.startswith("Messages may have been said in the chat while your program was away")
     assert not any("came in after" in str(message.why) for e in bo.of(ev.Held) for message in e.messages)
 
 

@@ -68,6 +68,7 @@ export default {
   "alarm.rejoining.absent": "{who} removed you while you were away. Your program asks to be let back in.",
   "alarm.rejoining.absent_unanswered": "For {seconds} s nobody has answered your program's request to be let back in after your absence. The server holds the request or the answers back, or no member is there. Agree by phone where to meet.",
   "alarm.missed": "{count} {count|message|messages} of others went by before your program could read {count|it|them}; {count|it|some} may have been said in the chat. Ask what you missed.",
+  "alarm.missed.away": "Messages may have been said in the chat while your program was away, and they do not come again. Ask what you missed.",
   "alarm.missed.words": "{count} {count|message|messages} of the chat {count|was|were} said while your program was elsewhere, and {count|has|have} not come: {who}. Ask what you missed.",
   "alarm.rejoining.server": "The server does not hand over the changes that your program lacks: it holds them back, it no longer has them, or a host or former host opened the room at a change that nobody has. Nobody in the room has removed you. Your program asks the members to let it in again, keeps its place meanwhile, and sends nothing until it is in step.",
   "alarm.rejoining.outrun": "The server has gone back to an earlier point of this meeting: it showed your program changes that it denies now, or it was restarted, and nobody could hand them over. Nobody in the room has removed you. Your program asks the members to let it in again, and sends nothing until it is in step.",

@@ -46,7 +46,7 @@ export const RULES: Readonly<Record<string, Rule>> = {
   "alarm.not_reaching": {"severity": "attention", "parts": "streams", "leaves": true},
   "status.cleared.reaching": {"parts": "streams", "ends": ["not_reaching"]},
   "alarm.silent": {"severity": "calm", "parts": "who", "leaves": true},
-  "alarm.gone": {"severity": "calm", "by": "who", "leaves": true, "action": "remove"},
+  "alarm.gone": {"severity": "calm", "parts": "who", "by": "who", "leaves": true, "ends": ["silent"], "action": "remove"},
   "status.cleared.heard": {"parts": "who", "ends": ["silent", "gone"]},
   "alarm.unheard": {"severity": "attention", "parts": "who", "leaves": true},
   "status.cleared.reaches": {"parts": "who", "ends": ["unheard"]},
