@@ -14,6 +14,7 @@ from snugroom.client.cli import language
 from snugroom.client.cli.arguments import count, numbers, usage
 from snugroom.client.cli.parser import Parser
 from snugroom.client.session.catalogue.sentence import in_language, sentence
+from snugroom.client.session.monitor.freshness import LEASE
 from snugroom.installed import environment
 
 _BENCHES: Final = {
@@ -134,9 +135,9 @@ def _add_availability(part: argparse.ArgumentParser) -> None:
     part.add_argument(
         "--lease",
         type=float,
-        default=15.0,
+        default=LEASE,
         metavar="S",
-        help="as if a host's word held for so many seconds, 15 to 600 (15, as it does)",
+        help="as if a host's word held for so many seconds, 15 to 600 (60, as it does)",
     )
 
 

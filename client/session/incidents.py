@@ -39,6 +39,7 @@ class Rule:
     leaves: bool = False
     lasts: float | None = None
     ends: tuple[str, ...] = ()
+    under: str = ""
     action: str = ""
 
 
@@ -138,7 +139,7 @@ class Incidents:
         by, parts = _one(said.args.get(rule.by)), _many(said.args.get(rule.parts))
         for cause in rule.ends:
             self._over(cause, rule, by, parts, now)
-        if rule.severity is None:
+        if rule.severity is None or any(cause == rule.under for cause, _ in self._open):
             return None
         where = (rule.cause or kind, by)
         before = self._open.get(where)

@@ -159,6 +159,7 @@ def _incident_rules() -> str:
         "  readonly leaves?: boolean;\n"
         "  readonly lasts?: number;\n"
         "  readonly ends?: readonly string[];\n"
+        "  readonly under?: string;\n"
         "  readonly action?: string;\n"
         "}\n\n"
         "export const RULES: Readonly<Record<string, Rule>> = {\n" + "\n".join(lines) + "\n};\n"

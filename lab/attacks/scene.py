@@ -26,12 +26,14 @@ class Scene:
     servers: tuple[str, ...] = ()
     #: Whether the meeting's heartbeats go through the first of these as well.
     mirror: bool = False
+    #: Whether a host's word holds for 15 s alone.
+    strict: bool = False
 
 
 async def perform(scene: Scene) -> Facts:
     """Hold the meeting, do the act and return the facts. SceneError or ServerError if it cannot be held."""
     began = asyncio.get_running_loop().time()
-    async with staged(scene.names, scene.servers, mirror=scene.mirror) as stage:
+    async with staged(scene.names, scene.servers, mirror=scene.mirror, strict=scene.strict) as stage:
         await stage.gather()
         outcome = await scene.play(stage)
         return stage.facts(outcome, began)

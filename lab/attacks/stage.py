@@ -51,13 +51,14 @@ class Stage:
         further: Sequence[Operator] = (),
         *,
         mirror: bool = False,
+        strict: bool = False,
     ) -> None:
         self.operator = operator
         self.names = tuple(names)
         #: The origins of further servers, which the host names, and the operators of the hostile ones.
         self.servers = [canonical_origin(each) for each in servers]
         self.further = further
-        self._mirror = mirror
+        self._options = Options(mirror=mirror, strict=strict)
         self.truth = GroundTruth()
         self.honest: list[Member] = []
         self.others: list[Member] = []
@@ -127,7 +128,7 @@ class Stage:
 
     async def gather(self) -> None:
         """Begin the meeting: all members join in order and receive media. SceneError on failure."""
-        self.open(self.names[0], options=Options(mirror=self._mirror))
+        self.open(self.names[0], options=self._options)
         await self.need(lambda: bool(self.host.links), "the host has no link")
         for name in self.names[1:]:
             self.knock(name)
@@ -262,7 +263,7 @@ class Stage:
 
 @asynccontextmanager
 async def staged(
-    names: Sequence[str], servers: Sequence[str] = (), *, mirror: bool = False
+    names: Sequence[str], servers: Sequence[str] = (), *, mirror: bool = False, strict: bool = False
 ) -> AsyncIterator[Stage]:
     """A stage with its server, and further ones ("honest", "hostile"). All stop on exit, on errors too."""
     async with contextlib.AsyncExitStack() as stack:
@@ -272,7 +273,7 @@ async def staged(
             for kind in servers
         ]
         hostile = [each for each in others if isinstance(each, Operator)]
-        stage = Stage(operator, names, [each.url for each in others], hostile, mirror=mirror)
+        stage = Stage(operator, names, [each.url for each in others], hostile, mirror=mirror, strict=strict)
         try:
             yield stage
             stage.raise_failures()

@@ -51,7 +51,7 @@ def questions(who: Participant) -> int:
 
 
 def back(who: Participant, name: str) -> list[ev.Roster]:
-    """What somebody was told of comebacks of that name."""
+    """Return what somebody was told of comebacks of that name."""
     return [e for e in who.of(ev.Roster) if e.rejoined and name in [each.name for each in e.added]]
 
 

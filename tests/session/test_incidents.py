@@ -105,11 +105,22 @@ def test_the_silent_are_one_line_that_names_those_who_still_are() -> None:
     incidents.told(roster("Cem"), 21)
     assert incidents.open[0].about == ("Dana",)
     begun(incidents, sentences.alarm("gone", who="Dana", leaf=3, seconds=60), 60)
+    assert [each.kind for each in incidents.open] == ["gone"], "one line for one silence"
     begun(incidents, sentences.alarm("gone", who="Eve", leaf=4, seconds=60), 60)
     incidents.told(sentences.status("cleared.heard", who=["Dana"]), 70)
     assert [(each.kind, each.by) for each in incidents.open] == [("gone", "Eve")]
     incidents.told(roster("Eve"), 80)
     assert incidents.open == []
+
+
+def test_a_pause_names_the_silent_so_they_have_no_line_of_their_own() -> None:
+    incidents = Incidents()
+    begun(incidents, sentences.alarm("silent", who=["Bo"], seconds=15))
+    begun(incidents, sentences.alarm("stale", who=["Bo", "Cem"]))
+    assert incidents.told(sentences.alarm("silent", who=["Cem"], seconds=15), 20) is None
+    assert [each.kind for each in incidents.open] == ["stale"]
+    incidents.told(sentences.status("cleared.fresh"), 30)
+    begun(incidents, sentences.alarm("silent", who=["Dana"], seconds=15))
 
 
 def test_streams_come_back_one_by_one() -> None:

@@ -16,7 +16,7 @@ from tests.session.test_recovery import come_back
 
 
 def missed(who: Participant) -> list[str]:
-    """What somebody was told of words that did not come."""
+    """Return the lines that told somebody of words that did not come."""
     return [str(e.text) for e in who.of(ev.Alarm) if e.kind == "missed"]
 
 
@@ -134,7 +134,7 @@ def test_a_false_count_is_told_once_a_minute_and_bounded() -> None:
 
 def test_a_host_that_is_back_by_its_file_reads_what_waited_for_it() -> None:
     w = World(4105)
-    ada, bo, cem = w.meeting("Ada", "Bo", "Cem")
+    ada, bo, cem = w.meeting("Ada", "Bo", "Cem", strict=True)
     kept = ada.session.kept()
     assert kept is not None
     w.kill(ada)
@@ -148,6 +148,8 @@ def test_a_host_that_is_back_by_its_file_reads_what_waited_for_it() -> None:
     assert ("Bo", "for Ada") in back.said
     assert ("Bo", "for Ada") in cem.said
     assert bo.of(ev.Held)[-1].messages == ()
+    (away,) = [e.text for e in back.of(ev.Alarm) if e.kind == "missed"]
+    assert away.startswith("Messages may have been said in the chat while your program was away")
     assert not any("came in after" in str(message.why) for e in bo.of(ev.Held) for message in e.messages)
 
 

@@ -418,6 +418,7 @@ class HostReturnLobby:
             and own in policy.hosts
         ):
             self.entry = Entry(answer, group, self._rejoin_key)
+            self.effects.append(ev.Tell(sentences.alarm("missed.away")))  # another program read until then
 
     def _is_number(self, number: bytes, policy: Policy) -> bool:
         """Return whether it is the meeting's first number, as far as our keys tell."""

@@ -24,6 +24,7 @@ def scene(
     names: tuple[str, ...] = ("Ada", "Bo", "Cem"),
     servers: tuple[str, ...] = (),
     mirror: bool = False,
+    strict: bool = False,
 ) -> Callable[[Play], Play]:
     """Register the decorated function as a scene. The function's name is the scene's id."""
 
@@ -39,6 +40,7 @@ def scene(
                 names=names,
                 servers=servers,
                 mirror=mirror,
+                strict=strict,
             )
         )
         return play

@@ -113,8 +113,10 @@ async def one_code_for_two_worlds(stage: Stage) -> Outcome:
     "case 2",
     detected("stale", "withheld", "silent", within=_FRESH + 5, severity="attention"),
     "A host removes somebody, and the operator keeps that from one member, who goes on talking to who is "
-    "gone: within 15 s freshness is gone, and all that it sends waits.",
+    "gone: within 15 s freshness is gone, and all that it sends waits. The meeting is strict; in others it "
+    "takes up to 60 s.",
     names=("Ada", "Bo", "Cem", "Eve"),
+    strict=True,
 )
 async def withheld_removal(stage: Stage) -> Outcome:
     """Bo is notified and stops. Until then Eve hears only media of an epoch that it was a member of."""

@@ -107,7 +107,8 @@ export class Incidents {
     const parts = many(said, rule.parts);
     for (const cause of rule.ends ?? []) this.#over(cause, rule, by, parts, now);
     const { severity } = rule;
-    if (severity === undefined) return null;
+    const isSaid = [...this.#open.values()].some((open) => open.cause === rule.under);
+    if (severity === undefined || isSaid) return null;
     const cause = rule.cause ?? kind;
     const where = placed(cause, by);
     const before = this.#open.get(where);

@@ -58,7 +58,7 @@ test("without a host's heartbeat media pauses, until an override", async () => {
   const [bo, cem] = [world.room(1), world.room(2)];
   await world.run(10);
   world.room(0).asleep = true;
-  await world.run(45);
+  await world.run(65);
   for (const room of [bo, cem]) {
     assert.match(
       room.alarms("stale")[0] ?? "",

@@ -8,6 +8,7 @@ export interface Rule {
   readonly leaves?: boolean;
   readonly lasts?: number;
   readonly ends?: readonly string[];
+  readonly under?: string;
   readonly action?: string;
 }
 
@@ -17,8 +18,8 @@ export const RULES: Readonly<Record<string, Rule>> = {
   "status.not_yet": {"severity": "attention", "cause": "server"},
   "status.back": {"ends": ["server", "dropped", "full", "unopened", "version", "refused"]},
   "status.moving": {"severity": "calm", "cause": "move", "lasts": 60},
-  "status.back.moved": {"severity": "calm", "cause": "move", "lasts": 60, "ends": ["server", "dropped", "full", "unopened", "version", "refused"]},
-  "status.back.stayed": {"severity": "calm", "cause": "move", "lasts": 30, "ends": ["server", "dropped", "full", "unopened", "version", "refused"]},
+  "status.back.moved": {"severity": "calm", "cause": "move", "lasts": 60, "ends": ["places", "server", "dropped", "full", "unopened", "version", "refused"]},
+  "status.back.stayed": {"severity": "calm", "cause": "move", "lasts": 30, "ends": ["places", "server", "dropped", "full", "unopened", "version", "refused"]},
   "alarm.dropped": {"severity": "attention", "ends": ["server"], "action": "evidence"},
   "alarm.dropped.serves": {"severity": "attack", "ends": ["server"], "action": "evidence"},
   "alarm.dropped.contradicts": {"severity": "attack", "ends": ["server"], "action": "evidence"},
@@ -45,8 +46,8 @@ export const RULES: Readonly<Record<string, Rule>> = {
   "note.busy": {"severity": "calm"},
   "alarm.not_reaching": {"severity": "attention", "parts": "streams", "leaves": true},
   "status.cleared.reaching": {"parts": "streams", "ends": ["not_reaching"]},
-  "alarm.silent": {"severity": "calm", "parts": "who", "leaves": true},
-  "alarm.gone": {"severity": "calm", "by": "who", "leaves": true, "action": "remove"},
+  "alarm.silent": {"severity": "calm", "parts": "who", "leaves": true, "under": "stale"},
+  "alarm.gone": {"severity": "calm", "parts": "who", "by": "who", "leaves": true, "ends": ["silent"], "action": "remove"},
   "status.cleared.heard": {"parts": "who", "ends": ["silent", "gone"]},
   "alarm.unheard": {"severity": "attention", "parts": "who", "leaves": true},
   "status.cleared.reaches": {"parts": "who", "ends": ["unheard"]},
@@ -59,9 +60,9 @@ export const RULES: Readonly<Record<string, Rule>> = {
   "status.cleared.messages": {"ends": ["reordered"]},
   "status.elsewhere": {"severity": "attention", "cause": "places", "lasts": 60},
   "status.not_in": {"severity": "attention", "parts": "who", "leaves": true, "lasts": 180},
-  "status.looking": {"severity": "attention", "cause": "places", "lasts": 60},
-  "status.following": {"severity": "attention", "cause": "places", "lasts": 60},
-  "alarm.stale": {"severity": "attention", "action": "override"},
+  "status.looking": {"severity": "attention", "cause": "places", "lasts": 60, "ends": ["server"]},
+  "status.following": {"severity": "attention", "cause": "places", "lasts": 60, "ends": ["server"]},
+  "alarm.stale": {"severity": "attention", "ends": ["silent"], "action": "override"},
   "status.going_on_without": {"severity": "calm", "cause": "stale"},
   "status.cleared.fresh": {"ends": ["stale"]},
   "status.override": {"ends": ["stale"]},

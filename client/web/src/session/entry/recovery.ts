@@ -20,8 +20,7 @@ import { Ledger } from "../../crypto/agreed/ledger";
 import { ANY_HOST, type Policy, RejoinTicket } from "../../crypto/agreed/roomState";
 import * as mls from "../../mls";
 import type { ServerMessage } from "../../wire/messages";
-import type { Sentence } from "../../words/sentence";
-import { sentence } from "../../words/sentence";
+import { type Sentence, sentence } from "../../words/sentence";
 import type { Effect } from "../events";
 import { type Entry, GuestLobby } from "./guest";
 import { ATTENDANTS_MAX } from "./attendants";
@@ -458,8 +457,7 @@ export class HostReturnLobby {
   async #letIn(answer: Answer, tree: Bytes | undefined, bundle: mls.KeyPackageBundle): Promise<void> {
     const group = await mls.Group.join(answer.welcome, bundle, { psks: this.#psks, tree, rng: this.#rng });
     const policy = policyOf(group);
-    const { hostKeys, groupId, doorSeed } = this.#kept;
-    const { current } = hostKeys;
+    const { hostKeys: { current }, groupId, doorSeed } = this.#kept;
     const ours =
       same(group.groupId, groupId) &&
       same(answer.doorSeed, doorSeed) &&
@@ -467,7 +465,9 @@ export class HostReturnLobby {
       among(current.hostPublic, policy.linkKeys.slice(-1)) &&
       (await this.#isNumber(answer.number, policy));
     const own = group.member(group.ownLeaf);
-    if (ours && own !== null && among(own.signatureKey, policy.hosts)) this.entry = { answer, group, rejoinKey: this.#rejoinKey };
+    if (!ours || own === null || !among(own.signatureKey, policy.hosts)) return;
+    this.entry = { answer, group, rejoinKey: this.#rejoinKey };
+    this.effects.push({ type: "Tell", event: sentences.alarm("missed.away") }); // another program read until now
   }
 
   async #answered(back: recovery.RecoveryReply, { asked, privateKey, bundle }: Sent): Promise<void> {
