@@ -70,7 +70,7 @@ export function RoomServers({ model }: { readonly model: Model }) {
           ))}
         </ol>
       )}
-      {listed.length > 0 && mirrored ? <p class="note">{word("servers.mirrored")}</p> : null}
+      {others.length > 0 && mirrored ? <p class="note">{word("servers.mirrored")}</p> : null}
       {model.amHost.value && (
         <form
           class="stack tight"
