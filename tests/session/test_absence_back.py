@@ -233,7 +233,20 @@ def test_while_nobody_is_there_to_let_it_in_it_waits_and_says_so() -> None:
     w.kill(dana)
     w.run(60)
     assert bo.ended is None
-    texts = [a.text for a in bo.of(ev.Alarm) if a.kind == "rejoining"]
-    assert "“Ada” removed you while you were away" in texts[0]
-    if len(texts) > 1:
-        assert "after your absence" in texts[1]
+    first, second = [a.text for a in bo.of(ev.Alarm) if a.kind == "rejoining"]
+    assert "“Ada” removed you while you were away" in first
+    assert "after your absence" in second
+
+
+def test_who_missed_the_comeback_of_somebody_comes_back_to_both() -> None:
+    """A member that it saw go may be there again, after a removal for absence."""
+    w = World(5612)
+    ada, bo, cem = meeting(w, "Ada", "Bo", "Cem")
+    closes(w, bo)
+    w.until(lambda: w.agreed([ada, cem]), KEPT + 20)
+    w.run(2)
+    w.kill(cem)
+    bo = come_back(w, bo)
+    w.until(lambda: bo.session.own_leaf is not None, 5)
+    cem = come_back(w, cem)
+    w.until(lambda: w.agreed([ada, bo, cem]), 10)

@@ -22,7 +22,7 @@ import type { Effect } from "../../../../client/web/src/session/events";
 import { Vouching } from "../../../../client/web/src/session/features/identity";
 import { GuestLobby, WAIT_EVERY } from "../../../../client/web/src/session/entry/guest";
 import { BROADCAST_BURST, BYTE_BURST, CROWDED, LobbyConnections, POST_BURST, POST_RATE } from "../../../../client/web/src/session/entry/lobbyConnections";
-import { IS_OVER, reasonOf } from "../../../../client/web/src/session/entry/refusals";
+import { FINAL, IS_OVER, NAME_TAKEN, NO_MEMBER, reasonOf } from "../../../../client/web/src/session/entry/refusals";
 import { SUITE } from "../../../../client/web/src/session/kernel/membership";
 import { Feature } from "../../../../client/web/src/session/kernel/feature";
 import { RejoinHelper } from "../../../../client/web/src/session/entry/helper";
@@ -250,6 +250,10 @@ test("posts to all, and large ones, wait without holding up others", async () =>
   for (let i = 0; i < large + 5; i++)
     await connections.post(DAY, { type: "Reply", id: new Uint8Array(8), sealed: new Uint8Array(131_000 - 64) }, HANDLE);
   assert.equal(effects.length, large);
+});
+
+test("refusals that end a member's asking are known by their sentences", () => {
+  assert.deepEqual([NO_MEMBER, NAME_TAKEN].map((text) => reasonOf(text).key), FINAL);
 });
 
 test("known refusals are said in the reader's language, others as they came", () => {
