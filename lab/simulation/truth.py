@@ -231,6 +231,7 @@ ALARMS: Mapping[str, Meaning] = {
     "stuck": Meaning(author),
     "rejoining": Meaning(own_fault),
     "missed": Meaning(harmless),
+    "missed.away": Meaning(harmless),
     "missed.words": Meaning(harmless),
     "maybe_lost": Meaning(server_or_outage),
     "refused": Meaning(refusal),

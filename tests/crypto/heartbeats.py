@@ -17,6 +17,6 @@ WRONG_FIELDS: Final[list[dict[str, Any]]] = [
     {"got": tuple(Got(n, 0, ()) for n in range(GOT_MAX + 1))},
     {"pending": (PendingAct(Act.REMOVE, 2), PendingAct(Act.REMOVE, 1))},
     {"pending": (PendingAct(Act.LOCK, 0), PendingAct(Act.LOCK, 0))},
-    {"pending": (PendingAct(8, 0),)},  # type: ignore[arg-type]  # no act that anybody knows
+    {"pending": (PendingAct(9, 0),)},  # type: ignore[arg-type]  # no act that anybody knows
     {"pending": tuple(PendingAct(Act.REMOVE, n) for n in range(PENDING_MAX + 1))},
 ]

@@ -11,6 +11,8 @@ def test_nothing_but_full_rooms_is_left_out() -> None:
     assert left_out == {
         "valid: add, the last key of the ledger",
         "valid: add, the last place",
+        "valid: comeback, ledger full",
+        "valid: comeback, the last place",
         "valid: rejoin, ledger full",
         "valid: rejoin, room full",
         "valid: add as many as a commit may",
