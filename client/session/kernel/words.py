@@ -6,6 +6,7 @@ how many there are. So a receiver learns what went by while it was elsewhere, wh
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Final, TypeVar
 
@@ -132,20 +133,24 @@ class Words:
 
     def tell_missed(self, now: float) -> None:
         """Report words that are missing for some seconds; only in step and caught up."""
-        m = self._room.membership
-        late: list[tuple[str, _Author, float]] = []
-        for leaf, name, _ in m.members():
-            author = self._authors.get(m.signature_key(leaf) or b"")
-            if author is None:
-                continue
+        late: dict[bytes, float] = {}  # signature key -> seconds for which words are missing
+        for key, author in self._authors.items():
             if not author.missing:
                 author.missing_since = None
             elif author.missing_since is None:
                 author.missing_since = now
             elif author.told_at is None or now - author.told_at >= AGAIN:
-                late.append((name, author, now - author.missing_since))
-        if any(waited >= GRACE for _, _, waited in late):
-            due = [(name, author.report(now)) for name, author, waited in late if waited >= SOON]
+                late[key] = now - author.missing_since
+        if max(late.values(), default=0.0) >= GRACE:
+            self._report(late, now)
+
+    def _report(self, late: Mapping[bytes, float], now: float) -> None:
+        """Report the missing words of authors who are here, if one has been waited for long enough."""
+        m = self._room.membership
+        keys = ((name, m.signature_key(leaf) or b"") for leaf, name, _ in m.members())
+        here = [(name, self._authors[key], late[key]) for name, key in keys if key in late]
+        if any(waited >= GRACE for _, _, waited in here):
+            due = [(name, author.report(now)) for name, author, waited in here if waited >= SOON]
             who = [sentence("room.so_many_of", whose=name, count=count) for name, count in due]
             self._room.tell(sentences.alarm("missed.words", count=sum(n for _, n in due), who=who))
 

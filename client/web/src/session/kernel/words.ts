@@ -147,19 +147,26 @@ export class Words {
 
   /** Report words that are missing for some seconds; only in step and caught up. */
   tellMissed(now: number): void {
-    const { membership: m } = this.#room;
-    const late: { readonly name: string; readonly author: Author; readonly waited: number }[] = [];
-    for (const { leaf, name } of m.members()) {
-      const key = m.signatureKey(leaf);
-      const author = key === null ? undefined : this.#authors.get(hex(key));
-      if (author === undefined) continue;
+    /** Key (hex) -> seconds for which words are missing. */
+    const late = new Map<string, number>();
+    for (const [key, author] of this.#authors) {
       if (author.missing === 0) author.missingSince = null;
       else if (author.missingSince === null) author.missingSince = now;
-      else if (author.toldAt === null || now - author.toldAt >= AGAIN)
-        late.push({ name, author, waited: now - author.missingSince });
+      else if (author.toldAt === null || now - author.toldAt >= AGAIN) late.set(key, now - author.missingSince);
     }
-    if (!late.some(({ waited }) => waited >= GRACE)) return;
-    const due = late.filter(({ waited }) => waited >= SOON);
+    if (Math.max(0, ...late.values()) >= GRACE) this.#report(late, now);
+  }
+
+  /** Report the missing words of authors who are here, if one has been waited for long enough. */
+  #report(late: ReadonlyMap<string, number>, now: number): void {
+    const { membership: m } = this.#room;
+    const here = m.members().flatMap(({ leaf, name }) => {
+      const key = hex(m.signatureKey(leaf) ?? new Uint8Array());
+      const [author, waited] = [this.#authors.get(key), late.get(key)];
+      return author === undefined || waited === undefined ? [] : [{ name, author, waited }];
+    });
+    if (!here.some(({ waited }) => waited >= GRACE)) return;
+    const due = here.filter(({ waited }) => waited >= SOON);
     const counts = due.map(({ name, author }) => ({ whose: name, count: author.report(now) }));
     const who = counts.map((each) => sentence("room.so_many_of", each));
     const count = counts.reduce((sum, each) => sum + each.count, 0);
