@@ -70,9 +70,8 @@ class Freshness:
 
     def __init__(self) -> None:
         self._until: dict[int, float] = {}
-        self._ended: set[int] = (
-            set()
-        )  # hosts that have signed a change which we lack, since their lease began
+        #: Hosts that have signed a change which we lack, since their lease began.
+        self._ended: set[int] = set()
 
     def confirm(self, leaf: int, until: float) -> None:
         """Extend a leaf's confirmation to `until`; never shorten it. A host's lease begins anew."""

@@ -5,6 +5,7 @@ A removal is commanded just after the host's heartbeat has come to all: its word
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterator
 from functools import partial
 from typing import Final
 
@@ -63,6 +64,18 @@ def _removal_swallowed(seed: int, *, cut: bool = False, strict: bool = False) ->
     return stage
 
 
+def _strict_or_not(name: str, what: str, play: Callable[..., Stage]) -> Iterator[Scene]:
+    """Yield the scene of a removal in an ordinary meeting, and in a strict one."""
+    for strict in (False, True):
+        yield Scene(
+            f"{name}{'_strict' * strict}",
+            f"A host removes a member; {what}{', in a strict meeting' * strict}.",
+            "operator + one member",
+            partial(play, strict=strict),
+            "strict exposure" if strict else "exposure",
+        )
+
+
 SCENES: Final = (
     Scene(
         "host_cut_for_good",
@@ -88,16 +101,10 @@ SCENES: Final = (
         _removal_withheld,
         "exposure",
     ),
-    *(
-        Scene(
-            f"removal_and_beats_withheld{'_strict' * strict}",
-            "A host removes a member; the operator keeps that and the host's heartbeats from everybody else"
-            f"{', in a strict meeting' * strict}.",
-            "operator + one member",
-            partial(_removal_withheld, heartbeats=True, strict=strict),
-            "strict exposure" if strict else "exposure",
-        )
-        for strict in (False, True)
+    *_strict_or_not(
+        "removal_and_beats_withheld",
+        "the operator keeps that and the host's heartbeats from everybody else",
+        partial(_removal_withheld, heartbeats=True),
     ),
     Scene(
         "removal_swallowed",
@@ -106,15 +113,9 @@ SCENES: Final = (
         _removal_swallowed,
         "exposure",
     ),
-    *(
-        Scene(
-            f"remover_cut{'_strict' * strict}",
-            "A host removes a member; the operator cuts the host off before anybody hears of it"
-            f"{', in a strict meeting' * strict}.",
-            "operator + one member",
-            partial(_removal_swallowed, cut=True, strict=strict),
-            "strict exposure" if strict else "exposure",
-        )
-        for strict in (False, True)
+    *_strict_or_not(
+        "remover_cut",
+        "the operator cuts the host off before anybody hears of it",
+        partial(_removal_swallowed, cut=True),
     ),
 )
