@@ -9,6 +9,8 @@ from snugroom.client.session.features.silent_majority import AGAIN, PATIENCE
 from snugroom.client.session.monitor.freshness import FRESH
 from snugroom.lab.simulation.liars import held_by
 from snugroom.lab.simulation.world import Participant, World
+from snugroom.wire import messages as wire
+from tests.session.forked import signed_by
 from tests.session.hosts import deputised
 from tests.session.test_comeback import KEEP, come_back, meeting
 
@@ -25,7 +27,9 @@ def test_two_survivors_of_four_go_on_and_the_others_come_back_without_a_question
     for who in (cem, dana):
         w.kill(who)
     w.until(lambda: held_by(bo, w.now) != "", FRESH[0] + 1)
-    took = w.until(lambda: held_by(ada, w.now) == held_by(bo, w.now) == "", PATIENCE + 10)
+    took = w.until(lambda: without(ada) != [], PATIENCE + 5)
+    assert [line.kind for line in ada.incidents.open] == ["going_on_without"], "the pause has one line"
+    took += w.until(lambda: held_by(ada, w.now) == held_by(bo, w.now) == "", 5)
     assert took < PATIENCE + 5
     assert len(ada.roster) == 3, "one is enough: two of three are more than half"
     assert len(without(ada)) == 1
@@ -74,22 +78,25 @@ def test_a_host_that_is_alone_removes_nobody() -> None:
     assert len(ada.roster) == 4
 
 
-def test_whoever_arrives_gives_the_next_ones_time() -> None:
+def test_whoever_is_heard_again_gives_the_next_ones_time() -> None:
     w = World(2303)
-    ada, bo, cem, dana = meeting(w, "Ada", "Bo", "Cem", "Dana")
-    eve = w.guest(w.link_of(ada), "Eve")
-    w.until(lambda: w.agreed([ada, bo, cem, dana, eve]))
+    ada, bo, cem, *others = people = meeting(w, "Ada", "Bo", "Cem", "Dana", "Eve", "Fay", "Gil")
     w.run(10)
-    away = (cem, dana, eve)
-    for who in away:
-        w.kill(who)
-    w.run(FRESH[0] + PATIENCE - 8)
+    silent = {who.room.membership.own_leaf for who in people[2:]}
+
+    def arrives(who: Participant, message: object) -> bool:
+        return not isinstance(message, wire.Broadcasted) or signed_by(who, message.blob) not in silent
+
+    w.down_filter = arrives
+    w.run(FRESH[0] + PATIENCE - 6)
     assert without(ada) == []
-    cem = come_back(w, cem)
+    silent.remove(cem.room.membership.own_leaf)
     w.run(PATIENCE - 2)
+    assert held_by(bo, w.now) != "", "three of seven are too few"
     assert without(ada) == []
-    assert len(ada.roster) == 5
-    assert held_by(bo, w.now) == "", "three of five are more than half"
+    w.until(lambda: without(ada) != [], 12)
+    names = [other.room.membership.name(other.room.membership.own_leaf) for other in others]
+    assert sum(name in without(ada)[0] for name in names) == 2, "five are left, and three of them are heard"
 
 
 def test_a_host_can_choose_to_wait() -> None:

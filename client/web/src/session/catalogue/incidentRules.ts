@@ -63,7 +63,7 @@ export const RULES: Readonly<Record<string, Rule>> = {
   "status.looking": {"severity": "attention", "cause": "places", "lasts": 60, "ends": ["server"]},
   "status.following": {"severity": "attention", "cause": "places", "lasts": 60, "ends": ["server"]},
   "alarm.stale": {"severity": "attention", "ends": ["silent"], "action": "override"},
-  "status.going_on_without": {"severity": "calm", "cause": "stale"},
+  "status.going_on_without": {"severity": "attention", "cause": "stale", "action": "override"},
   "status.cleared.fresh": {"ends": ["stale"]},
   "status.override": {"ends": ["stale"]},
   "alarm.withheld": {"severity": "attention"},
