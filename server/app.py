@@ -303,6 +303,9 @@ class Server:
             self._tick.cancel()
         if self._runner is not None:
             await self._runner.cleanup()
+        if self._signaling is not None:
+            for limiter in list(self._signaling.byte_limiters.values()):
+                limiter.abort()  # it is closed, and would stay until its peer has read everything
         if self._sfu is not None:
             self._sfu.close()
         if self._workers is not None:

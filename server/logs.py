@@ -73,7 +73,8 @@ class SafeRecord(logging.LogRecord):
 class LineWriter:
     """Writes lines to a file descriptor from a thread. `dropped` counts the lines that it could not write.
 
-    `put` never waits. When lines can be written again, one of them tells how many were dropped.
+    `put` never waits. When lines can be written again, one of them tells how many were dropped. After
+    `close`, `put` writes by itself: while the interpreter ends, a new thread would never start.
     """
 
     def __init__(self, descriptor: int) -> None:
@@ -82,9 +83,13 @@ class LineWriter:
         self._descriptor = descriptor
         self._lines: queue.SimpleQueue[bytes | None] = queue.SimpleQueue()
         self._thread: threading.Thread | None = None
+        self._closed = False
 
     def put(self, line: str) -> None:
         """Write a line, sooner or later; drop it if too many are waiting."""
+        if self._closed:
+            self._put_last(line)
+            return
         if self._thread is None:
             self._thread = threading.Thread(target=self._run, name="lines", daemon=True)
             self._thread.start()
@@ -95,9 +100,19 @@ class LineWriter:
 
     def close(self, seconds: float) -> None:
         """Write what waits, for at most this time."""
+        self._closed = True
         if self._thread is not None:
             self._lines.put(None)
             self._thread.join(seconds)
+
+    def _put_last(self, line: str) -> None:
+        # a pipe that can be written to has space for PIPE_BUF bytes
+        data = line.encode("utf-8", "replace")[: select.PIPE_BUF - 1] + b"\n"
+        try:
+            fits = bool(select.select([], [self._descriptor], [], 0)[1])
+        except (OSError, ValueError):  # there is no such file
+            fits = False
+        self.dropped += not (fits and self._write(data))
 
     def _run(self) -> None:
         written = 0

@@ -182,6 +182,35 @@ def test_a_writer_survives_what_nobody_takes(where: str) -> None:
     assert writer.dropped == 10
 
 
+def test_a_closed_writer_still_writes_what_fits_and_does_not_wait() -> None:
+    reading, writing = os.pipe()
+    fcntl.fcntl(writing, fcntl.F_SETPIPE_SZ, 4096)
+    writer = logs.LineWriter(writing)
+    writer.close(PATIENCE)
+    writer.put("late")
+    writer.put("." * 5000)
+    assert (os.read(reading, 4096), writer.dropped) == (b"late\n", 1)
+
+
+def test_a_process_ends_though_something_is_logged_while_it_ends() -> None:
+    code = """
+import builtins, logging
+from snugroom.server import logs
+logs.install("warning")
+
+class Late:
+    def __del__(self):
+        logging.getLogger("snugroom").warning("late")
+
+builtins.kept = Late()
+logs.close()
+"""
+    done = subprocess.run(
+        [sys.executable, "-c", code], cwd=ROOT, stderr=subprocess.PIPE, timeout=PATIENCE, check=True
+    )
+    assert b" WARNING snugroom: late\n" in done.stderr
+
+
 def test_a_writer_waits_for_a_file_that_others_have_made_non_blocking() -> None:
     reading, writing = os.pipe()
     fcntl.fcntl(writing, fcntl.F_SETPIPE_SZ, 4096)
