@@ -33,6 +33,8 @@ class Operator(ServerProcess):
     def __init__(self) -> None:
         super().__init__()
         self.deeds: Counter[str] = Counter()
+        #: Whether the operator has done more than an honest one, who might record as well.
+        self.is_hostile = False
         #: Output of `record`: (kind, sender, blob) in `blobs` and (sender, packet) in `packets`.
         self.blobs: list[tuple[str, int | None, bytes]] = []
         self.packets: list[tuple[int | None, bytes]] = []
@@ -48,10 +50,12 @@ class Operator(ServerProcess):
     async def begin(self, act: str, **orders: object) -> None:
         """Begin an act; bytes in `orders` are sent as base64. OperatorError on failure."""
         plain = {k: base64.b64encode(v).decode() if isinstance(v, bytes) else v for k, v in orders.items()}
+        self.is_hostile |= act != "record"
         self._accepted(act, await self._order({"act": act, "begin": plain}))
 
     async def begin_for(self, seconds: float, act: str, orders: Mapping[str, object]) -> None:
         """Begin an act that the server ends by itself after that time. OperatorError on failure."""
+        self.is_hostile |= act != "record"
         self._accepted(act, await self._order({"act": act, "begin": orders, "for": seconds}))
 
     @staticmethod
@@ -68,6 +72,7 @@ class Operator(ServerProcess):
 
     async def switch_off(self) -> None:
         """Kill the server without notifying anybody."""
+        self.is_hostile = True
         assert self._process is not None
         with contextlib.suppress(ProcessLookupError):
             self._process.kill()

@@ -22,6 +22,8 @@ class Scene:
     documented: Documented
     play: Callable[[Stage], Awaitable[Outcome]] = field(repr=False)
     names: tuple[str, ...] = ("Ada", "Bo", "Cem")
+    #: The members that are hostile. The server is, if the scene begins an act of its operator.
+    hostile: tuple[str, ...] = ()
     #: The servers that the host names beside the hostile one: "honest" or "hostile".
     servers: tuple[str, ...] = ()
     #: Whether the meeting's heartbeats go through the first of these as well.
@@ -36,7 +38,7 @@ async def perform(scene: Scene) -> Facts:
     async with staged(scene.names, scene.servers, mirror=scene.mirror, strict=scene.strict) as stage:
         await stage.gather()
         outcome = await scene.play(stage)
-        return stage.facts(outcome, began)
+        return stage.facts(outcome, began, scene.hostile)
 
 
 def as_json(scene: Scene, facts: Facts, judgement: Judgement) -> dict[str, Any]:
@@ -49,6 +51,7 @@ def as_json(scene: Scene, facts: Facts, judgement: Judgement) -> dict[str, Any]:
         "documented": {
             "verdict": scene.documented.verdict,
             "by": sorted(scene.documented.by),
+            "names": {name: sorted(scene.documented.names_to(name)) for name in facts.seen},
             "within": scene.documented.within,
             "severity": scene.documented.severity,
         },
@@ -66,6 +69,7 @@ def as_json(scene: Scene, facts: Facts, judgement: Judgement) -> dict[str, Any]:
         "false_frames": facts.false_frames,
         "false_words": facts.false_words,
         "lost": facts.lost,
+        "hostile": sorted(facts.hostile),
         "seen": {
             name: [{**asdict(s), "after": round(s.after, 2)} for s in notes]
             for name, notes in facts.seen.items()

@@ -20,6 +20,7 @@ from snugroom.lab.attacks.member import GroundTruth, Member
 from snugroom.lab.attacks.operator import Operator
 from snugroom.lab.attacks.verdict import Facts, Outcome, Seen
 from snugroom.lab.process import ServerProcess
+from snugroom.lab.simulation.tale import SERVER
 
 _LOOK: Final = 0.05
 #: Seconds for all members to join and receive media. Generous, because several meetings share one machine.
@@ -224,8 +225,8 @@ class Stage:
 
     # -- the end -------------------------------------------------------------------------------
 
-    def facts(self, outcome: Outcome, began: float) -> Facts:
-        """Return the facts for the verdict."""
+    def facts(self, outcome: Outcome, began: float, hostile: Sequence[str] = ()) -> Facts:
+        """Return the facts for the verdict. `hostile`: members that are, beside those who are no members."""
         at = self.act_at if self.act_at is not None else self.now
         names = {m.name for m in self.honest}
         return Facts(
@@ -244,7 +245,14 @@ class Stage:
             lines={m.name: m.lines_since(at) for m in self.honest},
             lost=[m.name for m in self.honest if m.ended is not None or not m.session.inside],
             seconds=self.now - began,
+            people=frozenset(each.name for each in (*self.honest, *self.others)) | set(self.names),
+            hostile=frozenset({*hostile, *self._hostile()}),
         )
+
+    def _hostile(self) -> set[str]:
+        names = {each.name for each in self.others} - {each.name for each in self.honest}
+        operators = (self.operator, *self.further)
+        return names | ({SERVER} if any(each.is_hostile for each in operators) else set())
 
     def raise_failures(self) -> None:
         """Raise the first error of a member's program: a scene in which one broke shows nothing."""

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Final, Literal, get_args
 
 from snugroom.client.session.incidents import Incident, Severity
+from snugroom.lab.attacks.naming import blamed, false_alarm, mentioned, tale_of
 
 #: Verdicts. `harmed`: something happened that must never happen. `unplayed`: the act was not done.
 Verdict = Literal["impossible", "detected", "succeeds", "harmed", "unplayed"]
@@ -22,21 +24,51 @@ Trace = Literal["none", Severity]
 TRACES: Final[tuple[Trace, ...]] = ("none", *get_args(Severity))
 #: Causes of lines that a busy machine alone can leave, and so any scene.
 BUSY: Final = frozenset({"silent", "stale", "media"})
+#: Kinds of notifications that a busy machine alone can leave. `tests/lab/test_busy.py` finds them.
+LOADED: Final = frozenset(
+    {
+        "away", "gone", "maybe_lost", "media_lost", "media_unreachable", "missed", "not_reaching", "pending",
+        "silent", "stale", "unheard", "unverified_media", "withheld",
+    }
+)  # fmt: skip
+#: Whom a scene's notifications have to name: the same for all that are told, or for each by name.
+Names = tuple[str, ...] | Mapping[str, tuple[str, ...]]
+#: They blame nobody.
+NOBODY: Final[tuple[str, ...]] = ()
 
 
 @dataclass(frozen=True)
 class Documented:
     """The result that docs/reference/lab.md and the README document for a scene.
 
-    `by`: kinds of alarms, statuses or endings that notify a person; any of them counts. `within`: seconds
-    until all concerned members are notified. Members may also be notified of an impossible act; if `within`
-    is given, they must be. `severity`: that of the worst line on an honest member's screen; "none": no line.
+    `by`: kinds of alarms, statuses or endings that prove the act to a person; any of them counts, if it names
+    `names`: members, `SERVER` as a fact, or `PERHAPS_SERVER` as a possible cause; `NOBODY`: it blames nobody.
+    `within`: seconds until all concerned members are notified. Members may also be notified of an impossible
+    act; if `within` is given, they must be. `severity`: that of the worst line on an honest member's screen;
+    "none": no line.
     """
 
     verdict: Verdict
     severity: Trace
     by: frozenset[str] = frozenset()
     within: float | None = None
+    names: Names = NOBODY
+
+    def names_to(self, name: str) -> frozenset[str]:
+        """Return whom the notifications of this member have to name."""
+        return frozenset(self.names.get(name, ()) if isinstance(self.names, Mapping) else self.names)
+
+    def proof(self) -> str:
+        """Return in words which notifications prove it, and whom they name."""
+        if not self.by:
+            return ""
+        kinds = " or ".join(f"`{kind}`" for kind in sorted(self.by))
+        if not self.names:
+            return f"{kinds}, which blames nobody"
+        if not isinstance(self.names, Mapping):
+            return f"{kinds}, which names {' and '.join(self.names)}"
+        each = (f"to {name}: {' and '.join(whom)}" for name, whom in self.names.items())
+        return f"{kinds}, which names, {'; '.join(each)}"
 
     def __str__(self) -> str:
         if self.within is None:
@@ -45,14 +77,14 @@ class Documented:
         return f"{what} within {self.within:g} s"
 
 
-def impossible(*by: str, severity: Trace, within: float | None = None) -> Documented:
+def impossible(*by: str, severity: Trace, within: float | None = None, names: Names = NOBODY) -> Documented:
     """The act does not reach its goal. If `by` is given, members are also notified of the attempt."""
-    return Documented("impossible", severity, frozenset(by), within if by else None)
+    return Documented("impossible", severity, frozenset(by), within if by else None, names)
 
 
-def detected(*by: str, severity: Trace, within: float) -> Documented:
+def detected(*by: str, severity: Trace, within: float, names: Names) -> Documented:
     """The act has an effect, and all concerned members are notified within `within` seconds."""
-    return Documented("detected", severity, frozenset(by), within)
+    return Documented("detected", severity, frozenset(by), within, names)
 
 
 def succeeds(*, severity: Trace) -> Documented:
@@ -91,7 +123,10 @@ class Seen:
 
 @dataclass
 class Facts:
-    """All facts that a verdict uses. `lines`: the incidents on each honest member's screen since the act."""
+    """All facts that a verdict uses. `lines`: the incidents on each honest member's screen since the act.
+
+    `people`: everybody that was there or knocked; `hostile`: those of them that were hostile, and the server.
+    """
 
     outcome: Outcome
     deeds: dict[str, int]
@@ -103,6 +138,8 @@ class Facts:
     lost: list[str] = field(default_factory=list)
     lines: dict[str, list[Incident]] = field(default_factory=dict)
     seconds: float = 0.0
+    people: frozenset[str] = frozenset()
+    hostile: frozenset[str] = frozenset()
 
     def severity(self, by: frozenset[str] = frozenset()) -> Trace:
         """Return the severity of the worst line that a member saw.
@@ -130,15 +167,44 @@ class Judgement:
 
 
 def told_after(documented: Documented, facts: Facts) -> float | None:
-    """Return the seconds until the last concerned member was notified; None if one of them never was."""
-    watchers = facts.outcome.watchers
+    """Return the seconds until the last concerned member had a proof; None if one of them never had.
+
+    Where only notifications that a busy machine leaves as well can be a proof, they are none if the machine
+    was busy: if others were told the same, or a member was told it about others.
+    """
+    watchers = tuple(facts.seen) if facts.outcome.watchers is None else facts.outcome.watchers
     latest = 0.0
-    for name in facts.seen if watchers is None else watchers:
-        first = min((s.after for s in facts.seen.get(name, ()) if s.kind in documented.by), default=None)
+    for name in watchers:
+        first = _proof(documented, facts, name)
         if first is None:
             return None
         latest = max(latest, first)
-    return latest
+    return None if documented.by <= LOADED and _is_busy(documented, facts, watchers) else latest
+
+
+def _proof(documented: Documented, facts: Facts, watcher: str) -> float | None:
+    """Return when a member has been told what happened, and by whom."""
+    wanted, named = documented.names_to(watcher), set[str]()
+    for seen in sorted(facts.seen.get(watcher, ()), key=lambda each: each.after):
+        if seen.kind in documented.by and (wanted or not blamed(seen.text)):
+            named |= mentioned(seen.text, wanted)
+            if wanted <= named:
+                return seen.after
+    return None
+
+
+def _is_busy(documented: Documented, facts: Facts, watchers: tuple[str, ...]) -> bool:
+    """Whether the kinds that are to prove the act came to others too, or about others."""
+    each_its_own = isinstance(documented.names, Mapping)
+    concerned = tuple(documented.names) if each_its_own else watchers
+    for name, notes in facts.seen.items():
+        texts = [each.text for each in notes if each.kind in documented.by]
+        others = facts.people - documented.names_to(name) - {name}
+        if texts and name not in concerned:
+            return True
+        if each_its_own and any(mentioned(text, others) & others for text in texts):
+            return True
+    return False
 
 
 def _harms(facts: Facts) -> list[str]:
@@ -149,6 +215,10 @@ def _harms(facts: Facts) -> list[str]:
         harms.append(f"{facts.false_frames} frames were shown as somebody's who did not send them")
     if facts.false_words:
         harms.append(f"words were shown that nobody said: {facts.false_words[0]}")
+    for name, notes in facts.seen.items():
+        tale = tale_of(facts.people, facts.hostile)
+        false = [each.text for each in notes if each.how == "alarm" and false_alarm(tale, name, each.text)]
+        harms += [f"{name} was told what is not so: {text}" for text in false[:1]]
     if facts.lost and not facts.outcome.loses:
         harms.append(f"lost to the meeting: {', '.join(facts.lost)}")
     return harms

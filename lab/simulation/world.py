@@ -69,6 +69,7 @@ class Participant:
     links: dict[ev.Endpoint, Link] = field(default_factory=dict)
     paths: dict[ev.Endpoint, str] = field(default_factory=dict)  # of the last connections
     origins: dict[ev.Endpoint, str] = field(default_factory=dict)  # of the same, where another server's
+    tries: dict[ev.Endpoint, int] = field(default_factory=dict)  # connections tried, and given up
     told: list[ev.Event] = field(default_factory=list)
     told_at: list[float] = field(default_factory=list)  # when, of the same
     performed: list[ev.Effect] = field(default_factory=list)  # all effects but messages and events
@@ -260,8 +261,9 @@ class World:
                         old.up = False  # the server has sent the participant on
                         self._server_lost(old)
                     delay = self.random.uniform(0, self.latency)
-                    self._after(delay, partial(self._connect, who, endpoint))
+                    self._after(delay, partial(self._tried, who, endpoint, self._next_try(who, endpoint)))
                 case ev.Disconnect(endpoint):
+                    self._next_try(who, endpoint)
                     link = who.links.pop(endpoint, None)
                     if link is not None:
                         link.up = False
@@ -276,6 +278,16 @@ class World:
                 case _:
                     pass
         who.told_at += [self.now] * (len(who.told) - len(who.told_at))
+
+    @staticmethod
+    def _next_try(who: Participant, endpoint: ev.Endpoint) -> int:
+        who.tries[endpoint] = who.tries.get(endpoint, 0) + 1
+        return who.tries[endpoint]
+
+    def _tried(self, who: Participant, endpoint: ev.Endpoint, number: int) -> None:
+        """Connect, unless the participant has given this up meanwhile."""
+        if who.tries[endpoint] == number:
+            self._connect(who, endpoint)
 
     def route(self, path: str) -> Hub | None:
         """Return the hub at which a connection to `path` arrives; None if nobody listens there."""

@@ -236,10 +236,12 @@ def lab() -> str:
     themes: dict[str, list[str]] = {theme: [] for theme in _THEMES}
     for scene in SCENES:
         themes[scene.theme].append(
-            f"| `{scene.id}` | {scene.mirrors} | {scene.documented} | {scene.documented.severity} "
-            f"| {scene.prediction} |"
+            f"| `{scene.id}` | {scene.mirrors} | {scene.documented} "
+            f"| {scene.documented.proof()} | {scene.documented.severity} | {scene.prediction} |"
         )
-    head = "| Scene | Mirrors | Documented | Severity | What is predicted |\n|---|---|---|---|---|"
+    head = (
+        "| Scene | Mirrors | Documented | Proof | Severity | What is predicted |\n|---|---|---|---|---|---|"
+    )
     chapters = ("\n".join((f"### {_THEMES[theme]}\n\n{head}", *rows)) for theme, rows in themes.items())
     return "\n\n".join(chapters) + "\n"
 

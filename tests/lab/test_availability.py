@@ -21,7 +21,6 @@ from snugroom.client.session.monitor import holding
 from snugroom.client.session.monitor.freshness import FRESH
 from snugroom.command import main
 from snugroom.lab.bench.availability import run
-from snugroom.lab.bench.availability.accusations import is_false
 from snugroom.lab.bench.availability.goals import judged, targets
 from snugroom.lab.bench.availability.lease import AS_BUILT, lease
 from snugroom.lab.bench.availability.recorder import BACK, STEP
@@ -29,6 +28,7 @@ from snugroom.lab.bench.availability.scene import POWERS, Result, Scene, measure
 from snugroom.lab.bench.availability.scenes import SCENES
 from snugroom.lab.bench.availability.search import Actor, Step, script
 from snugroom.lab.bench.availability.stage import HOSTILE, Stage, Word
+from snugroom.lab.simulation.accusations import is_false
 from snugroom.lab.simulation.tale import SERVER
 from snugroom.wire import messages as wire
 

@@ -9,7 +9,9 @@ import pytest
 from snugroom.client.session import events as ev
 from snugroom.client.session.catalogue import sentences
 from snugroom.client.session.incidents import Incident, Incidents
+from snugroom.lab.attacks.naming import PERHAPS_SERVER, YOURS, mentioned
 from snugroom.lab.attacks.verdict import (
+    NOBODY,
     TRACES,
     Documented,
     Facts,
@@ -20,19 +22,22 @@ from snugroom.lab.attacks.verdict import (
     impossible,
     judge,
     succeeds,
+    told_after,
 )
+from snugroom.lab.simulation.tale import SERVER
 
 NAMES = ("Ada", "Bo", "Cem")
 IMPOSSIBLE = impossible(severity="none")
 TOLD = impossible("void_commit", within=3.0, severity="none")
-DETECTED = detected("stale", within=20.0, severity="none")
-ATTACK = detected("stale", "forged_media", within=20.0, severity="attack")
+DETECTED = detected("stale", within=20.0, severity="none", names=NOBODY)
+ATTACK = detected("stale", "forged_media", within=20.0, severity="attack", names=NOBODY)
 SUCCEEDS = succeeds(severity="none")
 
 
 def facts(worked: bool = False, kind: str | None = None, after: float = 1.0, **changes: object) -> Facts:
     """A good outcome: everybody heard the alarm `kind`, if any, and nothing else happened."""
     seen = [] if kind is None else [Seen(after, "alarm", kind, "A sentence.")]
+    changes = {"people": frozenset(NAMES), **changes}
     good = Facts(Outcome(worked, "It did."), {"inject": 2}, {name: list(seen) for name in NAMES})
     return replace(good, **changes)  # type: ignore[arg-type] # by name
 
@@ -151,6 +156,69 @@ def test_everybody_concerned_has_to_be_told() -> None:
     assert judge(DETECTED, only).after == 4.0
     nobody = replace(found, outcome=replace(found.outcome, watchers=("Zoe",)))
     assert judge(DETECTED, nobody).after is None
+
+
+VOID = sentences.alarm("void_commit", why="SNUG-7", who="Cem", slot=3)
+STALE = sentences.alarm("stale", who=["Cem", "Dan"])
+
+
+def told(alarm: ev.Alarm, *, to: tuple[str, ...] = NAMES, **changes: object) -> Facts:
+    """The facts of an act without effect, and an alarm that these members were told."""
+    seen = {name: [Seen(1.0, "alarm", alarm.kind, alarm.text)] if name in to else [] for name in NAMES}
+    return replace(facts(seen=seen, people=frozenset({*NAMES, "Dan"})), **changes)  # type: ignore[arg-type] # by name
+
+
+@pytest.mark.parametrize(
+    ("names", "hostile", "verdict", "worse"),
+    [
+        (("Cem",), {"Cem"}, "impossible", False),
+        (("Bo",), {"Bo"}, "harmed", True),  # an honest member is blamed
+        (("Bo",), {"Bo", "Cem"}, "impossible", True),  # it was another one
+        ((SERVER,), {SERVER, "Cem"}, "impossible", True),
+        (NOBODY, {"Cem"}, "impossible", True),
+        (("Cem",), {"Bo", SERVER}, "harmed", True),
+    ],
+)
+def test_an_alarm_counts_if_it_names_the_one_who_did_it(
+    names: tuple[str, ...], hostile: set[str], verdict: str, worse: bool
+) -> None:
+    documented = impossible("void_commit", within=3.0, severity="none", names=names)
+    judged = judge(documented, told(VOID, hostile=frozenset(hostile)))
+    assert (judged.verdict, judged.worse) == (verdict, worse), judged
+
+
+def test_a_fact_about_the_server_is_more_than_a_possibility() -> None:
+    fact, hedged = sentences.alarm("receipt"), sentences.alarm("unheard.everybody")
+    for alarm, names in ((fact, (SERVER,)), (fact, (PERHAPS_SERVER,)), (hedged, (PERHAPS_SERVER,))):
+        documented = impossible(alarm.kind, within=3.0, severity="none", names=names)
+        assert not judge(documented, told(alarm, hostile=frozenset({SERVER}))).worse, (alarm, names)
+    documented = impossible("unheard", within=3.0, severity="none", names=(SERVER,))
+    assert judge(documented, told(hedged, hostile=frozenset({SERVER}))).worse
+    assert (
+        judge(impossible("receipt", within=3.0, severity="none", names=(SERVER,)), told(fact)).verdict
+        == "harmed"
+    )
+
+
+def test_what_a_busy_machine_leaves_is_a_proof_if_it_came_to_those_concerned_alone() -> None:
+    both = ("Cem", "Dan")
+    documented = detected("stale", within=20.0, severity="none", names={"Ada": both, "Bo": both})
+    split = Outcome(True, "It did.", watchers=("Ada", "Bo"))
+    assert told_after(documented, told(STALE, to=("Ada", "Bo"), outcome=split)) == 1.0
+    assert told_after(documented, told(STALE, to=("Ada",), outcome=split)) is None
+    assert told_after(documented, told(STALE, outcome=split)) is None  # Cem as well
+    alone = detected("stale", within=20.0, severity="none", names=("Dan",))
+    to_ada = Outcome(True, "It did.", watchers=("Ada",))
+    assert told_after(alone, told(STALE, to=("Ada",), outcome=to_ada)) == 1.0
+    assert told_after(alone, told(STALE, to=("Ada", "Bo"), outcome=to_ada)) is None
+    more = sentences.alarm("stale", who=["Ada", "Cem", "Dan"])
+    assert told_after(documented, told(more, to=("Ada", "Bo"), outcome=split)) is None  # Ada as well
+
+
+def test_reporters_are_not_those_whom_it_is_about() -> None:
+    streams = [sentences.stream_of("Bo", 0), sentences.stream_of(None, 1)]
+    text = sentences.alarm("not_reaching", whom=["Cem"], streams=streams).text
+    assert mentioned(text, NAMES) == {"Bo", YOURS}
 
 
 def test_better_than_documented_is_said() -> None:

@@ -11,13 +11,17 @@ from snugroom.crypto.errors import SnugError
 from snugroom.crypto.proof.evidence import decode_evidence, verify_evidence
 from snugroom.lab.attacks import mallory
 from snugroom.lab.attacks.member import Member
+from snugroom.lab.attacks.naming import PERHAPS_SERVER, YOURS
 from snugroom.lab.attacks.scenes.book import counts, gained, goes_on, nobody_is_heard, scene
 from snugroom.lab.attacks.stage import Stage
 from snugroom.lab.attacks.verdict import Outcome, detected, impossible
+from snugroom.lab.simulation.tale import SERVER
 
 _THEME = "ending"
 #: Seconds until members detect that media does not reach a member: three heartbeats, and a margin.
 _REACH = 40.0
+#: Whom each member is told about when Bo's sound and video do not arrive.
+_BO_IS_UNHEARD = {"Ada": ("Bo",), "Bo": (YOURS,), "Cem": ("Bo",)}
 
 
 def false_words(members: list[Member]) -> list[str]:
@@ -78,7 +82,7 @@ async def _bo_is_out(stage: Stage, act: str) -> Outcome:
 @scene(
     _THEME,
     "case 1",
-    detected("dropped", within=25.0, severity="attack"),
+    detected("dropped", within=25.0, severity="attack", names=(SERVER,)),
     "The operator throws one member out, and says that the host did; it is told that the server dropped it, "
     "and that nobody in the room did.",
 )
@@ -90,7 +94,7 @@ async def kicked(stage: Stage) -> Outcome:
 @scene(
     _THEME,
     "case 1",
-    detected("dropped", within=25.0, severity="attention"),
+    detected("dropped", within=25.0, severity="attention", names=(PERHAPS_SERVER,)),
     "The operator cuts one member off and accepts no new connection, as if the server were down; it is told "
     "that the server answers, and keeps it out.",
 )
@@ -102,7 +106,7 @@ async def shut_out(stage: Stage) -> Outcome:
 @scene(
     _THEME,
     "case 1",
-    detected("dropped", within=30.0, severity="attack"),
+    detected("dropped", within=30.0, severity="attack", names=(SERVER,)),
     "The operator ends a meeting that has no further server, and refuses its number from then on; every "
     "member is told that nobody in the room did, and can keep evidence of it.",
     names=("Ada Brandt", "Bo Ekman", "Cem Aydin"),
@@ -122,8 +126,9 @@ async def ended_for_good(stage: Stage) -> Outcome:
 @scene(
     _THEME,
     "case 1",
-    impossible("false_end", within=3.0, severity="attention"),
+    impossible("false_end", within=3.0, severity="attention", names=("Bo",)),
     "A member who is no host says that the meeting is over; it goes on, and everybody is told who tried.",
+    hostile=("Bo",),
 )
 async def ended_by_a_member(stage: Stage) -> Outcome:
     """SNUG-18: END comes from a host, on the current chain."""
@@ -143,7 +148,7 @@ async def ended_by_a_member(stage: Stage) -> Outcome:
 @scene(
     _THEME,
     "case 6",
-    detected("unheard", "not_reaching", "silent", "stale", within=_REACH, severity="attention"),
+    detected("not_reaching", within=_REACH, severity="attention", names=_BO_IS_UNHEARD),
     "The operator lets nobody hear or see one member; its frames are signed for by nobody, and it is told "
     "that it isn't heard.",
 )
@@ -152,7 +157,7 @@ async def silenced(stage: Stage) -> Outcome:
     await stage.act("silence", victim=2)
     await asyncio.sleep(1.0)
     before = counts(stage)
-    await stage.told(["unheard", "not_reaching", "silent", "stale"], _REACH + 5, [stage.member("Bo")])
+    await stage.told(["not_reaching"], _REACH + 5, [stage.member("Bo")])
     heard = sum(gained(stage, before, "Bo", by) for by in ("Ada", "Cem"))
     await stage.operator.end("silence")
     return Outcome(
@@ -163,7 +168,7 @@ async def silenced(stage: Stage) -> Outcome:
 @scene(
     _THEME,
     "case 7",
-    detected("not_reaching", "unheard", within=_REACH, severity="attention"),
+    detected("not_reaching", within=_REACH, severity="attention", names=_BO_IS_UNHEARD),
     "The operator keeps one member's media from another and from nobody else; both are told who doesn't "
     "reach whom.",
 )
@@ -172,7 +177,7 @@ async def selective_drop(stage: Stage) -> Outcome:
     await stage.act("silence", victim=2, listeners=[3])
     await asyncio.sleep(1.0)
     before = counts(stage)
-    await stage.told(["not_reaching", "unheard"], _REACH + 5, [stage.member("Bo"), stage.member("Cem")])
+    await stage.told(["not_reaching"], _REACH + 5, [stage.member("Bo"), stage.member("Cem")])
     heard, elsewhere = gained(stage, before, "Bo", "Cem"), gained(stage, before, "Bo", "Ada")
     await stage.operator.end("silence")
     return Outcome(

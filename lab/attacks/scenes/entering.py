@@ -13,7 +13,7 @@ from snugroom.lab.attacks import mallory
 from snugroom.lab.attacks.intruder import Intruder
 from snugroom.lab.attacks.scenes.book import goes_on, scene
 from snugroom.lab.attacks.stage import Stage, room_of
-from snugroom.lab.attacks.verdict import Outcome, impossible, succeeds
+from snugroom.lab.attacks.verdict import NOBODY, Outcome, impossible, succeeds
 from snugroom.wire import limits, messages
 from snugroom.wire.outgoing import http_session
 
@@ -41,9 +41,10 @@ async def _ghost(stage: Stage, forged: mallory.ForgedCommit, group_key: Intruder
 @scene(
     _THEME,
     "case 2",
-    impossible("void_commit", within=3.0, severity="attack"),
+    impossible("void_commit", within=3.0, severity="attack", names=("Bo",)),
     "A member and the operator forge an Add of somebody whom no host let in; every member finds it void and "
     "is told by whom it was.",
+    hostile=("Bo",),
 )
 async def ghost_by_forged_add(stage: Stage) -> Outcome:
     """Bo is not a host and signs the Add; the operator commits it without checking the pass."""
@@ -59,9 +60,10 @@ async def ghost_by_forged_add(stage: Stage) -> Outcome:
 @scene(
     _THEME,
     "case 2",
-    impossible("void_commit", within=3.0, severity="attack"),
+    impossible("void_commit", within=3.0, severity="attack", names=("Bo",)),
     "Somebody adds itself by an external commit, with what a member gave away; nobody can tell members apart "
     "from outside, so it is void.",
+    hostile=("Bo",),
 )
 async def ghost_by_external_commit(stage: Stage) -> Outcome:
     """RFC 9420 allows external commits; SNUG-2 does not."""
@@ -75,7 +77,7 @@ async def ghost_by_external_commit(stage: Stage) -> Outcome:
 @scene(
     _THEME,
     "case 2",
-    impossible("void_commit", within=3.0, severity="attack"),
+    impossible("void_commit", within=3.0, severity="attack", names=NOBODY),
     "The operator alone puts bytes of its own into a slot, with a right chain and receipt; nobody can read "
     "them, and everybody is told.",
 )
@@ -223,7 +225,7 @@ async def leaked_room_number(stage: Stage) -> Outcome:
 @scene(
     _THEME,
     "case 3",
-    impossible("knock", within=5.0, severity="none"),
+    impossible("knock", within=5.0, severity="none", names=("Mx Spy",)),
     "Somebody comes with a leaked link; the host sees a name that it doesn't know, with the invite that was "
     "used, and doesn't say yes.",
 )
@@ -244,7 +246,7 @@ async def leaked_invite(stage: Stage) -> Outcome:
 @scene(
     _THEME,
     "case 3",
-    impossible("invite_leaked", within=6.0, severity="attention"),
+    impossible("invite_leaked", within=6.0, severity="attention", names=("Mx Spy",)),
     "A link that admits once is used by a second person; it opens nothing, and the host is told which one "
     "has leaked.",
 )
@@ -270,7 +272,7 @@ async def leaked_once_invite(stage: Stage) -> Outcome:
 @scene(
     _THEME,
     "case 2",
-    impossible("not_admitted", within=15.0, severity="calm"),
+    impossible("not_admitted", within=15.0, severity="calm", names=("\u0410d\u0430",)),
     "Somebody knocks under a name that looks like a member's; the host is shown whom it looks like, and even "
     "a yes doesn't let it in.",
 )
@@ -295,7 +297,7 @@ async def impersonated_name(stage: Stage) -> Outcome:
 @scene(
     _THEME,
     "case 2",
-    impossible("removed_knocks", within=6.0, severity="attention"),
+    impossible("removed_knocks", within=6.0, severity="attention", names=("Mx Spy", "Eve")),
     "Who was removed knocks again with the link that it came by: it opens nothing any more, and the host is "
     "told.",
     names=("Ada", "Bo", "Cem", "Eve"),

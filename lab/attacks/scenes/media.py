@@ -14,7 +14,7 @@ from snugroom.lab.attacks import mallory
 from snugroom.lab.attacks.intruder import Intruder
 from snugroom.lab.attacks.scenes.book import counts, gained, goes_on, scene
 from snugroom.lab.attacks.stage import Stage
-from snugroom.lab.attacks.verdict import Outcome, detected, impossible, succeeds
+from snugroom.lab.attacks.verdict import NOBODY, Outcome, detected, impossible, succeeds
 
 _THEME = "media"
 _WHILE = 3.0
@@ -179,9 +179,10 @@ async def noise_in_a_name(stage: Stage) -> Outcome:
 @scene(
     _THEME,
     "field",
-    detected("forged_media", within=6.0, severity="attack"),
+    detected("forged_media", within=6.0, severity="attack", names=("Ada",)),
     "A member seals a frame with another's key, and the operator puts it into that one's stream: members "
     "share keys, so it plays; signatures say within seconds that it was not theirs.",
+    hostile=("Bo",),
 )
 async def forged_media(stage: Stage) -> Outcome:
     """Encryption in a group cannot detect this forgery. Media signatures (SNUG-22) detect it."""
@@ -205,9 +206,10 @@ async def forged_media(stage: Stage) -> Outcome:
 @scene(
     _THEME,
     "field",
-    detected("forged_media", within=12.0, severity="attack"),
+    detected("forged_media", within=12.0, severity="attack", names=("Ada",)),
     "The same, right after the operator has cut a listener's connection, when lists of signatures may "
     "honestly have gone by: a frame far ahead waits in vain for a list; one close by plays, and is told of.",
+    hostile=("Bo",),
 )
 async def forged_media_after_a_cut(stage: Stage) -> Outcome:
     """A frame far ahead would move the replay window, so that real frames would be too old."""
@@ -317,7 +319,7 @@ async def asked_for_levels(stage: Stage) -> Outcome:
 @scene(
     _THEME,
     "field",
-    impossible("media_unreachable", within=20.0, severity="attention"),
+    impossible("media_unreachable", within=20.0, severity="attention", names=NOBODY),
     "The server gives another fingerprint than the one that answers: no media flows to it, and the member is "
     "told.",
 )
@@ -326,13 +328,15 @@ async def swapped_fingerprint(stage: Stage) -> Outcome:
     bo = stage.member("Bo")
     await stage.act("fingerprint", victim=2)
     await stage.told(["media_unreachable"], 25.0, [bo])
+    wrong = [n.text for n in bo.notes if n.kind == "media_unreachable" and "fingerprint" not in n.text]
     engine = bo.connection.engine
     before = bo.sealed.copy()
     await asyncio.sleep(1.5)
     sent = sum((bo.sealed - before).values())
     flows = engine is not None and engine.connected and sent > 0
     await stage.operator.end("fingerprint")
-    return Outcome(flows, "Nothing was sent there.", watchers=("Bo",), harms=await goes_on(stage))
+    harms = tuple(f"Bo was given another reason: {text}" for text in wrong) + await goes_on(stage)
+    return Outcome(flows, "Nothing was sent there.", watchers=("Bo",), harms=harms)
 
 
 @scene(

@@ -22,6 +22,8 @@ from snugroom.wire import messages
 from snugroom.wire.outgoing import http_session
 
 _THEME = "membership"
+#: Whom each member is told about while Eve's removal waits.
+_EVE_IS_STILL_HERE = dict.fromkeys(("Ada", "Bo", "Cem"), ("Eve",))
 #: Posts in the lobby from this size on are knocks and answers.
 _LARGE = 2048
 #: More connections than a room has seats by default.
@@ -74,7 +76,7 @@ async def withheld_knock(stage: Stage) -> Outcome:
 @scene(
     _THEME,
     "case 7",
-    detected("pending", within=10.0, severity="attention"),
+    detected("pending", within=10.0, severity="attention", names=_EVE_IS_STILL_HERE),
     "A host removes somebody, and the server swallows the change: the host is told that the member is still "
     "there, and sends nothing that it could read.",
     names=("Ada", "Bo", "Cem", "Eve"),
@@ -181,9 +183,10 @@ async def filled_seats(stage: Stage) -> Outcome:
 @scene(
     _THEME,
     "field",
-    impossible("wrong_gate", within=3.0, severity="attack"),
+    impossible("wrong_gate", within=3.0, severity="attack", names=("Cem",)),
     "A member makes changes with gates that only it can open: nobody is kept out, not even somebody whose "
     "connection breaks, and the member is named.",
+    hostile=("Cem",),
 )
 async def private_gate(stage: Stage) -> Outcome:
     """Only a change that a host has signed closes the gates before it."""

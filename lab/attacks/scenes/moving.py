@@ -9,10 +9,12 @@ from dataclasses import replace
 from snugroom.client.session import events as ev
 from snugroom.crypto.proof.evidence import decode_evidence, verify_evidence
 from snugroom.lab.attacks.member import Member
+from snugroom.lab.attacks.naming import PERHAPS_SERVER
 from snugroom.lab.attacks.scenes.book import goes_on, scene
 from snugroom.lab.attacks.scenes.ending import false_words, wanting
 from snugroom.lab.attacks.stage import Stage, room_of
 from snugroom.lab.attacks.verdict import Outcome, detected, impossible
+from snugroom.lab.simulation.tale import SERVER
 
 _THEME = "ending"
 #: Seconds until everybody has read what was written after the act.
@@ -45,7 +47,7 @@ def _outcome(took: float | None, harms: list[str], where: str) -> Outcome:
 @scene(
     _THEME,
     "case 1",
-    impossible("dropped", within=40.0, severity="attack"),
+    impossible("dropped", within=40.0, severity="attack", names=(SERVER,)),
     "The operator ends the meeting and refuses its number from then on; the meeting continues at the next "
     "server of its host's list, and every member is told who dropped it, and can keep evidence of it.",
     names=("Ada Brandt", "Bo Ekman", "Cem Aydin"),
@@ -66,7 +68,7 @@ async def ended_by_operator(stage: Stage) -> Outcome:
 @scene(
     _THEME,
     "case 1",
-    impossible("away", within=20.0, severity="attention"),
+    impossible("away", within=20.0, severity="attention", names=(PERHAPS_SERVER,)),
     "The server answers nothing any more, and closes nothing, as if a censor swallowed its packets; members "
     "notice that by their own clocks, and the meeting continues at the next server.",
     servers=("honest",),
@@ -74,6 +76,7 @@ async def ended_by_operator(stage: Stage) -> Outcome:
 async def blocked_server(stage: Stage) -> Outcome:
     """Nothing tells a black hole from a slow network but time."""
     stage.mark()
+    stage.operator.is_hostile = True
     os.kill(stage.operator.pid, signal.SIGSTOP)
     took, harms = await _went_on(stage, "Has anybody dug a hole?")
     return replace(_outcome(took, harms, "the next server"), attempts=1)
@@ -82,7 +85,7 @@ async def blocked_server(stage: Stage) -> Outcome:
 @scene(
     _THEME,
     "case 1",
-    impossible("dropped", within=60.0, severity="attack"),
+    impossible("dropped", within=60.0, severity="attack", names=(SERVER,)),
     "The second server's operator ends the meeting as well, as soon as it has come there; it continues at "
     "the third, and everybody is told of both.",
     servers=("hostile", "honest"),
@@ -104,7 +107,7 @@ async def hostile_second(stage: Stage) -> Outcome:
 @scene(
     _THEME,
     "case 1",
-    impossible("dropped", within=40.0, severity="attack"),
+    impossible("dropped", within=40.0, severity="attack", names=(SERVER,)),
     "The operator drops everybody just after a host has removed a member; that member knows no key of the "
     "next server's room, and the others continue there without it, and are told who dropped them.",
     servers=("honest",),
@@ -129,7 +132,7 @@ async def moved_evicted(stage: Stage) -> Outcome:
 @scene(
     _THEME,
     "case 1",
-    impossible("dropped", within=40.0, severity="attack"),
+    impossible("dropped", within=40.0, severity="attack", names=(SERVER,)),
     "The operator keeps two of four members out, who meet at the next server; with half of the members "
     "missing, nobody sends anything at either. The two are told who dropped them. The host has everybody go "
     "on at the next server, and all four meet there.",
@@ -151,7 +154,7 @@ async def moved_half(stage: Stage) -> Outcome:
 @scene(
     _THEME,
     "case 2",
-    detected("withheld", within=8.0, severity="attack"),
+    detected("withheld", within=8.0, severity="attack", names=("Ada", "Cem", PERHAPS_SERVER)),
     "A host removes somebody, and the operator keeps that from one member, with all heartbeats that speak of "
     "it. In a mirrored meeting they also come by the second server, and that member is told within seconds "
     "which server withholds a change.",

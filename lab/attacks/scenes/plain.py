@@ -37,6 +37,7 @@ async def addresses_and_timing(stage: Stage) -> Outcome:
     succeeds(severity="none"),
     "A member who is in the room can record it, photograph it, or say who was there: no encryption hinders "
     "who holds the keys.",
+    hostile=("Bo",),
 )
 async def member_records(stage: Stage) -> Outcome:
     """Faces and voices identify people."""

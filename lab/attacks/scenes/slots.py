@@ -14,15 +14,19 @@ from snugroom.crypto.proof.evidence import decode_evidence, merge, verify_eviden
 from snugroom.lab.attacks import mallory
 from snugroom.lab.attacks.intruder import Intruder
 from snugroom.lab.attacks.member import Member
+from snugroom.lab.attacks.naming import PERHAPS_SERVER, blamed
 from snugroom.lab.attacks.scenes.book import counts, gained, goes_on, scene
 from snugroom.lab.attacks.stage import Stage, room_of
-from snugroom.lab.attacks.verdict import Outcome, detected, impossible
+from snugroom.lab.attacks.verdict import NOBODY, Outcome, detected, impossible
+from snugroom.lab.simulation.tale import SERVER
 
 _THEME = "slots"
 #: Seconds: how long freshness lasts, how old a heartbeat may be, and a margin.
 _FRESH = FRESH[0] + INTERVAL_MIN + 5.0
-#: Kinds of lines of a member that is not sure of the others any more.
-_UNSURE = ("stale", "withheld", "two_stories")
+#: Whom each member no longer hears when the meeting is split.
+_OTHER_HALF = {**dict.fromkeys(("Ada", "Bo"), ("Cem", "Dan")), **dict.fromkeys(("Cem", "Dan"), ("Ada", "Bo"))}
+#: Two members have signed what they were given: that is a proof against the server, or against both.
+_BOTH_SIGN = ("Ada", "Cem", PERHAPS_SERVER)
 #: Seconds for a second member's heartbeat: one member's word is no proof against the server.
 _SECOND = 2 * INTERVAL_MIN
 
@@ -30,7 +34,7 @@ _SECOND = 2 * INTERVAL_MIN
 @scene(
     _THEME,
     "case 7",
-    detected(*_UNSURE, "silent", within=_FRESH + 5, severity="attention"),
+    detected("stale", within=_FRESH + 5, severity="attention", names=_OTHER_HALF),
     "The operator splits the meeting in two, each half with its own changes: both are told within seconds, "
     "and media stops where nobody vouches for the other half.",
     names=("Ada", "Bo", "Cem", "Dan"),
@@ -40,8 +44,7 @@ async def partition(stage: Stage) -> Outcome:
     await stage.act("partition", apart=[3, 4])
     await asyncio.sleep(1.0)
     before = counts(stage)
-    # not "silent": on a busy machine that comes first
-    await stage.told(_UNSURE, _FRESH + 10)
+    await stage.told(["stale"], _FRESH + 10)
     across = gained(stage, before, "Ada", "Cem") + gained(stage, before, "Cem", "Ada")
     return Outcome(across == 0, "The halves no longer heard each other, and all were told.")
 
@@ -49,7 +52,7 @@ async def partition(stage: Stage) -> Outcome:
 @scene(
     _THEME,
     "case 7",
-    detected("two_stories", within=15.0, severity="attention"),
+    detected("two_stories", within=15.0, severity="attention", names=(PERHAPS_SERVER,)),
     "One member is led into a world of its own, in which a slot holds another change, with the server's "
     "signature on both; beats cross, and everybody is told of two stories.",
 )
@@ -92,7 +95,7 @@ def _chain(member: Member) -> bytes:
 @scene(
     _THEME,
     "case 7",
-    impossible("code_different", within=12.0, severity="attack"),
+    impossible("code_different", within=12.0, severity="attack", names=NOBODY),
     "Two worlds of one meeting are to show one code, so that comparing tells nothing: the codes differ, and "
     "who compares them is told what that means.",
 )
@@ -111,7 +114,7 @@ async def one_code_for_two_worlds(stage: Stage) -> Outcome:
 @scene(
     _THEME,
     "case 2",
-    detected("stale", "withheld", "silent", within=_FRESH + 5, severity="attention"),
+    detected("stale", within=_FRESH + 5, severity="attention", names=("Ada",)),
     "A host removes somebody, and the operator keeps that from one member, who goes on talking to who is "
     "gone: within 15 s freshness is gone, and all that it sends waits. The meeting is strict; in others it "
     "takes up to 60 s.",
@@ -127,7 +130,7 @@ async def withheld_removal(stage: Stage) -> Outcome:
     stage.others.append(eve)
     await stage.act("withhold", victims=[2, 4])
     stage.host.do(ev.Remove(stage.host.leaf_of("Eve")))
-    await stage.told(["stale", "withheld", "silent"], _FRESH + 10, [bo])
+    await stage.told(["stale"], _FRESH + 10, [bo])
     heard = eve.last_opened.get("Bo", 0.0) > (stage.act_at or 0.0)
     # from here on, no member may send anything more to Eve
     paused = await stage.until(lambda: stage.now - bo.last_sealed > 2.0, 10.0)
@@ -147,7 +150,7 @@ async def withheld_removal(stage: Stage) -> Outcome:
 @scene(
     _THEME,
     "field",
-    impossible("two_stories", within=3.0, severity="attack"),
+    impossible("two_stories", within=3.0, severity="attack", names=(SERVER,)),
     "The server tells one member another chain than the rest, signed: that member is told at once.",
 )
 async def lie_about_chain(stage: Stage) -> Outcome:
@@ -165,7 +168,7 @@ async def lie_about_chain(stage: Stage) -> Outcome:
 @scene(
     _THEME,
     "case 7",
-    impossible("receipt", within=10.0, severity="attack"),
+    impossible("receipt", within=10.0, severity="attack", names=(SERVER,)),
     "The server hands out receipts that hold it to nothing; everybody is told with the next change.",
 )
 async def forged_receipts(stage: Stage) -> Outcome:
@@ -193,7 +196,7 @@ async def forged_receipts(stage: Stage) -> Outcome:
 @scene(
     _THEME,
     "field",
-    detected("void_commit", within=3.0, severity="attack"),
+    detected("void_commit", within=3.0, severity="attack", names=NOBODY),
     "Slots are taken with noise, many a second, so that no change gets through while it lasts: each is void, "
     "people are told, and the room goes on afterwards.",
 )
@@ -219,8 +222,9 @@ async def commit_flood(stage: Stage) -> Outcome:
 @scene(
     _THEME,
     "case 2",
-    impossible("void_commit", within=3.0, severity="attack"),
+    impossible("void_commit", within=3.0, severity="attack", names=("Cem",)),
     "A member who is no host removes another: the change is void for everybody, and its author is named.",
+    hostile=("Cem",),
 )
 async def bad_commit(stage: Stage) -> Outcome:
     """Cem signs the commit with its own key."""
@@ -262,7 +266,7 @@ async def altered_words(stage: Stage) -> Outcome:
 @scene(
     _THEME,
     "field",
-    impossible("reordered", within=5.0, severity="attack"),
+    impossible("reordered", within=5.0, severity="attack", names=(SERVER,)),
     "Every message is handed over twice, as if it were new: each is shown once, and everybody is told.",
 )
 async def replayed_words(stage: Stage) -> Outcome:
@@ -289,7 +293,7 @@ async def _proven(stage: Stage, member: Member, seconds: float) -> None:
 @scene(
     _THEME,
     "case 7",
-    detected("reordered", within=20.0, severity="attack"),
+    detected("reordered", within=20.0, severity="attack", names=_BOTH_SIGN),
     "The operator keeps one member's words from another; what each has been given is signed in beats, and "
     "they are told.",
 )
@@ -309,7 +313,7 @@ async def dropped_words(stage: Stage) -> Outcome:
 @scene(
     _THEME,
     "case 7",
-    detected("reordered", within=25.0, severity="attack"),
+    detected("reordered", within=25.0, severity="attack", names=_BOTH_SIGN),
     "The operator holds words back from one member, for later: beats tell that others have more.",
 )
 async def delayed_words(stage: Stage) -> Outcome:
@@ -330,7 +334,7 @@ async def delayed_words(stage: Stage) -> Outcome:
 @scene(
     _THEME,
     "case 7",
-    detected("reordered", within=20.0, severity="attack"),
+    detected("reordered", within=20.0, severity="attack", names=_BOTH_SIGN),
     "The operator gives one member the same messages in another order: answers before questions; it is told.",
 )
 async def reordered_words(stage: Stage) -> Outcome:
@@ -365,7 +369,7 @@ async def forged_roster(stage: Stage) -> Outcome:
 @scene(
     _THEME,
     "field",
-    impossible("version", within=5.0, severity="attention"),
+    impossible("version", within=5.0, severity="attention", names=(SERVER,)),
     "The server offers an older version of the protocol: nobody speaks it, and everybody is told.",
 )
 async def downgrade(stage: Stage) -> Outcome:
@@ -380,7 +384,7 @@ async def downgrade(stage: Stage) -> Outcome:
 @scene(
     _THEME,
     "field",
-    impossible("away", within=10.0, severity="attention"),
+    impossible("away", within=10.0, severity="attention", names=(SERVER,)),
     "The server asks for media without encryption: what the protocol doesn't have is refused, and nothing is "
     "sent in the clear.",
 )
@@ -388,11 +392,8 @@ async def plain_media(stage: Stage) -> Outcome:
     """A message with unknown fields is refused."""
     await stage.operator.begin("record")
     await stage.act("downgrade", how="plain")
-    refused = "not of this protocol"
-    knew = await stage.until(lambda: all(any(refused in n.text for n in m.notes) for m in stage.honest), 12.0)
+    await stage.until(lambda: all(any(SERVER in blamed(n.text) for n in m.notes) for m in stage.honest), 12.0)
     await stage.operator.end("downgrade")
     harms = await goes_on(stage)
     opened = stage.intruder.attack(await stage.recorded(), stage.truth.plain)
-    if not knew:
-        harms += ("not everybody was told that the server doesn't keep to the protocol",)
     return Outcome(bool(opened), "Nothing went out in the clear.", harms=harms)

@@ -34,7 +34,7 @@ from typing import Final
 from snugroom.client.session import events as ev
 from snugroom.crypto.errors import SnugError, StateError
 from snugroom.crypto.media.keys import FUTURE_TIME, FutureEpochError, open_frame, seal_frame
-from snugroom.lab.bench.availability.accusations import is_false
+from snugroom.lab.simulation.accusations import is_false
 from snugroom.lab.simulation.meddling import Meddled
 from snugroom.lab.simulation.tale import Person, Tale
 
