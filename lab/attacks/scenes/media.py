@@ -18,6 +18,8 @@ from snugroom.lab.attacks.verdict import NOBODY, Outcome, detected, impossible, 
 
 _THEME = "media"
 _WHILE = 3.0
+#: Seconds for which a busy machine may show nothing of an act.
+_BUSY = 15.0
 #: Frames ahead of the last one sent: new, but close enough to play before a list of signatures names it.
 _AHEAD = 100
 
@@ -101,6 +103,12 @@ async def newcomer_looks_back(stage: Stage) -> Outcome:
     return Outcome(bool(opened), f"None of {len(old)} frames of before opened.", harms=await goes_on(stage))
 
 
+async def _refuses(stage: Stage, before: int) -> None:
+    """Wait until members refuse more frames than `before`, and for a while."""
+    await stage.until(lambda: sum(sum(m.refused.values()) for m in stage.honest) > before, _BUSY)
+    await asyncio.sleep(_WHILE)
+
+
 @scene(
     _THEME,
     "field",
@@ -111,7 +119,7 @@ async def altered_frames(stage: Stage) -> Outcome:
     """Frames carry full authentication tags of 16 bytes."""
     refused = sum(sum(m.refused.values()) for m in stage.honest)
     await stage.act("flip", what="audio", every=4)
-    await asyncio.sleep(_WHILE)
+    await _refuses(stage, refused)
     now = sum(sum(m.refused.values()) for m in stage.honest)
     shown = any(m.false_frames for m in stage.honest)
     await stage.operator.end("flip")
@@ -130,6 +138,7 @@ async def replayed_frames(stage: Stage) -> Outcome:
     """The server can rewrite the sequence numbers of packets, but not the counters of frames."""
     refused = sum(m.refused["ReplayError"] for m in stage.honest)
     await stage.act("replay", what="audio", every=5, back=20)
+    await stage.until(lambda: sum(m.refused["ReplayError"] for m in stage.honest) > refused, _BUSY)
     await asyncio.sleep(_WHILE)
     now = sum(m.refused["ReplayError"] for m in stage.honest)
     await stage.operator.end("replay")
@@ -168,7 +177,7 @@ async def noise_in_a_name(stage: Stage) -> Outcome:
     """Without the epoch's keys, the operator can insert only noise."""
     refused = sum(sum(m.refused.values()) for m in stage.honest)
     await stage.act("inject", into="frame", name_of=1, size=160, count=40)
-    await asyncio.sleep(_WHILE)
+    await _refuses(stage, refused)
     now = sum(sum(m.refused.values()) for m in stage.honest)
     shown = any(m.false_frames for m in stage.honest)
     return Outcome(
