@@ -274,6 +274,7 @@ STATUSES: dict[str, Meaning] = {
     "away.restarted": Meaning(lambda told: told.tale.restarted or server(told), explains=harmless),
     "away.unreachable": Meaning(server_or_outage, explains=harmless),
     "waits_away": Meaning(server_or_outage, explains=harmless),
+    "mirror": Meaning(lambda told: server_or_outage(told) or told.tale.hostile_members),
     "waiting": Meaning(lambda told: not any(p.is_host for p in told.tale.honest()), explains=harmless),
     "returning": Meaning(lambda told: not any(p.room for p in told.tale.honest()), explains=harmless),
 }

@@ -5,6 +5,8 @@ from __future__ import annotations
 import pytest
 
 from snugroom.client.session import events as ev
+from snugroom.client.session.catalogue.sentence import Sentence
+from snugroom.client.session.features.mirror_reach import UNREACHED
 from snugroom.client.session.options import Options
 from snugroom.lab.simulation.servers import OTHERS, Servers, listed
 from snugroom.lab.simulation.world import ORIGIN, Link, Participant
@@ -24,6 +26,7 @@ def mirrored(seed: int, *names: str, servers: tuple[str, ...] = OTHERS) -> tuple
     for name in names[1:]:
         people.append(w.guest(w.link_of(host), name))
         w.until(lambda: w.agreed(people))
+    w.until(lambda: host.room is not None)
     listed(w, host, *servers)
     w.until(lambda: w.at(servers[0], *MIRROR) == {*names}, 10)
     w.run(8)  # everybody has been heard
@@ -37,6 +40,14 @@ def withholds(w: Servers, who: Participant, *kinds: type) -> None:
         return not (link.who is who and link.hub is w.hubs[ORIGIN] and isinstance(message, kinds))
 
     w.link_filter = passes
+
+
+def about_mirror(w: Servers, who: Participant) -> list[str]:
+    """The keys of the statuses about the mirror, in order, and that of `/servers` now."""
+    w.do(who, ev.ListServers())
+    told = [e.text.key for e in who.of(ev.Status) if isinstance(e.text, Sentence)]
+    mirror = [key for key in told if key.startswith(("status.mirror", "status.cleared.mirror"))]
+    return [each.removeprefix("status.") for each in (*mirror, told[-1])]
 
 
 def texts(who: Participant, kind: str) -> list[str]:
@@ -204,6 +215,67 @@ def test_a_mirror_that_is_down_changes_nothing_and_comes_back() -> None:
     assert [*ada.alarms, *bo.alarms, *cem.alarms] == []
     w.fails(ORIGIN)
     assert talk(w, bo, [ada, cem], "at once") <= 2.0
+
+
+@pytest.mark.parametrize("how", ["killed", "frozen", "keeps heartbeats"])
+def test_a_mirror_that_brings_nothing_is_told_once_and_when_it_is_back(how: str) -> None:
+    w, people = mirrored(1880, "Ada", "Bo", "Cem")
+    assert [about_mirror(w, p) for p in people] == [["servers.mirrored"]] * 3
+    mirror = w.hubs[OTHERS[0]]
+    if how == "killed":
+        w.fails(OTHERS[0])
+    else:
+        w.link_filter = lambda link, message: (
+            link.hub is not mirror or (how != "frozen" and not isinstance(message, wire.Broadcasted))
+        )
+    took = w.until(lambda: all(len(about_mirror(w, p)) == 2 for p in people), 60)
+    assert took < UNREACHED + 2 * BEAT
+    w.run(2 * UNREACHED)
+    assert [about_mirror(w, p) for p in people] == [["mirror", "servers.unmirrored"]] * 3, "told once"
+    if how == "killed":
+        w.restart(OTHERS[0])
+    else:
+        w.link_filter = lambda link, message: True
+    w.until(lambda: all(about_mirror(w, p)[1:-1] == ["cleared.mirror"] for p in people), 60)
+    w.run(2 * BEAT)
+    assert [about_mirror(w, p) for p in people] == [["mirror", "cleared.mirror", "servers.mirrored"]] * 3
+    assert [p.alarms for p in people] == [[]] * 3
+
+
+def test_our_own_network_that_fails_is_not_the_mirrors() -> None:
+    w, (ada, bo, cem) = mirrored(1881, "Ada", "Bo", "Cem")
+    w.unreachable |= {("Cem", origin) for origin in w.hubs}
+    for link in list(cem.links.values()):
+        w.cut(link)
+    w.run(UNREACHED + 3 * BEAT)
+    w.unreachable.clear()
+    w.until(lambda: w.at(OTHERS[0], *MIRROR) == {"Ada", "Bo", "Cem"}, 90)
+    w.run(2 * BEAT)
+    assert [about_mirror(w, p) for p in (ada, bo, cem)] == [["servers.mirrored"]] * 3
+
+
+def test_a_member_that_is_alone_has_a_mirror_for_as_long_as_that_lets_it_in() -> None:
+    w, (ada,) = mirrored(1882, "Ada")
+    w.run(2 * UNREACHED)
+    assert about_mirror(w, ada) == ["servers.mirrored"]
+    w.fails(OTHERS[0])
+    w.run(UNREACHED + BEAT)
+    assert about_mirror(w, ada) == ["mirror", "servers.unmirrored"]
+
+
+def test_after_a_move_the_next_server_is_the_mirror_or_none_is() -> None:
+    w, (ada, bo) = mirrored(1883, "Ada", "Bo", servers=OTHERS[:1])
+    w.do(ada, ev.Move(OTHERS[0]))
+    w.until(lambda: w.at(OTHERS[0]) == {"Ada", "Bo"}, 20)
+    w.run(2 * UNREACHED)
+    assert [about_mirror(w, p) for p in (ada, bo)] == [["servers"]] * 2
+    w.fails(OTHERS[1])
+    listed(w, ada, *OTHERS)
+    w.run(UNREACHED + 2 * BEAT)
+    assert [about_mirror(w, p) for p in (ada, bo)] == [["mirror", "servers.unmirrored"]] * 2
+    listed(w, ada, OTHERS[0])
+    w.run(BEAT)
+    assert [about_mirror(w, p) for p in (ada, bo)] == [["mirror", "cleared.mirror.none", "servers"]] * 2
 
 
 def test_a_member_that_the_server_alone_keeps_out_is_heard_and_told_of() -> None:

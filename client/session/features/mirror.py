@@ -10,7 +10,8 @@ from __future__ import annotations
 from typing import Final
 
 from snugroom.client.session import events as ev
-from snugroom.client.session.catalogue import sentences
+from snugroom.client.session.features.apart import Apart
+from snugroom.client.session.features.mirror_reach import Reach
 from snugroom.client.session.kernel.feature import Feature
 from snugroom.client.session.kernel.places import further_place, leads
 from snugroom.client.session.kernel.ports import Room
@@ -22,10 +23,6 @@ from snugroom.client.session.monitor.monitor import Monitor
 FAREWELL: Final = 15.0
 #: Seconds for which one member stays there, to hand the departure over to members that missed it (M6).
 STRAGGLERS: Final = 60.0
-#: Seconds between the first and the last heartbeat that name a room at another server, or another room at
-#: ours, before that is told: two heartbeats, or three.
-ELSEWHERE: Final = 4.0
-HERE_APART: Final = 9.0
 
 
 class Mirror(Feature):
@@ -33,15 +30,13 @@ class Mirror(Feature):
 
     def __init__(self, room: Room) -> None:
         super().__init__(room)
+        self.reach = Reach()
         self._mirror: SecondRoom | None = None
         self._former: SecondRoom | None = None
         self._move_key = room.membership.move_key
         self._departure: tuple[int, bytes, float] | None = None  # slot, the move key before it, and when
         self._origins: dict[bytes, str] = {}  # of the rooms that we have seen, by incarnation
-        self._room: bytes | None = None  # the incarnation of ours, and since when we are there
-        self._came_at = 0.0
-        #: Members in other rooms than ours, by leaf and incarnation: since when, and whether that was told.
-        self._apart: dict[tuple[int, bytes], tuple[float, bool]] = {}
+        self._apart = Apart()
 
     @property
     def _all(self) -> list[SecondRoom]:
@@ -58,7 +53,9 @@ class Mirror(Feature):
             return
         blob = second.received(what.message, now)
         if blob is not None:
-            self.room.feature(Monitor).broadcast_received(blob, now)
+            known = self.room.feature(Monitor).broadcast_received(blob, now)
+            if known and second is self._mirror:
+                self.reach.came(now)
 
     def tick(self, now: float) -> None:
         if self.room.needs_rejoin:
@@ -69,9 +66,12 @@ class Mirror(Feature):
             self.room.look_elsewhere(now, self.room.here.server, self.room.here.attempt)
         elif self.room.is_synced(now):
             self._keep_mirror(now)
+            self.reach.tick(self.room, self._mirror, now)
             self._keep_former(now)
             if self.room.membership.policy.servers:  # else no heartbeat comes from elsewhere
-                self._judge_elsewhere(now)
+                if self._mirror is not None:
+                    self.entered(self._mirror)
+                self._apart.tick(self.room, self._origins, now)
         for second in self._all:
             second.tick(now)
 
@@ -150,6 +150,7 @@ class Mirror(Feature):
     # -- hooks ---------------------------------------------------------------------------------------
 
     def carry_over(self, old: Room) -> None:
+        self.reach = old.feature(Mirror).reach
         for second in old.feature(Mirror)._all:
             self.room.perform(ev.Disconnect(second.endpoint))
 
@@ -180,38 +181,3 @@ class Mirror(Feature):
 
     def next_is_ready(self) -> bool:
         return self._mirror is not None and self._mirror.is_ready
-
-    # -- members that are elsewhere --------------------------------------------------------------------
-
-    def _judge_elsewhere(self, now: float) -> None:
-        """Tell of members whose heartbeats go on naming another room than ours: they do not hear us."""
-        room = self.room
-        if room.incarnation is None:
-            return
-        if room.incarnation != self._room:
-            self._room, self._came_at = room.incarnation, now
-        if self._mirror is not None:
-            self.entered(self._mirror)
-        before, self._apart = self._apart, {}
-        due: dict[str, list[int]] = {}  # by origin; empty where we have never been
-        for leaf, (incarnation, heard_at) in sorted(room.feature(Monitor).incarnations.items()):
-            if incarnation == room.incarnation or heard_at <= self._came_at:
-                continue
-            since, told = before.get((leaf, incarnation), (heard_at, False))
-            origin = self._origins.get(incarnation, "")
-            known = origin not in ("", room.here.origin)
-            if not told and heard_at - since > (ELSEWHERE if known else HERE_APART):
-                told = True
-                due.setdefault(origin if known else "", []).append(leaf)
-            self._apart[leaf, incarnation] = since, told
-        for origin in sorted(due):
-            self._tell_apart(due[origin], origin)
-
-    def _tell_apart(self, leaves: list[int], origin: str) -> None:
-        room, m = self.room, self.room.membership
-        names = [m.name(leaf) for leaf in leaves]
-        if not origin:
-            room.tell(sentences.alarm("reordered.apart", who=names))
-        else:
-            key = "elsewhere.host" if m.is_host(m.own_leaf) else "elsewhere"
-            room.tell(sentences.status(key, who=names, origin=origin))

@@ -7,8 +7,9 @@ from collections.abc import Sequence
 from snugroom.client.session import addresses
 from snugroom.client.session import events as ev
 from snugroom.client.session.catalogue import content, sentences
-from snugroom.client.session.catalogue.sentence import sentence
+from snugroom.client.session.catalogue.sentence import Arg, sentence
 from snugroom.client.session.features.announcement import Announcement
+from snugroom.client.session.features.mirror import Mirror
 from snugroom.client.session.kernel.intents import PolicyIntent, RemoveIntent
 from snugroom.client.session.kernel.ports import Room
 from snugroom.client.session.kernel.verdict import Change
@@ -40,7 +41,7 @@ class Moves(Announcement[content.Move]):
             case ev.NameServers(origins):
                 self.name_servers(origins, now)
             case ev.ListServers():
-                self.list_servers()
+                self.list_servers(now)
             case ev.Move(origin):
                 self.move(origin, now)
             case ev.RemoveAbsent():
@@ -66,14 +67,19 @@ class Moves(Announcement[content.Move]):
 
         room.queue(PolicyIntent(change), now)
 
-    def list_servers(self) -> None:
+    def list_servers(self, now: float) -> None:
         """Tell where the meeting is, and where it can go on."""
         origin, origins = self.room.here.origin, self._origins()
         at = origins.index(origin) if origin in origins else 0
         listed = ", ".join([*origins[at + 1 :], *origins[:at]])  # after the last one comes the first
-        mirrored = self.room.membership.policy.mirrored
-        key = "servers.none" if not listed else "servers.mirrored" if mirrored else "servers"
-        self.room.tell(sentences.status(key, origin=origin, servers=listed))
+        reach = self.room.feature(Mirror).reach
+        where: dict[str, Arg] = {"origin": origin, "servers": listed}
+        if not listed or not reach.origin:
+            self.room.tell(sentences.status("servers" if listed else "servers.none", **where))
+            return
+        key = "servers.mirrored" if reach.is_reached else "servers.unmirrored"
+        seconds = int(now - reach.since)
+        self.room.tell(sentences.status(key, **where, mirror=reach.origin, seconds=seconds))
 
     def move(self, origin: str, now: float) -> None:
         """Have everybody go on at that server of the list; empty: at the next one.

@@ -72,7 +72,7 @@ const empty: Values = {
   ended: null,
   roomTitle: "",
   locked: false,
-  roomServers: { at: "", listed: [], mirrored: false },
+  roomServers: { at: "", listed: [], mirrored: false, unmirrored: null },
   reportable: false,
   amHost: false,
   ownLeaf: 0,

@@ -14,6 +14,7 @@ import type { FromWorker } from "../worker/messages";
 const OF_CHAT: ReadonlySet<string> = new Set(["missed", "maybe_lost"]);
 /** Alarms that end a run for a code. */
 const ENDS_RUN: ReadonlySet<string> = new Set(["code_aborted", "code_cheat", "code_fork"]);
+const NOWHERE = { at: "", listed: [], mirrored: false, unmirrored: null };
 /** Milliseconds for which a reaction is shown. */
 const REACTION_TIME = 4000;
 
@@ -31,7 +32,7 @@ export class Meeting {
   readonly roster = signal(0);
   readonly title = signal("");
   readonly locked = signal(false);
-  readonly servers = signal<Model["roomServers"]["value"]>({ at: "", listed: [], mirrored: false });
+  readonly servers = signal<Model["roomServers"]["value"]>(NOWHERE);
   readonly reportable = signal(false);
   readonly ownLeaf = signal(-1);
   readonly reactions = new Passing<Reaction>(REACTION_TIME);
@@ -59,7 +60,7 @@ export class Meeting {
       this.locked.value = this.reportable.value = false;
       this.ownLeaf.value = -1;
       this.title.value = "";
-      this.servers.value = { at: "", listed: [], mirrored: false };
+      this.servers.value = NOWHERE;
       this.code.value = null;
       this.reactions.list.value = [];
       this.knocks.value = [];
@@ -77,7 +78,7 @@ export class Meeting {
     this.title.value = room.title;
     this.locked.value = room.locked;
     this.reportable.value = room.reports;
-    this.servers.value = { at: room.at, listed: room.servers, mirrored: room.mirrored };
+    this.servers.value = { ...this.servers.value, at: room.at, listed: room.servers, mirrored: room.mirrored };
   }
 
   /** Remove knocks that no longer need our answer: another host has answered, or the guest has waited too long. */
@@ -225,6 +226,8 @@ export class Meeting {
         return;
       default:
         if (text.key === "status.back.moved") this.servers.value = { ...this.servers.value, at: String(text.args?.["origin"]) };
+        if (/\bmirror\b/.test(text.key))
+          this.servers.value = { ...this.servers.value, unmirrored: kind === "mirror" ? at - Number(text.args?.["seconds"]) : null };
         if (ruleOf(text) === null || text.key === "status.back.moved") this.#place.chat.note(text);
     }
   }

@@ -352,8 +352,16 @@ export interface Model {
   // the room
   readonly roomTitle: ReadonlySignal<string>;
   readonly locked: ReadonlySignal<boolean>;
-  /** Where the meeting is (empty: unknown) and can continue: origins, in order; and whether it is mirrored. */
-  readonly roomServers: ReadonlySignal<{ readonly at: string; readonly listed: readonly string[]; readonly mirrored: boolean }>;
+  /**
+   * Where the meeting is (empty: unknown) and can continue: origins, in order; whether it is mirrored; and since when
+   * nothing has come by the mirror, if so.
+   */
+  readonly roomServers: ReadonlySignal<{
+    readonly at: string;
+    readonly listed: readonly string[];
+    readonly mirrored: boolean;
+    readonly unmirrored: number | null;
+  }>;
   /** Whether the meeting keeps signatures for reports. */
   readonly reportable: ReadonlySignal<boolean>;
   readonly amHost: ReadonlySignal<boolean>;

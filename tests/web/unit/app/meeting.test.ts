@@ -35,7 +35,24 @@ test("a move is a line, and the list knows where the meeting is", () => {
   const moved = sentence("status.back.moved", { origin: b });
   meeting.told({ type: "Status", kind: "back", text: moved });
   assert.deepEqual(meeting.incidents.value.map(({ text }) => text), [moved]);
-  assert.deepEqual([meeting.servers.value, noted], [{ at: b, listed: [b], mirrored: false }, [moved]]);
+  assert.deepEqual([meeting.servers.value, noted], [{ at: b, listed: [b], mirrored: false, unmirrored: null }, [moved]]);
+});
+
+test("a mirror that is missing is one line, and the list says since when, until it is back", () => {
+  const chat = { note: () => undefined } as unknown as Chat;
+  const meeting = new Meeting({ chat, toast: () => undefined, listInvites: () => undefined });
+  const [here, origin] = ["https://a.example", "https://b.example"];
+  const room = { ownLeaf: 1, at: here, title: "", locked: false, servers: [origin], mirrored: true, reports: false };
+  meeting.entered(room);
+  for (let times = 0; times < 2; times++)
+    meeting.told({ type: "Status", kind: "mirror", text: sentence("status.mirror", { origin, here, seconds: 30 }) });
+  const since = meeting.servers.value.unmirrored ?? 0;
+  assert.ok(Math.abs(Date.now() / 1000 - 30 - since) < 5);
+  assert.deepEqual(meeting.incidents.value.map(({ cause, severity }) => [cause, severity]), [["mirror", "calm"]]);
+  meeting.entered(room);
+  assert.equal(meeting.servers.value.unmirrored, since, "a rejoin does not bring it back");
+  meeting.told({ type: "Status", kind: "cleared", text: sentence("status.cleared.mirror", { origin }) });
+  assert.deepEqual([meeting.servers.value.unmirrored, meeting.incidents.value], [null, []]);
 });
 
 test("a code opens with its answers, which go with it, and another member's doubt ends no run", () => {

@@ -2,7 +2,7 @@
 import type { Signal } from "@preact/signals";
 import { useSignal } from "@preact/signals";
 import { useId } from "preact/hooks";
-import { word } from "../../words/index";
+import { clock, word } from "../../words/index";
 import type { Model } from "../model";
 import { addresses } from "../addresses";
 import { hostOf } from "./about";
@@ -55,7 +55,7 @@ export function ServersField({ model, text, label }: { readonly model: Model; re
 
 /** The list of the meeting that we are in; a host changes it. */
 export function RoomServers({ model }: { readonly model: Model }) {
-  const { at, listed, mirrored } = model.roomServers.value;
+  const { at, listed, mirrored, unmirrored } = model.roomServers.value;
   const others = listed.filter((origin) => origin !== at);
   const text = useSignal(listed.join(" "));
   return (
@@ -70,7 +70,9 @@ export function RoomServers({ model }: { readonly model: Model }) {
           ))}
         </ol>
       )}
-      {others.length > 0 && mirrored ? <p class="note">{word("servers.mirrored")}</p> : null}
+      {others.length > 0 && mirrored && (
+        <p class="note">{unmirrored === null ? word("servers.mirrored") : word("servers.unmirrored", { time: clock(unmirrored) })}</p>
+      )}
       {model.amHost.value && (
         <form
           class="stack tight"

@@ -20,6 +20,8 @@ export const RULES: Readonly<Record<string, Rule>> = {
   "status.moving": {"severity": "calm", "cause": "move", "lasts": 60},
   "status.back.moved": {"severity": "calm", "cause": "move", "lasts": 60, "ends": ["places", "server", "dropped", "full", "unopened", "version", "refused"]},
   "status.back.stayed": {"severity": "calm", "cause": "move", "lasts": 30, "ends": ["places", "server", "dropped", "full", "unopened", "version", "refused"]},
+  "status.mirror": {"severity": "calm"},
+  "status.cleared.mirror": {"ends": ["mirror"]},
   "alarm.dropped": {"severity": "attention", "ends": ["server"], "action": "evidence"},
   "alarm.dropped.serves": {"severity": "attack", "ends": ["server"], "action": "evidence"},
   "alarm.dropped.contradicts": {"severity": "attack", "ends": ["server"], "action": "evidence"},

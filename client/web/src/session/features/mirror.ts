@@ -7,7 +7,6 @@
  */
 import { objection } from "../addresses";
 import { type Bytes, hex, same } from "../../crypto/bytes";
-import * as sentences from "../catalogue/sentences";
 import { type Endpoint, type InputOf, SECOND, THIRD } from "../events";
 import { Feature } from "../kernel/feature";
 import { loadedLater } from "../kernel/load";
@@ -16,18 +15,13 @@ import type { Room } from "../kernel/ports";
 import type { SecondRoom } from "../kernel/secondRoom";
 import type { Change } from "../kernel/verdict";
 import { Monitor } from "../monitor/monitor";
+import type { Apart } from "./apart";
+import type { Reach } from "./mirrorReach";
 
 /** Seconds for which all stay at the place of before a departure, to be heard there. */
 export const FAREWELL = 15;
 /** Seconds for which one member stays there, to hand the departure over to members that do not know of it (M6). */
 export const STRAGGLERS = 60;
-/**
- * Seconds between the first and the last heartbeat that name a room at another server, or another room at ours, before
- * that is told: two heartbeats, or three.
- */
-export const ELSEWHERE = 4;
-export const HERE_APART = 9;
-
 interface Departure {
   readonly slot: number;
   /** The move key of before. */
@@ -35,25 +29,17 @@ interface Departure {
   readonly at: number;
 }
 
-/** A member in another room than ours. */
-interface Apart {
-  readonly since: number;
-  told: boolean;
-}
-
 /** One membership's second connections. */
 export class Mirror extends Feature {
+  /** Null before there is a mirror. */
+  reach: Reach | null = null;
   #mirror: SecondRoom | null = null;
   #former: SecondRoom | null = null;
   #moveKey: Bytes;
   #departure: Departure | null = null;
   /** The origins of the rooms that we have seen, by incarnation (hex). */
   readonly #origins = new Map<string, string>();
-  /** The incarnation of ours, and since when we are there. */
-  #ours = "";
-  #cameAt = 0;
-  /** By leaf and incarnation. */
-  #apart = new Map<string, Apart>();
+  #apart: Apart | null = null;
 
   constructor(room: Room) {
     super(room);
@@ -71,7 +57,9 @@ export class Mirror extends Feature {
     if (second === undefined) return;
     if (what.type === "Lost") return second.lost(now);
     const blob = await second.received(what.message, now);
-    if (blob !== null) await this.room.feature(Monitor).broadcastReceived(blob, now);
+    if (blob === null) return;
+    const known = await this.room.feature(Monitor).broadcastReceived(blob, now);
+    if (known && second === this.#mirror) this.reach?.came(now);
   }
 
   override async tick(now: number): Promise<void> {
@@ -81,6 +69,7 @@ export class Mirror extends Feature {
     if (handle.length > 0 && here.isOutdated) await this.room.lookElsewhere(now, this.room.here.server, here.attempt);
     else if (this.room.isSynced(now)) {
       await this.#keepMirror(now);
+      this.reach?.tick(this.room, this.#mirror, now);
       await this.#keepFormer(now);
       if (this.room.membership.policy.servers.length > 0) this.#judgeElsewhere(now); // else no heartbeat comes from elsewhere
     }
@@ -112,7 +101,15 @@ export class Mirror extends Feature {
     this.#closeMirror();
     const made = await furtherPlace(m, 1 + servers.indexOf(wanted));
     const later = loadedLater();
-    if (made !== null && later !== null) this.#mirror = new later.SecondRoom(this.room, this.#free(), made, now);
+    if (made === null || later === null) return;
+    this.reach ??= new later.Reach();
+    this.#mirror = new later.SecondRoom(this.room, this.#free(), made, now);
+  }
+
+  #judgeElsewhere(now: number): void {
+    if (this.#mirror !== null) this.entered(this.#mirror);
+    const later = loadedLater();
+    if (later !== null) (this.#apart ??= new later.Apart()).tick(this.room, this.#origins, now);
   }
 
   /** Stay where the others may look that do not know of a departure, for as long as that is our turn. */
@@ -158,6 +155,7 @@ export class Mirror extends Feature {
   // -- hooks ----------------------------------------------------------------------------------------------
 
   override carryOver(old: Room): void {
+    this.reach = old.feature(Mirror).reach;
     for (const { endpoint } of old.feature(Mirror).#all) this.room.perform({ type: "Disconnect", endpoint });
   }
 
@@ -189,39 +187,5 @@ export class Mirror extends Feature {
 
   override nextIsReady(): boolean {
     return this.#mirror?.isReady ?? false;
-  }
-
-  // -- members that are elsewhere -------------------------------------------------------------------------
-
-  /** Tell of members whose heartbeats go on naming another room than ours: they do not hear us. */
-  #judgeElsewhere(now: number): void {
-    const { incarnation: ours, here, membership: m } = this.room;
-    if (ours === null) return;
-    if (hex(ours) !== this.#ours) [this.#ours, this.#cameAt] = [hex(ours), now];
-    if (this.#mirror !== null) this.entered(this.#mirror);
-    const before = this.#apart;
-    this.#apart = new Map();
-    /** By origin; empty where we have never been. */
-    const due = new Map<string, number[]>();
-    for (const { leaf } of m.members()) {
-      const last = this.room.feature(Monitor).lastRoom(leaf);
-      if (last === null || same(last[0], ours) || last[1] <= this.#cameAt) continue;
-      const key = `${leaf} ${hex(last[0])}`;
-      const apart = before.get(key) ?? { since: last[1], told: false };
-      this.#apart.set(key, apart);
-      const seen = this.#origins.get(hex(last[0])) ?? "";
-      const origin = seen === here.origin ? "" : seen;
-      if (apart.told || last[1] - apart.since <= (origin === "" ? HERE_APART : ELSEWHERE)) continue;
-      apart.told = true;
-      due.set(origin, [...(due.get(origin) ?? []), leaf]);
-    }
-    for (const origin of [...due.keys()].sort()) this.#tellApart(due.get(origin) ?? [], origin);
-  }
-
-  #tellApart(leaves: readonly number[], origin: string): void {
-    const { membership: m } = this.room;
-    const who = leaves.map((leaf) => m.name(leaf));
-    if (origin === "") this.room.tell(sentences.alarm("reordered.apart", { who }));
-    else this.room.tell(sentences.status(m.isHost(m.ownLeaf) ? "elsewhere.host" : "elsewhere", { who, origin }));
   }
 }

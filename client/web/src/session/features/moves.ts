@@ -10,6 +10,7 @@ import * as sentences from "../catalogue/sentences";
 import type { Change } from "../kernel/verdict";
 import { Monitor } from "../monitor/monitor";
 import { Announcement } from "./announcement";
+import { Mirror } from "./mirror";
 
 type Move = Extract<AnyContent, { type: "move" }>;
 
@@ -49,14 +50,16 @@ export class Moves extends Announcement<Move> {
   }
 
   /** Tell where the meeting is, and where it can go on. */
-  listServers(): void {
+  listServers(now: number): void {
     const { origin } = this.room.here;
     const at = Math.max(0, this.#origins.indexOf(origin));
     const listed = [...this.#origins.slice(at + 1), ...this.#origins.slice(0, at)]; // after the last one comes the first
     const args = { origin, servers: listed.join(", ") };
-    const named = this.room.membership.policy.mirrored ? "servers.mirrored" : "servers";
-    const key = listed.length > 0 ? named : "servers.none";
-    this.room.tell(sentences.status(key, args));
+    const { reach } = this.room.feature(Mirror);
+    if (listed.length === 0 || reach === null || reach.origin === "")
+      return this.room.tell(sentences.status(listed.length > 0 ? "servers" : "servers.none", args));
+    const since = { mirror: reach.origin, seconds: Math.floor(now - reach.since) };
+    this.room.tell(sentences.status(reach.isReached ? "servers.mirrored" : "servers.unmirrored", { ...args, ...since }));
   }
 
   /**

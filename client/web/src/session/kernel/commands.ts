@@ -59,7 +59,7 @@ export async function carryOut(room: RoomSession, what: Input, now: number): Pro
     case "NameServers":
       return await room.feature(Moves).nameServers(what.origins, now);
     case "ListServers":
-      return room.feature(Moves).listServers();
+      return room.feature(Moves).listServers(now);
     case "Move":
       return await room.feature(Moves).move(what.origin, now);
     case "RemoveAbsent":

@@ -1,11 +1,13 @@
 /**
  * The parts of a session that only some members need, and no guest before it is in a room: the host's lobby, the help
  * for members that come back, the way back itself, introductions, reports, old media keys, the choice of microphones,
- * the room at a second server, the places of commits that come from elsewhere, and the pieces of a large room's answer.
- * One file, which `load.ts` loads.
+ * the room at a second server, whether it is reached, and members that are elsewhere, the places of commits that come
+ * from elsewhere, and the pieces of a large room's answer. One file, which `load.ts` loads.
  */
+export { Apart } from "../features/apart";
 export { Audible } from "../features/audible";
 export { Lookout } from "../features/lookout";
+export { Reach } from "../features/mirrorReach";
 export { makeReport } from "../features/madeReport";
 export { takeOldMediaKeys } from "../features/oldMediaKeys";
 export { Assemblies } from "../../crypto/entry/pieces";
