@@ -75,12 +75,22 @@ class HumanOutput:
         self._states: dict[int, ev.StateTold] = {}
         self._code = ""
         self._incidents = Incidents()
+        self._printed: set[int] = set()  # incidents, by number
 
     def event(self, event: ev.Event) -> None:
         """Print an event as a sentence."""
         now = time.monotonic()
         self._incidents.tick(now)
         incident = self._incidents.told(event, now)
+        if incident is not None:
+            self._printed.add(incident.number)
+        self._sentence(event, incident)
+        for hidden in self._incidents.shown:  # what another line said until now
+            if hidden.number not in self._printed:
+                self._printed.add(hidden.number)
+                self._speech.warn(hidden.text, hidden.severity)
+
+    def _sentence(self, event: ev.Event, incident: Incident | None) -> None:
         match event:
             case ev.InviteMade():
                 self._invite(event)

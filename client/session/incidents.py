@@ -1,8 +1,9 @@
 """Incidents: the lines that alarms and statuses become on a screen (`catalogue/incidents.toml`).
 
 One cause is one line, with a severity, a beginning and an end. A later sentence of the same cause changes the
-line; it never lowers the severity. An incident ends with its cause, after its time, or when a person
-dismisses it. An attack ends in the last way alone: its traces stay until somebody has read them.
+line; it never lowers the severity. A line that says what another one says hides it (`shown`). An incident
+ends with its cause, after its time, or when a person dismisses it. An attack ends in the last way alone: its
+traces stay until somebody has read them.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path
-from typing import Final, Literal, get_args
+from typing import Any, Final, Literal, get_args
 
 from snugroom.client.session import events as ev
 from snugroom.client.session.catalogue.sentence import Arg, Sentence
@@ -39,7 +40,8 @@ class Rule:
     leaves: bool = False
     lasts: float | None = None
     ends: tuple[str, ...] = ()
-    under: str = ""
+    under: tuple[str, ...] = ()
+    under_same: tuple[str, ...] = ()
     action: str = ""
 
 
@@ -69,7 +71,11 @@ class Incident:
 def rules() -> Mapping[str, Rule]:
     """Return the tables by key."""
     tables = tomllib.loads(_FILE.read_text(encoding="utf-8"))
-    return {key: Rule(**row | {"ends": tuple(row.get("ends", ()))}) for key, row in tables.items()}
+    return {key: Rule(**_frozen(row)) for key, row in tables.items()}
+
+
+def _frozen(row: Mapping[str, Any]) -> dict[str, Any]:
+    return {name: tuple(value) if isinstance(value, list) else value for name, value in row.items()}
 
 
 def rule_of(text: str) -> tuple[str, Rule] | None:
@@ -100,12 +106,17 @@ class Incidents:
         return sorted(self._open.values(), key=lambda each: (-SEVERITIES.index(each.severity), -each.number))
 
     @property
+    def shown(self) -> list[Incident]:
+        """The open incidents that no other one says, in the same order."""
+        return [each for each in self.open if not self._is_said(each)]
+
+    @property
     def history(self) -> list[Incident]:
         """The incidents that are over, in the order of their ends."""
         return list(self._history)
 
     def told(self, event: ev.Event, now: float) -> Incident | None:
-        """Take note of an event. Return the incident that has begun, or whose line has changed, if any."""
+        """Take note of an event. Return the incident that has begun or changed, if it is shown."""
         match event:
             case ev.Alarm() | ev.Status():
                 return self._sentence(event.text, now)
@@ -139,7 +150,7 @@ class Incidents:
         by, parts = _one(said.args.get(rule.by)), _many(said.args.get(rule.parts))
         for cause in rule.ends:
             self._over(cause, rule, by, parts, now)
-        if rule.severity is None or any(cause == rule.under for cause, _ in self._open):
+        if rule.severity is None:
             return None
         where = (rule.cause or kind, by)
         before = self._open.get(where)
@@ -151,7 +162,11 @@ class Incidents:
             new = self._changed(before, kind, rule, text, parts, now)
         self._open[where] = new
         same = before is not None and replace(before, told=new.told, count=new.count) == new
-        return None if same else new
+        return None if same or self._is_said(new) else new
+
+    def _is_said(self, incident: Incident) -> bool:
+        """Return whether an open incident says what this one says."""
+        return any(_says(other, incident) for other in self._open.values())
 
     def _changed(
         self, before: Incident, kind: str, rule: Rule, text: str, parts: tuple[str, ...], now: float
@@ -222,6 +237,25 @@ def _inner(text: str) -> str:
     return repeated if isinstance(repeated, str) else text
 
 
+def _says(other: Incident, incident: Incident) -> bool:
+    """Return whether one says the other. Of two that say each other, the worse is shown, or the first."""
+    rule, cause = incident.rule, other.cause
+    if cause not in rule.under and (
+        cause not in rule.under_same or not _names(incident.text) <= _names(other.text)
+    ):
+        return False
+    is_mutual = incident.cause in other.rule.under
+    rank = (SEVERITIES.index(incident.severity), is_mutual and -incident.number)
+    return (SEVERITIES.index(other.severity), is_mutual and -other.number) >= rank
+
+
+def _names(text: str) -> set[str]:
+    """Return the members whom a sentence names."""
+    said = _inner(text)
+    args = said.args if isinstance(said, Sentence) else {}
+    return {_whose(part) for name in ("who", "name") for part in _many(args.get(name))}
+
+
 def _whose(part: str) -> str:
     """Return the member that a part is about: a name, or the stream of somebody."""
     return str(part.args.get("whose", part)) if isinstance(part, Sentence) else part
@@ -240,5 +274,7 @@ def _many(arg: Arg) -> tuple[str, ...]:
 def _with_parts(text: str, rule: Rule, parts: Sequence[str]) -> str:
     """Return the sentence about these parts."""
     if not rule.parts or not isinstance(text, Sentence) or rule.parts not in text.args:
+        return text
+    if [text.args[rule.parts]] == list(parts):
         return text
     return Sentence(text.key, {**text.args, rule.parts: list(parts)})

@@ -65,7 +65,7 @@ class Onlooker:
     def incidents_at(self, now: float) -> list[dict[str, Any]]:
         """Return the open incidents, the most severe first."""
         self.incidents.tick(now)
-        return [_incident(self.robot.name, incident) for incident in self.incidents.open]
+        return [_incident(self.robot.name, incident) for incident in self.incidents.shown]
 
     def dismiss(self, now: float) -> None:
         """A person has read all that is open."""

@@ -11,6 +11,7 @@ from snugroom.client.cli.output import HumanOutput
 from snugroom.client.headless.json_output import JsonOutput
 from snugroom.client.media.stats import StreamStats
 from snugroom.client.session import events as ev
+from snugroom.client.session.catalogue import sentences
 
 ADA, BO = ev.Member(0, "Ada", True), ev.Member(1, "Bo", False)
 PRINT = "0123456789" * 4
@@ -273,3 +274,11 @@ def test_a_message_that_waits_is_printed_once_for_each_reason() -> None:
     assert shown.count("“one”. Nobody confirms.") == 2
     assert shown.count("“two”") == 1
     assert shown.count("“one”. Eve came in.") == 1
+
+
+def test_what_another_line_says_is_printed_once_that_line_is_over() -> None:
+    alarms: list[ev.Event] = [sentences.alarm("rejoining"), sentences.alarm("stale", who=["Bo"])]
+    shown = human(*alarms, width=400)
+    assert ("fell out of step" in shown, "answered for a while" in shown) == (True, False)
+    shown = human(*alarms, sentences.status("cleared.in_step"), ev.Said(1, "Bo", "hi"), width=400)
+    assert shown.count("answered for a while") == 1

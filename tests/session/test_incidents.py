@@ -24,7 +24,7 @@ FILES = ("alarms", "session", "terminal", "notes")
 
 
 def shown(incidents: Incidents) -> list[tuple[str, str]]:
-    return [(each.severity, each.kind) for each in incidents.open]
+    return [(each.severity, each.kind) for each in incidents.shown]
 
 
 def begun(incidents: Incidents, event: ev.Event, now: float = 0.0) -> Incident:
@@ -54,7 +54,9 @@ def test_every_alarm_has_a_severity_and_every_rule_a_sentence() -> None:
     ]
     assert unknown == []
     causes = {rule.cause or key.split(".")[1] for key, rule in rules().items() if rule.severity}
-    assert {cause for rule in rules().values() for cause in rule.ends} <= causes
+    assert {
+        cause for rule in rules().values() for cause in (*rule.ends, *rule.under, *rule.under_same)
+    } <= causes
     for key, rule in rules().items():
         named = {each for each in (rule.parts, rule.by) if each}
         assert all(named <= set(_arguments(each)) for each in keys if each == key), (key, named)
@@ -113,14 +115,42 @@ def test_the_silent_are_one_line_that_names_those_who_still_are() -> None:
     assert incidents.open == []
 
 
-def test_a_pause_names_the_silent_so_they_have_no_line_of_their_own() -> None:
+def test_a_pause_names_the_silent_so_their_line_is_hidden_until_it_ends() -> None:
     incidents = Incidents()
     begun(incidents, sentences.alarm("silent", who=["Bo"], seconds=15))
     begun(incidents, sentences.alarm("stale", who=["Bo", "Cem"]))
     assert incidents.told(sentences.alarm("silent", who=["Cem"], seconds=15), 20) is None
-    assert [each.kind for each in incidents.open] == ["stale"]
+    assert shown(incidents) == [("attention", "stale")]
+    incidents.told(sentences.status("cleared.heard", who=["Bo"]), 29)
     incidents.told(sentences.status("cleared.fresh"), 30)
-    begun(incidents, sentences.alarm("silent", who=["Dana"], seconds=15))
+    (line,) = incidents.shown
+    assert line.text == sentence("alarm.silent", who=["Cem"], seconds=15)
+
+
+def test_a_report_of_somebody_hides_what_else_is_said_of_them_and_of_nobody_else() -> None:
+    incidents = Incidents()
+    begun(incidents, sentences.alarm("silent", who=["Mal"], seconds=15))
+    begun(incidents, sentences.alarm("not_admitted", name="Mal", why="16 rejoins"))
+    assert shown(incidents) == [("calm", "not_admitted")]
+    begun(incidents, sentences.alarm("reordered", who="Mal"))
+    assert shown(incidents) == [("attention", "reordered")]
+    begun(incidents, sentences.alarm("not_admitted", name="Bo", why="16 rejoins"))
+    begun(incidents, sentences.alarm("silent", who=["Cem"], seconds=15))
+    assert [each.kind for each in incidents.shown] == ["reordered", "not_admitted", "silent"]
+
+
+def test_of_two_that_say_each_other_the_more_severe_is_shown_or_the_first() -> None:
+    incidents = Incidents()
+    begun(incidents, sentences.alarm("rejoining"))
+    assert incidents.told(sentences.alarm("stale", who=["Bo"]), 1) is None
+    assert incidents.told(sentences.alarm("withheld", who="Bo", slot=5), 1) is None
+    assert shown(incidents) == [("attention", "rejoining")]
+    begun(incidents, sentences.alarm("withheld.proven", who=["Bo", "Cem"], slot=5, origin="a"))
+    assert shown(incidents) == [("attack", "withheld")]
+    incidents.dismiss(incidents.shown[0].number, 2)
+    assert shown(incidents) == [("attention", "rejoining")]
+    incidents.told(sentences.status("cleared.in_step"), 3)
+    assert shown(incidents) == [("attention", "stale")]
 
 
 def test_streams_come_back_one_by_one() -> None:

@@ -248,6 +248,15 @@ class TestQuestions:
         await page.click("[data-yes]")
         assert await asked(page) == [["remove", 1]]
 
+    async def test_one_line_says_why_nothing_is_sent_and_has_the_button(self, book: Book, page: Page) -> None:
+        await book.show(page, "room-withheld")
+        lines = page.locator(".incident, .banner:visible")
+        assert await lines.count() == 1
+        assert "change 5, which has not arrived here" in await lines.inner_text()
+        await lines.locator(".button.small").click()
+        await page.click("[data-yes]")
+        assert await asked(page) == [["override"]]
+
     async def test_ending_and_going_on_unconfirmed_are_asked_first(self, book: Book, page: Page) -> None:
         await book.show(page, "room-silent")
         await page.click(".incident[data-kind=stale] .button.small")

@@ -43,6 +43,12 @@ def _event(random: random.Random) -> ev.Alarm | ev.Status | ev.Roster:
         lambda: sentences.status("back"),
         lambda: sentences.dropped(random.choice(drops), None),
         lambda: sentences.alarm("rejoining"),
+        lambda: sentences.alarm("stale", who=some),
+        lambda: sentences.alarm("withheld", who=one, slot=5),
+        lambda: sentences.alarm("withheld.proven", who=some, slot=5, origin=one),
+        lambda: sentences.status("cleared.claims"),
+        lambda: sentences.alarm("reordered", who=one),
+        lambda: sentences.alarm("not_admitted", name=one, why=sentence("away.unanswered")),
         lambda: sentences.status("cleared.in_step"),
         lambda: sentences.alarm("missed", count=random.randint(1, 9)),
         lambda: sentences.alarm("invite_leaked.came_in", invite=leaked, earlier=one, name="Eve"),
@@ -90,8 +96,8 @@ def walk() -> Iterator[dict[str, Any]]:
             event = _event(draw)
             changed = incidents.told(event, now)
             step |= {"event": _raw_event(event), "changed": None if changed is None else changed.number}
-        new = [_line(each) for each in incidents.open if each not in before]
-        before = incidents.open
+        new = [_line(each) for each in incidents.shown if each not in before]
+        before = incidents.shown
         yield step | {"open": [each.number for each in before], "lines": new, "over": len(incidents.history)}
 
 

@@ -102,6 +102,7 @@ SCENES: Final = (
         _called_while_away,
         "words",
         together=True,
+        one_cause=False,
     ),
     Scene(
         "killed_at_move",

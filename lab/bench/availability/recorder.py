@@ -219,8 +219,8 @@ class Recorder:
         for person in self.tale.honest():
             incidents, events = person.who.incidents, person.who.told
             incidents.tick(self.w.now)
-            if person.who.alive and len(incidents.open) > len(self.lines):
-                self.lines = [str(each.text) for each in incidents.open]
+            if person.who.alive and len(incidents.shown) > len(self.lines):
+                self.lines = [str(each.text) for each in incidents.shown]
             for event, at in list(zip(events, person.who.told_at, strict=True))[person.judged :]:
                 person.judged += 1
                 if isinstance(event, ev.Alarm) and is_false(self.tale, person, event, at):

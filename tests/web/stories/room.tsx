@@ -158,7 +158,7 @@ const shared = (of: number): Tile => ({
 function incidents(...told: readonly (readonly [type: "Alarm" | "Status", key: string, args?: Sentence["args"]])[]) {
   const all = new Incidents();
   told.forEach(([type, key, args], place) => all.told({ type, kind: key, text: sentence(key, args) }, NOW - (told.length - place) * 60));
-  return { incidents: all.open, pastIncidents: all.history };
+  return { incidents: all.shown, pastIncidents: all.history };
 }
 const TROUBLE = [
   ["Alarm", "alarm.two_stories", { slot: 12 }],
@@ -243,6 +243,11 @@ export default [
     room(some(3).map((one) => (one.host ? { ...one, away: true } : one)), {
       ...incidents(["Alarm", "alarm.stale.no_host", { who: ["Ada"] }]),
       encryption: { sealed: 1204, opened: 3410, silent: { key: "watch.paused_no_host" } },
+    })),
+  story("withheld", () =>
+    room(some(3), {
+      ...incidents(["Alarm", "alarm.silent", { who: ["Bo"], seconds: 15 }], ["Alarm", "alarm.withheld.host", { who: "Bo", slot: 5 }], ["Alarm", "alarm.stale", { who: ["Bo"] }]),
+      encryption: { sealed: 1204, opened: 3410, silent: { key: "watch.paused_claim", args: { who: ["Bo"] } } },
     })),
   story("override", () => room(some(3), { encryption: { sealed: 0, opened: 0, silent: { key: "watch.paused_claim", args: { who: ["Bo"] } } } }), press(".banner .button")),
   story("recording", () => room(guests(4).map((one) => (one.leaf === 1 ? { ...one, recording: true } : one)), { locked: true })),

@@ -176,9 +176,9 @@ export class Meeting {
   }
 
   #show(): void {
-    const { open, history } = this.#incidents;
-    const shown = this.incidents.value;
-    if (open.length !== shown.length || open.some((each, place) => each !== shown[place])) this.incidents.value = open;
+    const { shown, history } = this.#incidents;
+    const before = this.incidents.value;
+    if (shown.length !== before.length || shown.some((each, at) => each !== before[at])) this.incidents.value = shown;
     this.pastIncidents.value = history;
   }
 

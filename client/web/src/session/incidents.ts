@@ -63,6 +63,11 @@ export class Incidents {
     return [...this.#open.values()].sort((a, b) => rank(b) - rank(a) || b.number - a.number);
   }
 
+  /** The open incidents that no other one says, in the same order. */
+  get shown(): readonly Incident[] {
+    return this.open.filter((each) => !this.#isSaid(each));
+  }
+
   /** The incidents that are over, in the order of their ends. */
   get history(): readonly Incident[] {
     return this.#history;
@@ -74,7 +79,7 @@ export class Incidents {
     this.#history = [];
   }
 
-  /** Take note of an event. Return the incident that has begun, or whose line has changed; null without. */
+  /** Take note of an event. Return the incident that has begun, or changed, if it is shown; otherwise null. */
   told(event: Event, now: number): Incident | null {
     if (event.type === "Alarm" || event.type === "Status") return this.#sentence(event.text, now);
     if (event.type === "Roster") this.#roster(event, now);
@@ -107,8 +112,7 @@ export class Incidents {
     const parts = many(said, rule.parts);
     for (const cause of rule.ends ?? []) this.#over(cause, rule, by, parts, now);
     const { severity } = rule;
-    const isSaid = [...this.#open.values()].some((open) => open.cause === rule.under);
-    if (severity === undefined || isSaid) return null;
+    if (severity === undefined) return null;
     const cause = rule.cause ?? kind;
     const where = placed(cause, by);
     const before = this.#open.get(where);
@@ -120,7 +124,13 @@ export class Incidents {
         : changed(before, now_, now);
     this.#open.set(where, made);
     const { told, count } = made;
-    return before !== undefined && JSON.stringify({ ...before, told, count }) === JSON.stringify(made) ? null : made;
+    const isSame = before !== undefined && JSON.stringify({ ...before, told, count }) === JSON.stringify(made);
+    return isSame || this.#isSaid(made) ? null : made;
+  }
+
+  /** Return whether an open incident says what this one says. */
+  #isSaid(incident: Incident): boolean {
+    return [...this.#open.values()].some((other) => says(other, incident));
   }
 
   /** A cause is over: for the parts that the sentence names, if both name some. */
@@ -194,6 +204,19 @@ function inner(text: Sentence): Sentence {
   return isSentence(repeated) ? repeated : text;
 }
 
+/** Return whether one says the other. Of two that say each other, the worse is shown, or the first. */
+function says(other: Incident, { rule, cause, severity, number, text }: Incident): boolean {
+  const isSame = rule.under_same?.includes(other.cause) === true && names(text).every((name) => names(other.text).includes(name));
+  if (rule.under?.includes(other.cause) !== true && !isSame) return false;
+  const above = SEVERITIES.indexOf(other.severity) - SEVERITIES.indexOf(severity);
+  return above > 0 || (above === 0 && (other.rule.under?.includes(cause) !== true || other.number <= number));
+}
+
+/** Return the members whom a sentence names. */
+function names(text: Sentence): readonly string[] {
+  return ["who", "name"].flatMap((arg) => many(inner(text), arg).map(whose));
+}
+
 function one(text: Sentence, name: string | undefined): string {
   const arg = name === undefined ? undefined : text.args?.[name];
   if (arg === undefined || arg === null) return "";
@@ -210,5 +233,6 @@ function many(text: Sentence, name: string | undefined): readonly Part[] {
 /** Return the sentence about these parts. */
 function withParts(text: Sentence, { parts: name }: Rule, parts: readonly Part[]): Sentence {
   if (name === undefined || text.args?.[name] === undefined) return text;
+  if (parts.length === 1 && text.args[name] === parts[0]) return text;
   return { ...text, args: { ...text.args, [name]: parts } };
 }

@@ -30,7 +30,7 @@ test("a meeting of much trouble has the same lines as in Python", () => {
     incidents.tick(now);
     if (dismiss !== undefined) incidents.dismiss(dismiss, now);
     else if (event !== undefined) assert.equal(incidents.told(event, now)?.number ?? null, changed, `step ${i}`);
-    const now_ = incidents.open;
+    const now_ = incidents.shown;
     assert.deepEqual(now_.map(({ number }) => number), open, `step ${i}`);
     const isNew = (each: Incident): boolean => !before.some((known) => JSON.stringify(known) === JSON.stringify(each));
     assert.deepEqual(now_.filter(isNew).map(line), lines, `step ${i}`);
@@ -46,5 +46,5 @@ test("the next meeting begins without lines", () => {
   incidents.over("server", 2);
   incidents.told({ type: "Alarm", kind: "receipt", text: { key: "alarm.receipt" } }, 3);
   incidents.clear();
-  assert.deepEqual([incidents.open, incidents.history], [[], []]);
+  assert.deepEqual([incidents.shown, incidents.history], [[], []]);
 });

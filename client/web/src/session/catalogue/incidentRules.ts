@@ -8,12 +8,13 @@ export interface Rule {
   readonly leaves?: boolean;
   readonly lasts?: number;
   readonly ends?: readonly string[];
-  readonly under?: string;
+  readonly under?: readonly string[];
+  readonly under_same?: readonly string[];
   readonly action?: string;
 }
 
 export const RULES: Readonly<Record<string, Rule>> = {
-  "status.away": {"severity": "attention", "cause": "server"},
+  "status.away": {"severity": "attention", "cause": "server", "under": ["places"]},
   "status.closing": {"severity": "attention", "cause": "server"},
   "status.not_yet": {"severity": "attention", "cause": "server"},
   "status.back": {"ends": ["server", "dropped", "full", "unopened", "version", "refused"]},
@@ -28,9 +29,9 @@ export const RULES: Readonly<Record<string, Rule>> = {
   "alarm.dropped.often": {"severity": "attention", "cause": "often", "lasts": 120},
   "status.evidence": {"severity": "attention", "cause": "dropped", "lasts": 300, "action": "evidence"},
   "status.evidence.signed": {"severity": "attack", "cause": "dropped", "action": "evidence"},
-  "alarm.outside": {"severity": "attention", "cause": "step"},
-  "alarm.stuck": {"severity": "attention", "cause": "step"},
-  "alarm.rejoining": {"severity": "attention", "cause": "step"},
+  "alarm.outside": {"severity": "attention", "cause": "step", "under": ["withheld"]},
+  "alarm.stuck": {"severity": "attention", "cause": "step", "under": ["withheld"]},
+  "alarm.rejoining": {"severity": "attention", "cause": "step", "under": ["withheld"]},
   "status.cleared.in_step": {"ends": ["step"]},
   "status.cleared.outside": {"ends": ["step"]},
   "alarm.full": {"severity": "attention"},
@@ -48,8 +49,8 @@ export const RULES: Readonly<Record<string, Rule>> = {
   "note.busy": {"severity": "calm"},
   "alarm.not_reaching": {"severity": "attention", "parts": "streams", "leaves": true},
   "status.cleared.reaching": {"parts": "streams", "ends": ["not_reaching"]},
-  "alarm.silent": {"severity": "calm", "parts": "who", "leaves": true, "under": "stale"},
-  "alarm.gone": {"severity": "calm", "parts": "who", "by": "who", "leaves": true, "ends": ["silent"], "action": "remove"},
+  "alarm.silent": {"severity": "calm", "parts": "who", "leaves": true, "under": ["stale"], "under_same": ["withheld", "reordered", "two_stories", "not_admitted"]},
+  "alarm.gone": {"severity": "calm", "parts": "who", "by": "who", "leaves": true, "ends": ["silent"], "under_same": ["withheld", "reordered", "two_stories"], "action": "remove"},
   "status.cleared.heard": {"parts": "who", "ends": ["silent", "gone"]},
   "alarm.unheard": {"severity": "attention", "parts": "who", "leaves": true},
   "status.cleared.reaches": {"parts": "who", "ends": ["unheard"]},
@@ -62,14 +63,14 @@ export const RULES: Readonly<Record<string, Rule>> = {
   "status.cleared.messages": {"ends": ["reordered"]},
   "status.elsewhere": {"severity": "attention", "cause": "places", "lasts": 60},
   "status.not_in": {"severity": "attention", "parts": "who", "leaves": true, "lasts": 180},
-  "status.looking": {"severity": "attention", "cause": "places", "lasts": 60, "ends": ["server"]},
-  "status.following": {"severity": "attention", "cause": "places", "lasts": 60, "ends": ["server"]},
-  "alarm.stale": {"severity": "attention", "ends": ["silent"], "action": "override"},
+  "status.looking": {"severity": "attention", "cause": "places", "lasts": 60, "ends": ["server", "move"]},
+  "status.following": {"severity": "attention", "cause": "places", "lasts": 60, "ends": ["server", "move"]},
+  "alarm.stale": {"severity": "attention", "under": ["step", "withheld"], "action": "override"},
   "status.going_on_without": {"severity": "attention", "cause": "stale", "action": "override"},
   "status.cleared.fresh": {"ends": ["stale"]},
   "status.override": {"ends": ["stale"]},
-  "alarm.withheld": {"severity": "attention"},
-  "alarm.withheld.proven": {"severity": "attack"},
+  "alarm.withheld": {"severity": "attention", "under": ["step"], "action": "override"},
+  "alarm.withheld.proven": {"severity": "attack", "under": ["step"], "action": "override"},
   "status.cleared.handed_over": {"ends": ["withheld", "step"]},
   "status.cleared.claims": {"ends": ["withheld"]},
   "alarm.pending": {"severity": "attention"},
@@ -95,7 +96,7 @@ export const RULES: Readonly<Record<string, Rule>> = {
   "alarm.unapproved_return": {"severity": "attention"},
   "alarm.invite_leaked": {"severity": "attention", "by": "invite"},
   "alarm.removed_knocks": {"severity": "attention", "by": "name"},
-  "alarm.not_admitted": {"severity": "calm", "by": "name", "lasts": 60},
+  "alarm.not_admitted": {"severity": "calm", "by": "name", "lasts": 60, "under_same": ["withheld", "reordered", "two_stories", "gone"]},
   "alarm.unreportable": {"severity": "attention", "by": "name"},
   "alarm.void_commit": {"severity": "attack", "by": "who"},
   "alarm.wrong_gate": {"severity": "attack", "by": "who"},

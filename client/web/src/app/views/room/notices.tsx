@@ -8,8 +8,10 @@ import { type OwnDevice, pressDevice, useUi } from "./ui";
 /** Reasons for sending nothing that a person may override (`Override`); not when the page itself cannot seal. */
 const OVERRIDABLE = new Set<string>(["watch.held_removal", "watch.paused_claim", "watch.paused_no_host", "watch.paused_no_host_few", "watch.paused_stale", "watch.paused_withheld"]);
 
-/** Reasons that the incident `stale` says in full, with the button. */
-const STALE = new Set<string>(["watch.paused_new", "watch.paused_no_host", "watch.paused_no_host_few", "watch.paused_stale"]);
+/** Reasons that incidents say in full, by the kind of the incident. */
+const STALE = ["watch.paused_new", "watch.paused_no_host", "watch.paused_no_host_few", "watch.paused_stale"];
+const PAUSED = [...STALE, "watch.paused_claim", "watch.paused_withheld"];
+const SAID: Readonly<Record<string, readonly string[]>> = { stale: STALE, withheld: PAUSED, outside: PAUSED, rejoining: PAUSED, stuck: PAUSED };
 
 /** Return what asks whether to go on although something holds what we send; null while nothing does. */
 export function overriding({ model, question }: ReturnType<typeof useUi>): (() => void) | null {
@@ -31,7 +33,7 @@ export function Banners() {
   const { model } = ui;
   const { silent } = model.encryption.value;
   const act = overriding(ui);
-  const isTold = silent !== null && STALE.has(silent.key) && model.incidents.value.some(({ kind }) => kind === "stale");
+  const isTold = silent !== null && model.incidents.value.some(({ kind }) => SAID[kind]?.includes(silent.key));
   const hosted = model.people.value.some(({ host, away }) => host && !away) || model.people.value.length === 0;
   return (
     <div class="banners" role="status">
