@@ -26,6 +26,8 @@ from snugroom.crypto.proof import evidence, report
 from snugroom.crypto.proof.evidence import Findings
 from snugroom.crypto.proof.report import Report, VerifiedMessage
 
+#: Seconds for which beats must have named two starts of the server: clocks differ a little.
+_TOGETHER: Final = 15
 _OK, _UNPROVEN, _USAGE = 0, 1, 2
 
 #: Statements that no evidence can prove.
@@ -231,6 +233,12 @@ def proven_of(found: Findings) -> list[str]:
         "one of them lies."
         for slot in found.split_slots
     ]
+    sentences += [
+        f"Members' beats name different keys of the server for one start of it: {_named_keys(found, start)}. "
+        "They were shown two servers, or one of them lies."
+        for start in found.starts
+        if len(start.named) > 1
+    ]
     if not sentences:
         return ["Nothing but that the exhibits are their makers': there are no beats and no receipts."]
     return [*(_lost(found, loss) for loss in found.losses), *sentences]
@@ -258,6 +266,28 @@ def _lost(found: Findings, loss: evidence.Loss) -> str:
     return text + "."
 
 
+def _named_keys(found: Findings, start: evidence.ServerStart) -> str:
+    named = ((listed([_who(found, key) for key in keys]), server) for server, keys in start.named.items())
+    return ", and ".join(f"{who} {_server(key) if key else 'a key that is not here'}" for who, key in named)
+
+
+def _together(found: Findings) -> list[str]:
+    """Say which starts of the server were named at one time: a restart can have been shown to some alone."""
+    sentences = []
+    latest = found.starts[0] if found.starts else None
+    for start in found.starts[1:]:
+        assert latest is not None
+        seconds = min(start.last, latest.last) - start.first
+        if seconds >= _TOGETHER:
+            sentences.append(
+                "By their signers' clocks, beats named two starts of the server at one time, for "
+                f"{seconds} s: {_named_keys(found, latest)}, and {_named_keys(found, start)}. A restart was "
+                "shown to some of them alone, or they were at two servers, or clocks differ."
+            )
+        latest = max(latest, start, key=lambda each: each.last)
+    return sentences
+
+
 def _present(found: Findings) -> int | None:
     """Return the number of members that most of the newest beats name; None without a beat."""
     slot = max((member.slot for member in found.members), default=None)
@@ -267,7 +297,7 @@ def _present(found: Findings) -> int | None:
 
 def claims_of(found: Findings) -> list[str]:
     """Return the exhibits' further claims, one sentence each."""
-    sentences = [f"The meeting was at {found.origin}."]
+    sentences = [f"The meeting was at {found.origin}.", *_together(found)]
     present = _present(found)
     if present is not None:
         sentences.append(f"{present} member{'s were' if present > 1 else ' was'} there, by the newest beats.")
@@ -277,6 +307,8 @@ def claims_of(found: Findings) -> list[str]:
             sentences.append(f"{who} was not dropped when this was made, at {_clock(exhibit.at)}.")
         else:
             sentences.append(f"{who} lost the room at {_clock(exhibit.dropped_at)}.")
+        kept = [w for w in exhibit.last_words[:-3] if w.code in ("receipt", "server_key")]
+        sentences += [f"{who} was shown, at {_clock(w.at)}: {w.code}: {w.text}" for w in kept]
         sentences += [
             f"{who} heard last, at {_clock(w.at)}: {w.code}: {w.text}" for w in exhibit.last_words[-3:]
         ]
@@ -331,6 +363,11 @@ def _evidence_json(found: Findings, proven: list[str]) -> dict[str, Any]:
         "present": _present(found),
         "two_stories": [{"server_key": key.hex(), "slot": slot} for key, slot in found.equivocations],
         "split_slots": found.split_slots,
+        "two_keys": [
+            {"incarnation": s.incarnation.hex(), "server_keys": [key.hex() or None for key in s.named]}
+            for s in found.starts
+            if len(s.named) > 1
+        ],
         "names": [{"key": n.key.hex(), "name": n.name} for n in found.names],
         "proven": proven,
         "claimed": claims_of(found),

@@ -98,6 +98,7 @@ class Heartbeat(Layout, name="heartbeat", start=b"\1"):
     chain: Bytes32  # chain value after that slot
     authenticator: Bytes32  # H(epoch_authenticator)
     incarnation: Bytes8  # of the server process
+    server: Bytes8  # `server_mark` of the key that the server has shown to the member
     relay: U8  # last kept relay that the member can vouch for; 0: none
     window: Bytes32  # over the relays up to `relay` (see the function `window`)
     words: U8  # number of the last word (message, image or file) that the member will not resend by itself
@@ -151,6 +152,19 @@ class Heartbeat(Layout, name="heartbeat", start=b"\1"):
         AuthenticationError unless `key`, a leaf's signature key, made it.
         """
         verify_with_label(key, LABEL, exactly(number, 16, "a room's number") + self.body(), self.signature)
+
+
+def server_mark(prev: bytes, server_key: bytes) -> bytes:
+    """Return a hash (8 bytes) by which members confirm that a server shows them one key (32 bytes).
+
+    `prev` is that of the heartbeat (32 bytes): nobody knows it beforehand. A server that looks for two keys
+    with one hash finds them for one heartbeat, and the next one has another `prev`.
+    """
+    return H(
+        b"snug 1 server key",
+        exactly(prev, 32, "a heartbeat's hash"),
+        exactly(server_key, 32, "a server's key"),
+    )[:8]
 
 
 def window(incarnation: bytes, relay: int, digests: Iterable[bytes]) -> bytes:

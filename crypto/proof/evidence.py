@@ -25,7 +25,7 @@ from typing import Annotated, Final, Literal
 import msgspec
 from msgspec.structs import astuple
 
-from snugroom.crypto.agreed.heartbeat import Heartbeat
+from snugroom.crypto.agreed.heartbeat import Heartbeat, server_mark
 from snugroom.crypto.agreed.room_state import Identity
 from snugroom.crypto.entry.invite import verify_opened, verify_taken
 from snugroom.crypto.errors import AuthenticationError, MalformedError, SnugError
@@ -270,6 +270,19 @@ class Loss:
 
 
 @dataclass(frozen=True)
+class ServerStart:
+    """One start of the server, as heartbeats name it: its incarnation, and when they did (Unix seconds).
+
+    `named`: server key -> the leaf keys whose heartbeats name it; empty: a key that is not in the file.
+    """
+
+    incarnation: bytes
+    first: int
+    last: int
+    named: dict[bytes, tuple[bytes, ...]]
+
+
+@dataclass(frozen=True)
 class NamedKey:
     """A name that a leaf key has signed for itself."""
 
@@ -293,6 +306,7 @@ class Findings:
     probes: tuple[SignedProbe, ...]
     names: tuple[NamedKey, ...]
     losses: tuple[Loss, ...]  # by server key
+    starts: tuple[ServerStart, ...]  # in the order of their first heartbeats
 
     @property
     def equivocations(self) -> list[tuple[bytes, int]]:
@@ -388,7 +402,29 @@ def verify_evidence(evidence: Evidence) -> Findings:
         ),
         names=tuple(names),
         losses=_losses(evidence.exhibits, {member.key for member in members}),
+        starts=_starts(evidence.exhibits),
     )
+
+
+def _starts(exhibits: Iterable[Exhibit]) -> tuple[ServerStart, ...]:
+    """Collect by incarnation which of the servers' keys in the file the members' heartbeats name."""
+    exhibits = list(exhibits)
+    probes = (e.probe.receipt for e in exhibits if e.probe is not None)
+    known = {e.server_key for e in exhibits} | {receipt.server_key for receipt in probes if receipt}
+    starts: dict[bytes, tuple[list[int], dict[bytes, set[bytes]]]] = {}
+    for key, raw in {(signed.key, signed.beat) for e in exhibits for signed in e.beats}:
+        heartbeat = Heartbeat.decode(raw)
+        marks = (each for each in known if server_mark(heartbeat.prev, each) == heartbeat.server)
+        times, named = starts.setdefault(heartbeat.incarnation, ([], {}))
+        times.append(heartbeat.at)
+        named.setdefault(next(marks, b""), set()).add(key)
+    found = [
+        ServerStart(
+            incarnation, min(times), max(times), {k: tuple(sorted(v)) for k, v in sorted(named.items())}
+        )
+        for incarnation, (times, named) in starts.items()
+    ]
+    return tuple(sorted(found, key=lambda start: (start.first, start.incarnation)))
 
 
 def _last_heartbeats(exhibits: Iterable[Exhibit]) -> tuple[LastHeartbeat, ...]:

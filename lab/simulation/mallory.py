@@ -184,6 +184,7 @@ class Mallory:
             chain=self.w.rng(32),
             authenticator=self.w.rng(32),
             incarnation=self.w.rng(8),
+            server=self.w.rng(8),
             relay=self.chance.randrange(1 << 20),
             window=self.w.rng(32),
             words=self.chance.randrange(2**20),

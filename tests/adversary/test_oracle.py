@@ -106,7 +106,7 @@ def test_two_views_of_one_epoch_are_seen() -> None:
     [
         (sentences.alarm("silent", who=["Bo"], seconds=15), "silent"),
         (sentences.alarm("void_commit", why="", who="Bo", slot=1), "void_commit"),
-        (sentences.alarm("receipt"), "receipt"),
+        (sentences.alarm("receipt", proof=sentences.proof(None)), "receipt"),
         (sentences.dropped("serves", None), "dropped"),
         (sentences.alarm("rejoining"), "rejoining"),
         (ev.Ended("removed", sentence("room.removed_by", by="Ada")), "ended room.removed_by"),

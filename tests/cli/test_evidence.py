@@ -11,6 +11,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 
 from snugroom.client.headless.json_output import JsonOutput
@@ -260,6 +261,41 @@ def test_two_stories_are_said_in_capitals(tmp_path: Path, capsys: pytest.Capture
     out = capsys.readouterr().out
     assert "TWO STORIES: the server key" in out
     assert "for slot 7" in out
+
+
+def test_two_keys_of_one_start_and_two_starts_at_one_time_are_said(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    another = made.OTHER_SERVER.public
+    other = msgspec.structs.replace(made.short(1), server_key=another).signed(made.sign(made.KEYS[1]))
+    one = made.exhibit(beats=[made.beat(0), made.beat(1, server_key=another)])
+    assert verify(tmp_path / "e", [one, other]) == 0
+    said = capsys.readouterr().out.split("As the exhibits")[0]
+    assert "Members' beats name different keys of the server for one start of it: member" in said
+    assert f"the server key {another.hex()[:16]}" in said
+    assert "They were shown two servers, or one of them lies." in said
+
+    def at(who: int, seq: int, at: int, key: bytes, start: bytes) -> evidence.SignedHeartbeat:
+        return made.beat(who, seq=seq, at=at, server_key=key, incarnation=start)
+
+    here = [at(0, n, 1000 + 10 * n, made.SERVER.public, b"a start.") for n in range(1, 6)]
+    for begins, is_said in ((1020, True), (1051, False)):
+        there = [at(1, n, begins + 10 * n - 10, another, b"restart!") for n in range(1, 6)]
+        assert verify(tmp_path / "e", [made.exhibit(beats=[*here, *there]), other]) == 0
+        proves, claims = capsys.readouterr().out.split("As the exhibits")
+        assert ("two starts of the server at one time, for 30 s" in claims) == is_said
+        assert "for one start" not in proves
+
+
+def test_what_the_server_showed_is_said_though_other_words_follow(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    words = [evidence.ServerEvent(1000 + n, code, "text") for n, code in enumerate(("receipt", *"abcd"))]
+    own = msgspec.structs.replace(made.exhibit(0), last_words=words).signed(made.sign(made.KEYS[0]))
+    assert verify(tmp_path / "e", [own]) == 0
+    out = capsys.readouterr().out
+    assert "was shown, at 1970-01-01 00:16:40 UTC: receipt: text" in out
+    assert "a: text" not in out
 
 
 def proven(out: str) -> str:

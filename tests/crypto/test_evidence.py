@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from snugroom.crypto.agreed.heartbeat import NO_HEARTBEAT, Got, Heartbeat
+from snugroom.crypto.agreed.heartbeat import NO_HEARTBEAT, Got, Heartbeat, server_mark
 from snugroom.crypto.errors import AuthenticationError, MalformedError, SnugError
 from snugroom.crypto.kdf import H, SigningKey
 from snugroom.crypto.mls.labels import sign_with_label
@@ -40,7 +40,16 @@ def sign(key: SigningKey) -> Any:
     return lambda label, data: sign_with_label(key.seed, label, data)
 
 
-def beat(who: int, *, seq: int = 1, at: int = 1000, slot: int = 7, chain: bytes = CHAIN) -> SignedHeartbeat:
+def beat(
+    who: int,
+    *,
+    seq: int = 1,
+    at: int = 1000,
+    slot: int = 7,
+    chain: bytes = CHAIN,
+    server_key: bytes = SERVER.public,
+    incarnation: bytes = bytes(8),
+) -> SignedHeartbeat:
     made = Heartbeat(
         leaf=who,
         handle=bytes(8),
@@ -52,7 +61,8 @@ def beat(who: int, *, seq: int = 1, at: int = 1000, slot: int = 7, chain: bytes 
         slot=slot,
         chain=chain,
         authenticator=H(b"a"),
-        incarnation=bytes(8),
+        incarnation=incarnation,
+        server=server_mark(NO_HEARTBEAT, server_key),
         relay=0,
         window=bytes(32),
         words=0,
@@ -161,6 +171,21 @@ def test_members_whose_histories_differ() -> None:
     assert evidence.verify_evidence(of(split)).split_slots == [7]
     earlier = exhibit(beats=[beat(0, chain=H(b"another")), beat(0, seq=2, slot=8), beat(1)])
     assert evidence.verify_evidence(of(earlier)).split_slots == [7], "also where they have gone on since"
+
+
+def test_members_who_name_different_server_keys_for_one_start() -> None:
+    (start,) = evidence.verify_evidence(of(exhibit(beats=[beat(0), beat(1), beat(2)]))).starts
+    assert start.named == {SERVER.public: tuple(sorted(key.public for key in KEYS))}
+    beats = [beat(0), beat(1, server_key=OTHER_SERVER.public), beat(2, server_key=bytes(32))]
+    (start,) = evidence.verify_evidence(of(exhibit(beats=beats))).starts
+    assert start.named == {SERVER.public: (KEYS[0].public,), b"": tuple(sorted(k.public for k in KEYS[1:]))}
+    other = msgspec.structs.replace(short(1), server_key=OTHER_SERVER.public).signed(sign(KEYS[1]))
+    (start,) = evidence.verify_evidence(of(exhibit(beats=beats), other)).starts
+    assert start.named[OTHER_SERVER.public] == (KEYS[1].public,), "another exhibit has that key"
+    restarted = [beat(0), beat(0, seq=2, at=1050, server_key=OTHER_SERVER.public, incarnation=b"restart!")]
+    first, second = evidence.verify_evidence(of(exhibit(beats=restarted), other)).starts
+    assert (len(first.named), len(second.named)) == (1, 1)
+    assert (first.last, second.first) == (1000, 1050)
 
 
 def test_a_server_that_was_started_anew() -> None:

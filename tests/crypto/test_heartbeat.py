@@ -44,6 +44,7 @@ def beat(**changes: Any) -> Heartbeat:
         chain=b"c" * 32,
         authenticator=b"a" * 32,
         incarnation=b"server 1",
+        server=b"its key.",
         relay=9,
         window=b"w" * 32,
         words=3 * 2**20 + 5,

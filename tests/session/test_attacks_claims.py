@@ -167,7 +167,7 @@ class Tree:
 
     def says(self, table: Claims, leaf: int, slot: int, now: float) -> None:
         none = bytes(32)
-        seen = (bytes(8), 0, none, 0)
+        seen = (bytes(8), bytes(8), 0, none, 0)
         beat = Heartbeat(leaf, bytes(8), 0, 1, none, 0, 0, slot, none, none, *seen, (), True, ())
         table.add(beat, now)
 

@@ -12,18 +12,20 @@ from hypothesis import strategies as st
 from snugroom.client.session import events as ev
 from snugroom.client.session.catalogue import content
 from snugroom.client.session.kernel.intents import HealIntent, PolicyIntent
+from snugroom.client.session.monitor.dropped import Dropped
 from snugroom.crypto import mls
 from snugroom.crypto.agreed import envelope, policy
 from snugroom.crypto.agreed.room_state import CommitContext
 from snugroom.crypto.entry import invite
 from snugroom.crypto.errors import MalformedError
 from snugroom.crypto.kdf import H
+from snugroom.crypto.proof import evidence
 from snugroom.lab.simulation.dishonest import forged, fresh_leaf, post_commit, spoil_path
 from snugroom.lab.simulation.world import Participant, World
 from snugroom.server.config import Settings
 from snugroom.wire import messages as wire
 from snugroom.wire.limits import BUCKETS
-from tests.session.forked import HEARTBEAT_ALARMS
+from tests.session.forked import HEARTBEAT_ALARMS, texts
 from tests.session.seeds import seeds
 
 
@@ -340,6 +342,13 @@ def test_a_receipt_that_is_not_the_servers() -> None:
     w.down_filter = forge
     w.guest(w.link_of(ada), "Cem")
     w.until(lambda: "receipt" in bo.alarms, 10)
+    assert "/evidence" in texts(bo, "receipt")[0]
+    (exhibit,) = evidence.decode_evidence(bo.room.feature(Dropped).export(False, w.now)).exhibits
+    evidence.verify_exhibit(exhibit)
+    word = exhibit.last_words[0]
+    assert word.code == "receipt"
+    assert word.text.startswith(f"not its signature of 'taken': slot {bo.room.membership.journal.slot}, ")
+    assert word.text.endswith(f"signature {bytes(64).hex()}"), "all bytes, nothing is cut"
 
 
 def test_garbage_in_the_relay_costs_one_check_and_no_word() -> None:

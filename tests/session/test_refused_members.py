@@ -6,6 +6,7 @@ import pytest
 
 from snugroom.client.session import events as ev
 from snugroom.client.session.catalogue.sentence import Sentence
+from snugroom.client.session.monitor.drop import EXCUSES
 from snugroom.client.session.monitor.dropped import Dropped
 from snugroom.client.session.options import Options, PermissionMeans
 from snugroom.crypto.proof import evidence
@@ -19,7 +20,8 @@ from tests.session.test_permission import Guarded
 
 #: The server's answers at the room's door, by code.
 ANSWERS = {
-    code: Refused(code, f"as {code} says it", "room_door", fatal=True) for code in ("full", "permission")
+    code: Refused(code, f"as {code} says it", "room_door", fatal=True)
+    for code in (*sorted(EXCUSES), "made up")
 }
 
 
@@ -187,3 +189,43 @@ def test_who_goes_on_elsewhere_keeps_the_evidence_of_a_full_server() -> None:
     assert ("full", "as full says it") in [(word.code, word.text) for word in exhibit.last_words]
     told = [s.text for s in ada.of(ev.Status) if s.kind == "evidence"]
     assert [text.key for text in told if isinstance(text, Sentence)] == ["status.evidence"], "not in red"
+
+
+@pytest.mark.parametrize("code", sorted(ANSWERS))
+def test_any_refusal_of_members_who_were_inside_leaves_a_probe_and_an_exhibit(code: str) -> None:
+    """Mostly it is over before anybody is told of it. What was answered is kept all the same."""
+    said = {"full": {"full"}, "permission": {"dropped"}, "made up": {"dropped"}}.get(code, set())
+    w = Refusing(7507)
+    ada = w.host("Ada")
+    bo = w.guest(w.link_of(ada), "Bo", options=Options(evidence="e.json"))
+    w.until(lambda: w.agreed([ada, bo]) and bo.room.is_synced(w.now))
+    w.run(12)
+    w.closes([ada, bo], code)
+    w.run(2)
+    w.answer = None
+    w.until(lambda: all(p.room.is_synced(w.now) for p in (ada, bo)), 10)
+    w.run(5)
+    for who in (ada, bo):
+        assert {"dropped", "full", "unopened"} & {*who.alarms} <= said
+        lost, now = shown(who, w).exhibits
+        assert (lost.dropped_at is None, now.dropped_at is None) == (False, True)
+        assert (code, f"as {code} says it") in [(word.code, word.text) for word in lost.last_words]
+        assert lost.probe is not None
+        assert lost.probe.receipt is not None, "the server has signed that it served another room then"
+    (*_, save) = [e for e in bo.performed if isinstance(e, ev.Save)]
+    assert len(evidence.decode_evidence(save.data).exhibits) == 2
+
+
+def test_an_exhibit_of_before_a_restart_stays_and_takes_the_place_of_no_reported_drop() -> None:
+    w = Refusing(7508)
+    people = meeting(w, "Ada", "Bo")
+    w.kill_server()
+    w.run(1)
+    w.start_server()
+    w.until(lambda: all(p.room.is_synced(w.now) for p in people), 20)
+    w.run(12)
+    for who in people:
+        before, now = shown(who, w).exhibits
+        assert before.server_key != now.server_key
+        assert before.dropped_at is not None
+        assert len({b.key for b in before.beats}) == 2

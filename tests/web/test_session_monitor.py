@@ -11,6 +11,7 @@ from tests.session import (
     test_monitor_members,
     test_monitor_order,
     test_refused_members,
+    test_server_keys,
     test_signing,
     test_signing_attacks,
     test_signing_epochs,
@@ -43,6 +44,16 @@ SCENARIOS = [
         test_refused_members,
         # a page asks for a password in its own views
         other={"members_who_are_refused_accuse_nobody_and_have_evidence": "guests"},
+    ),
+    *scenarios(
+        test_server_keys,
+        # liars are Python sessions, and one test looks into a Python session
+        other={
+            "one_members_word_about_another_key_is_hedged_told_once_and_stops_nobody": "guests -Mallory",
+            "a_word_that_is_taken_back_is_no_second_one": "host",
+            "two_members_words_are_more_and_a_third_adds_nothing": "host",
+            "a_liar_beside_a_server_that_shows_two_keys_takes_nothing_from_honest_words": "all -Mallory",
+        },
     ),
     *scenarios(
         test_layers,

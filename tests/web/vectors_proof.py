@@ -17,6 +17,7 @@ from snugroom.crypto.agreed.heartbeat import (
     Got,
     Heartbeat,
     PendingAct,
+    server_mark,
     window,
 )
 from snugroom.crypto.agreed.room_state import POLICY_EXTENSION, REPORTS, Policy
@@ -90,6 +91,7 @@ def _beat(draw: random.Random) -> Heartbeat:
         chain=draw.randbytes(32),
         authenticator=draw.randbytes(32),
         incarnation=draw.randbytes(8),
+        server=draw.randbytes(8),
         relay=draw.randrange(2**40),
         window=draw.randbytes(32),
         words=draw.getrandbits(48),
@@ -134,7 +136,16 @@ def heartbeats() -> dict[str, Any]:
         incarnation, digests = draw.randbytes(8), [draw.randbytes(32) for _ in range(count)]
         made = window(incarnation, count, digests)
         windows.append([incarnation.hex(), count, [d.hex() for d in digests], made.hex()])
-    return {"seed": key.seed.hex(), "number": _NUMBER.hex(), "beats": rows, "read": read, "windows": windows}
+    hashes = [(draw.randbytes(32), draw.randbytes(32)) for _ in range(4)]
+    marks = [[prev.hex(), shown.hex(), server_mark(prev, shown).hex()] for prev, shown in hashes]
+    return {
+        "seed": key.seed.hex(),
+        "number": _NUMBER.hex(),
+        "beats": rows,
+        "read": read,
+        "windows": windows,
+        "marks": marks,
+    }
 
 
 def _fits(data: bytes) -> bool:

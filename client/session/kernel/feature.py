@@ -63,6 +63,9 @@ class Feature:
     def receipt(self, receipt: Receipt, now: float, *, ours: bool) -> None:
         """The server has signed that a blob took a slot, in our history (`ours`) or in another one."""
 
+    def unsigned(self, what: str, now: float) -> None:
+        """The server has given us a change or an opening without a right signature: `what`, in words."""
+
     def server_heard(self, now: float) -> None:
         """The server has sent a message, of any kind, on the room's connection."""
 

@@ -6,7 +6,7 @@ Protocol sections 5 and 6. `membership` judges; `commit_queue` has our commits u
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 from snugroom.client.session import events as ev
 from snugroom.client.session.catalogue import sentences
@@ -174,7 +174,7 @@ class ReceivedCommits:
             feature.adopted(change, now)
         self._message_log.new_epoch(now)
 
-    def check_opened(self, message: wire.Opened) -> None:
+    def check_opened(self, message: wire.Opened, now: float) -> None:
         """Check the server's signature for an opening; report a wrong one."""
         key = self._room.server_key
         numbers, chain = self._room.here.signed_by_server(message.slot, message.chain)
@@ -182,7 +182,7 @@ class ReceivedCommits:
             return
         fields = (message.opening_id, message.slot, chain, message.signature)
         if _number_signed(numbers, lambda number: invite.verify_opened(key, number, *fields)) is None:
-            self._room.tell(sentences.alarm("receipt"))
+            self._tell_unsigned("opened", message, {"chain": chain}, now)
 
     def _check_taken(self, message: wire.Committed, now: float, *, ours: bool = True) -> None:
         """Check the server's receipt for a slot; report a wrong one, and give a right one to the features.
@@ -198,10 +198,21 @@ class ReceivedCommits:
         receipt = None if number is None else Receipt(number, key, *fields)
         if receipt is None or receipt.chain != chain:
             if ours:
-                room.tell(sentences.alarm("receipt"))
+                self._tell_unsigned("taken", message, {"chain before": before, "H(blob)": fields[3]}, now)
             return
         for feature in self._hooks.features_with("receipt"):
             feature.receipt(receipt, now, ours=ours)
+
+    def _tell_unsigned(
+        self, what: str, message: wire.Opened | wire.Committed, hashes: Mapping[str, bytes], now: float
+    ) -> None:
+        """Report a signature of the server that is wrong, and have it kept, byte for byte, as evidence."""
+        room = self._room
+        room.tell(sentences.alarm("receipt", proof=sentences.proof(room.options.evidence)))
+        parts = {"opening id": message.opening_id, **hashes, "signature": message.signature}
+        told = ", ".join(f"{name} {value.hex()}" for name, value in parts.items())
+        for feature in self._hooks.features_with("unsigned"):
+            feature.unsigned(f"not its signature of {what!r}: slot {message.slot}, {told}", now)
 
 
 def tell_roster(room: Room, change: Change | None = None) -> None:

@@ -63,7 +63,7 @@ class ServerMessages:
             case wire.Opened():
                 sync.opened(message.slot, message.chain, now)
                 if message.slot <= room.membership.journal.slot:  # later, under a key that we don't know yet
-                    self._received_commits.check_opened(message)
+                    self._received_commits.check_opened(message, now)
             case wire.Shown():
                 sync.shown(message.slot)
             case wire.Ready(slot) if slot == room.membership.epoch_slot:

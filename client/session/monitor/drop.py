@@ -72,6 +72,7 @@ class Drop:
     probe_refused: bool = False  # whether the server itself refused the last probe
     failures: int = 0  # connections to the room that failed since a probe found the server, as all since
     stalls: bool = False  # whether enough of them failed while it answered all probes
+    refused: bool = False  # whether the server answered us with a refusal, whatever its excuse
     refusals: int = 0  # how often the server itself did not let us back in
     roomless_at: float | None = None  # when the server first let us in, and said that it has no such room
     #: Server keys whose challenge asks for no permission, and those that refused us with `permission`.

@@ -78,6 +78,9 @@ class Dropped(Feature):
         self._place: tuple[str, int] = "", 0
         self._drop: Drop | None = None
         self._last: Drop | None = None  # the previous drop that was reported
+        #: The previous one that was not: the server refused us, or had another key afterwards.
+        self._unreported: Drop | None = None
+        self._saved = 0  # how many contradictions of the server are in the evidence file
         self._words: deque[ServerEvent] = deque(maxlen=evidence.SERVER_EVENTS_MAX)
         self._lost_at: deque[float] = deque(maxlen=OFTEN)
         self._often_told = -inf
@@ -85,12 +88,13 @@ class Dropped(Feature):
         self._heard_at = -inf  # when the server was heard last on the room's connection
         self._open_key = b""  # the server's, if the last connection's challenge asks for no permission
         self._excused = False  # whether the connection ends for a reason that accuses nobody
+        self._refused = False  # whether it ends with a word of the server
 
     def carry_over(self, old: Room) -> None:
         before = old.feature(Dropped)
         self._server_key, self._drop, self._last = before._server_key, before._drop, before._last
         self._words, self._place, self._heard_at = before._words, before._place, before._heard_at
-        self._open_key = before._open_key
+        self._open_key, self._unreported, self._saved = before._open_key, before._unreported, before._saved
 
     # -- the connection ------------------------------------------------------------------------------
 
@@ -112,6 +116,7 @@ class Dropped(Feature):
         if isinstance(notice, wire.Refused) and not notice.fatal:
             return
         drop = self._drop if self._is_at_drop() else None
+        self._refused = True
         if code in EXCUSES:
             self._excused = True  # and so is the end of the connection that follows
         elif drop is not None:
@@ -128,17 +133,20 @@ class Dropped(Feature):
 
     def lost(self, why: str, now: float, *, by_server: bool) -> None:
         by_server, self._excused = by_server and not self._excused, False
+        refused, self._refused = self._refused, False
         if self._server_key is None:
             return  # we were never in: nothing could be dropped
         if self._drop is not None and self._is_at_drop():
             self._drop.failures += 1
             self._drop.refusals += by_server
+            self._drop.refused |= refused
         here = self.room.here
         if (here.origin, here.attempt) != self._place:
             return  # we only look whether the others are there
         if self._drop is None and not self.room.leaves_server:
             self._note(now, "lost", why)
             self._drop = self._new_drop(now, self._server_key)
+            self._drop.refused = refused
             self._lost_at.append(now)
 
     def _new_drop(self, now: float, server_key: bytes) -> Drop:
@@ -182,6 +190,10 @@ class Dropped(Feature):
     def tick(self, now: float) -> None:
         slept, self._ticked = now - self._ticked, now
         drop, full = self._drop, self._full
+        found = len(self.room.feature(Monitor).record.contradictions)
+        if found > self._saved and self._server_key is not None:
+            self._saved = found
+            self._save(now)
         if full is not None and (self._inside() or now - full.at > FULL_HOLDS):
             full = self._full = None
         if drop is None:
@@ -243,6 +255,9 @@ class Dropped(Feature):
         self._drop = None
         if drop.told_at is not None or drop.excuse:
             self._last = drop
+            self._save(now)
+        elif drop.refused or self._restarted(drop):
+            self._unreported = drop  # what was answered to whom; the others can have seen no restart
             self._save(now)
 
     # -- the probe -------------------------------------------------------------------------------------
@@ -394,13 +409,13 @@ class Dropped(Feature):
         return evidence.encode(Evidence(evidence.FORMAT, self.exhibits(names, now)))
 
     def exhibits(self, names: bool, now: float) -> list[Exhibit]:
-        """Return our exhibits, on now and the last drop, at least one. ValueError if we were never in step.
+        """Return our exhibits, on now and the last drops, at least one. ValueError if we were never in step.
 
         They are about one server: that of the last drop, if the meeting has moved since.
         """
         if self._server_key is None:
             raise ValueError(sentence("cannot.no_evidence"))
-        drops = [drop for drop in (self._last, self._drop) if drop is not None]
+        drops = [drop for drop in (self._unreported, self._last, self._drop) if drop is not None]
         here = self._place[0]
         about = drops[-1].origin if drops else here
         exhibits = [
@@ -417,6 +432,8 @@ class Dropped(Feature):
     ) -> Exhibit:
         m = self.room.membership
         leaves = []
+        known = self.room.feature(Monitor).record.contradictions
+        room_for = evidence.SERVER_EVENTS_MAX - len(known)
         if names:
             members = m.group.members()
             leaves = [NamedLeaf(x.leaf, m.group.group_id, x.leaf_node.encoded) for x in members]
@@ -428,7 +445,7 @@ class Dropped(Feature):
             dropped_at=dropped_at,
             beats=drop.beats,
             receipts=drop.receipts,
-            last_words=list(self._words),
+            last_words=[*known, *list(self._words)[-room_for:]],
             probe=probe,
             leaves=leaves,
             key=m.signature_key(m.own_leaf) or bytes(32),

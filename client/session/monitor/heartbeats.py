@@ -9,10 +9,10 @@ from typing import Final
 from snugroom.client.session.kernel.ports import Room
 from snugroom.client.session.monitor.ordering import Ordering
 from snugroom.crypto.agreed import envelope, policy
-from snugroom.crypto.agreed.heartbeat import NO_HEARTBEAT, Counters, Got, Heartbeat, PendingAct
+from snugroom.crypto.agreed.heartbeat import NO_HEARTBEAT, Counters, Got, Heartbeat, PendingAct, server_mark
 from snugroom.crypto.errors import AuthenticationError, MalformedError, SnugError, ValidationError
 from snugroom.crypto.kdf import H
-from snugroom.crypto.proof.evidence import Receipt
+from snugroom.crypto.proof.evidence import TEXT_MAX, Receipt, ServerEvent
 from snugroom.wire.limits import BUCKETS
 
 #: Minimum seconds between two beats of one member, and seconds per member of a large room.
@@ -27,7 +27,7 @@ OLD_KEY: Final = 15.0
 HISTORY_MAX: Final = 64
 #: Heartbeats, and receipts, that are kept as evidence.
 RECORDED: Final = 64
-#: Receipts that contradict others, of which so many are kept: a pair is proof enough.
+#: Receipts that contradict others, and other contradictions, of which so many are kept.
 CONTRADICTING: Final = 8
 
 
@@ -54,6 +54,8 @@ class Record:
         self._receipts: deque[Receipt] = deque(maxlen=RECORDED)
         #: Pairs of receipts that cannot both be an honest server's; the first ones stay.
         self._contradicting: list[Receipt] = []
+        #: What the server has shown that no honest one shows; the first ones stay.
+        self.contradictions: list[ServerEvent] = []
 
     @property
     def receipts(self) -> list[Receipt]:
@@ -75,6 +77,12 @@ class Record:
         new = [receipt] if other in pairs else [other, receipt]
         if len(pairs) + len(new) <= CONTRADICTING:
             pairs += new
+
+    def add_contradiction(self, now: float, code: str, text: str) -> None:
+        """Store what the server has shown, in words; the same again is nothing new."""
+        known = [(event.code, event.text) for event in self.contradictions]
+        if len(known) < CONTRADICTING and (code, text) not in known:
+            self.contradictions.append(ServerEvent(int(now), code, text[:TEXT_MAX]))
 
     def add(self, beat: bytes, key: bytes) -> None:
         """Store a beat; beyond RECORDED, drop the oldest beat of the key with most beats."""
@@ -184,6 +192,7 @@ class Heartbeats:
             chain=m.journal.chain,
             authenticator=H(m.group.epoch_authenticator),
             incarnation=ordering.incarnation,
+            server=server_mark(self._prev, room.server_key or bytes(32)),
             relay=relay,
             window=window,
             words=room.messages.said(now),

@@ -28,6 +28,7 @@ from snugroom.client.session.monitor.member_table import MemberTable
 from snugroom.client.session.monitor.pending import Pending
 from snugroom.client.session.monitor.removals import Removals
 from snugroom.client.session.monitor.replacements import Replacements
+from snugroom.client.session.monitor.server_keys import ServerKeys
 from snugroom.client.session.monitor.silence import Silence
 from snugroom.client.session.monitor.unreadable_commits import UnreadableCommits, trim
 from snugroom.client.session.monitor.withholding import Withholding
@@ -52,6 +53,7 @@ class Monitor(Feature):
         self._silence = Silence(room, self._members, self._heartbeats)
         self._withholding = Withholding(room, self._members)
         self._disorder = Disorder(room, self._members)
+        self._server_keys = ServerKeys(room, self._members, self.record)
         self._removals = Removals(room, self._members)
         self._replacements = Replacements(room, self._heartbeats)
         self._unreadable_commits = UnreadableCommits(room, self._members)
@@ -142,12 +144,14 @@ class Monitor(Feature):
         self._heartbeats.record = before.record
         self._pending.carry_over(before._pending)
         self._withholding.carry_over(before._withholding, self._ticked)
+        self._server_keys = before._server_keys.taken_along(self.room, self._members)
 
     # -- hooks ---------------------------------------------------------------------------------------
 
     def synced(self, now: float) -> None:
         self._members.synced_at = now
         self._disorder.ordering.set_incarnation(self.room.incarnation or bytes(8))
+        self._server_keys.synced(now)
         self._delivery.reset(self.room.membership.own_leaf)
         self._silence.reset()
         self._members.unsettle(self.room.membership.own_leaf, now)
@@ -194,6 +198,9 @@ class Monitor(Feature):
 
     def receipt(self, receipt: Receipt, now: float, *, ours: bool) -> None:
         self.record.add_receipt(receipt, ours=ours)
+
+    def unsigned(self, what: str, now: float) -> None:
+        self.record.add_contradiction(now, "receipt", what)
 
     def relayed(self, number: int, digest: bytes, now: float) -> None:
         self._disorder.relayed(number, digest)
@@ -328,6 +335,7 @@ class Monitor(Feature):
             self._holding.doubt(leaf)
         self._silence.heard(leaf, acknowledged, now)
         self._disorder.heard(beat, now)
+        self._server_keys.heard(beat, now)
         self.room.messages.stated(leaf, beat.words)
         self._delivery.record_sent(leaf, beat.sent)
         if beat.want and beat.incarnation == self.room.incarnation:

@@ -7,6 +7,7 @@ import {
   Heartbeat,
   NO_HEARTBEAT,
   type PendingAct,
+  serverMark,
   window,
 } from "../../../../client/web/src/crypto/agreed/heartbeat";
 import { hex, unhex } from "../../../../client/web/src/crypto/bytes";
@@ -16,7 +17,7 @@ import { labeled } from "../../../../client/web/src/crypto/labels";
 import { given, type Outcome, outcomeOf, refused } from "./given";
 
 type Written = Readonly<
-  Record<"handle" | "prev" | "chain" | "authenticator" | "incarnation" | "window" | "signature", string> &
+  Record<"handle" | "prev" | "chain" | "authenticator" | "incarnation" | "server" | "window" | "signature", string> &
     Record<"leaf" | "since" | "seq" | "at" | "epoch" | "slot" | "relay" | "words", number>
 > & { readonly sent: Counters; readonly want: boolean; readonly got: readonly Got[]; readonly pending: readonly PendingAct[] };
 
@@ -25,6 +26,7 @@ interface Shared {
   readonly number: string;
   readonly beats: readonly { readonly fields: Written; readonly encoded: string; readonly digest: string }[];
   readonly read: readonly { readonly data: string; readonly outcome: Outcome }[];
+  readonly marks: readonly (readonly [string, string, string])[];
   readonly windows: readonly (readonly [string, number, readonly string[], string])[];
 }
 const shared = given<Shared>("heartbeats");
@@ -35,7 +37,7 @@ const sign = (label: string, data: Parameters<typeof labeled>[1]) => key.sign(la
 function fieldsOf({ signature: _, ...w }: Written): HeartbeatFields {
   const [handle, prev, chain] = [unhex(w.handle), unhex(w.prev), unhex(w.chain)];
   const [authenticator, incarnation] = [unhex(w.authenticator), unhex(w.incarnation)];
-  return { ...w, handle, prev, chain, authenticator, incarnation, window: unhex(w.window) };
+  return { ...w, handle, prev, chain, authenticator, incarnation, server: unhex(w.server), window: unhex(w.window) };
 }
 
 test("heartbeats are Python's, in both directions", async () => {
@@ -90,6 +92,10 @@ test("a heartbeat without an encoding is refused, and an unsigned one is not sen
     await refused(() => new Heartbeat({ ...fields, ...change }).signed(number, sign), MalformedError);
   await refused(() => new Heartbeat(fields).encode(), MalformedError);
   assert.equal(NO_HEARTBEAT.length, 32);
+});
+
+test("marks of server keys are Python's", () => {
+  for (const [prev, key, made] of shared.marks) assert.equal(hex(serverMark(unhex(prev), unhex(key))), made);
 });
 
 test("windows are Python's", () => {

@@ -205,6 +205,7 @@ test("a history compares each heartbeat with those before it", () => {
       chain: new Uint8Array(32),
       authenticator: new Uint8Array(32),
       incarnation: new Uint8Array(8),
+      server: new Uint8Array(8),
       relay: 0,
       window: new Uint8Array(32),
       words: 0,

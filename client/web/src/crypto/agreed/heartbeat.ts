@@ -90,6 +90,15 @@ export class Heartbeat {
 }
 
 /**
+ * Return a hash (8 bytes) by which members confirm that a server shows them one key (32 bytes).
+ *
+ * `prev` is that of the heartbeat (32 bytes): nobody knows it beforehand. A server that looks for two keys with one hash
+ * finds them for one heartbeat, and the next one has another `prev`.
+ */
+export const serverMark = (prev: Bytes, serverKey: Bytes): Bytes =>
+  H(utf8("snug 1 server key"), exactly(prev, 32, "a heartbeat's hash"), exactly(serverKey, 32, "a server's key")).slice(0, 8);
+
+/**
  * Return a hash (32 bytes) by which members confirm that they received the same relays in the same order.
  *
  * `digests` are H(blob) of the last WINDOW kept relays up to number `relay` of that server incarnation, or of

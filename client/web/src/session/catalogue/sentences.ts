@@ -7,6 +7,8 @@ import { type Arg, type Sentence, sentence } from "../../words/sentence";
 import type { EventOf } from "../events";
 
 type Args = Readonly<Record<string, Arg>>;
+/** A room whose options say whether evidence is saved without a request. */
+type Requested = { readonly options: { readonly evidence: boolean } };
 
 /** The kind is the first part of the key: "two_stories.by" is of the kind "two_stories". */
 const kindOf = (key: string): string => key.split(".", 1)[0] ?? key;
@@ -37,9 +39,9 @@ export const twoStories = (slot: number, who: Arg = "") =>
 export const maybeLost = (text: Arg) =>
   alarm("maybe_lost", { text: typeof text === "string" ? Array.from(text).slice(0, 60).join("") : text });
 
-/** The server, or something on the way, keeps us out; `saved`: the evidence file, if one was requested. */
-export const dropped = (what: string, saved: string | null, args: Args = {}) =>
-  alarm("dropped", { what: sentence(`dropped.${what}`, args), proof: proof(saved) });
+/** The server, or something on the way, keeps us out. */
+export const dropped = (what: string, room: Requested, args: Args = {}) =>
+  alarm("dropped", { what: sentence(`dropped.${what}`, args), proof: proof(room) });
 
 /** The server refuses us with that code; `where`: where the evidence is, if we were inside. */
 export function noPlace(code: "full" | "permission", why: string, where: Sentence | null) {
@@ -47,9 +49,9 @@ export function noPlace(code: "full" | "permission", why: string, where: Sentenc
   return where === null ? alarm(key, says) : alarm(`${key}.inside`, { ...says, proof: where });
 }
 
-/** Where the evidence is: in the file `saved`, or to be saved. */
-export const proof = (saved: string | null): Sentence =>
-  saved === null ? sentence("dropped.proof") : sentence("dropped.saved", { file: saved });
+/** Where the evidence is: in a file, if one was requested, or to be saved. */
+export const proof = ({ options }: Requested): Sentence =>
+  options.evidence ? sentence("dropped.saved", { file: "snug-evidence.json" }) : sentence("dropped.proof");
 
 /** `count` of so many signed that they lost the room; after `seconds`, that server's key another room. */
 export const collected = (count: number, of: number, origin: string, seconds: number | null, proof: Sentence) => {

@@ -12,7 +12,7 @@ import { Feature } from "../kernel/feature";
 import type { Room } from "../kernel/ports";
 import type { Change } from "../kernel/verdict";
 import type { Drop } from "../monitor/drop";
-import { Dropped, EVIDENCE_FILE } from "../monitor/dropped";
+import { Dropped } from "../monitor/dropped";
 
 /** Seconds without a further exhibit before the file is offered, and written if the options ask for it. */
 export const QUIET = 3;
@@ -166,7 +166,7 @@ export class CollectedEvidence extends Feature {
     this.#newsAt = null;
     if (!this.#offered) {
       this.#offered = true;
-      this.#tell(sentences.proof(options.evidence ? EVIDENCE_FILE : null));
+      this.#tell(sentences.proof(this.room));
     }
     if (options.evidence) await this.#write(options.evidenceNames, now);
   }

@@ -68,6 +68,9 @@ export class Feature {
   /** The server has signed that a blob took a slot, in our history (`ours`) or in another one. */
   receipt(_receipt: Receipt, _now: number, _how: { readonly ours: boolean }): Soon<void> {}
 
+  /** The server has given us a change or an opening without a right signature: `what`, in words. */
+  unsigned(_what: string, _now: number): void {}
+
   /** The server has begun a connection to the room. */
   challenged(_challenge: Challenge): void {}
 

@@ -2,7 +2,7 @@
  * The parts of a session that only some members need, and no guest before it is in a room: the host's lobby, the help
  * for members that come back, the way back itself, introductions, reports, old media keys, the choice of microphones,
  * the room at a second server, whether it is reached, and members that are elsewhere, the places of commits that come
- * from elsewhere, and the pieces of a large room's answer. One file, which `load.ts` loads.
+ * from elsewhere, the comparison of server keys, and the pieces of a large room's answer. One file, which `load.ts` loads.
  */
 export { Apart } from "../features/apart";
 export { Audible } from "../features/audible";
@@ -15,6 +15,7 @@ export { MembersLobby, RejoinHelper } from "../entry/helper";
 export { HostLobby } from "../entry/lobby";
 export { HostReturnLobby } from "../entry/recovery";
 export { answerReadmitted } from "./answers";
+export { ServerKeys } from "../monitor/serverKeys";
 export { Batches } from "./batches";
 export { hostProposals } from "./hostProposals";
 export { cardPosted } from "./hostElsewhere";

@@ -4,7 +4,7 @@
  * Protocol sections 5 and 6. `membership` judges; `commitQueue` has our commits until they come back here.
  */
 import type { CommitView } from "../../crypto/agreed/commitView";
-import { type Bytes, same } from "../../crypto/bytes";
+import { type Bytes, hex, same } from "../../crypto/bytes";
 import { SnugError } from "../../crypto/errors";
 import * as invite from "../../crypto/entry/invite";
 import { H } from "../../crypto/kdf";
@@ -176,14 +176,15 @@ export class ReceivedCommits {
   }
 
   /** Check the server's signature for an opening; report a wrong one. */
-  async checkOpened({ slot, chain, opening_id: openingId, signature }: Opened): Promise<void> {
+  async checkOpened(message: Opened, now: number): Promise<void> {
+    const { slot, chain, opening_id: openingId, signature } = message;
     const { serverKey, here } = this.#room;
     if (serverKey === null) return;
     const [numbers, signed] = here.signedByServer(slot, chain);
     const number = await numberSigned(numbers, (each) =>
       invite.verifyOpened(serverKey, { number: each, openingId, slot, chain: signed }, signature),
     );
-    if (number === null) this.#room.tell(sentences.alarm("receipt"));
+    if (number === null) this.#tellUnsigned("opened", message, { chain: signed }, now);
   }
 
   /**
@@ -200,11 +201,19 @@ export class ReceivedCommits {
       invite.verifyTaken(serverKey, { number: each, openingId, slot, before, blob }, signature),
     );
     if (number === null || !same(invite.chainOf(before, slot, blob), chain)) {
-      if (ours) this.#room.tell(sentences.alarm("receipt"));
+      if (ours) this.#tellUnsigned("taken", message, { "chain before": before, "H(blob)": blob }, now);
       return;
     }
     const receipt = { number, server_key: serverKey, opening_id: openingId, slot, before, blob, signature };
     for (const feature of this.#features) await feature.receipt(receipt, now, { ours });
+  }
+
+  /** Report a signature of the server that is wrong, and have it kept, byte for byte, as evidence. */
+  #tellUnsigned(what: string, message: Opened | Committed, hashes: Readonly<Record<string, Bytes>>, now: number): void {
+    this.#room.tell(sentences.alarm("receipt", { proof: sentences.proof(this.#room) }));
+    const parts = { "opening id": message.opening_id, ...hashes, signature: message.signature };
+    const told = Object.entries(parts).map(([name, value]) => `${name} ${hex(value)}`).join(", ");
+    for (const feature of this.#features) feature.unsigned(`not its signature of '${what}': slot ${message.slot}, ${told}`, now);
   }
 }
 

@@ -69,7 +69,7 @@ export class ServerMessages {
         sync.opened(message.slot, message.chain, now);
         // Later, under a key that we don't know yet.
         if (message.slot <= this.#room.membership.journal.slot)
-          await receivedCommits.checkOpened(message);
+          await receivedCommits.checkOpened(message, now);
         break;
       case "shown":
         sync.shown(message.slot);

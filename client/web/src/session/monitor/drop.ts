@@ -64,6 +64,8 @@ export class Drop {
   failures = 0;
   /** Whether enough of them failed while it answered all probes. */
   stalls = false;
+  /** Whether the server answered us with a refusal, whatever its excuse. */
+  refused = false;
   /** How often the server itself did not let us back in. */
   refusals = 0;
   /** When the server first let us in, and said that it has no such room. */

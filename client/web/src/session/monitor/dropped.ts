@@ -36,8 +36,6 @@ export const OFTEN_AGAIN = 300;
 export const FULL_HOLDS = 5;
 /** Seconds for which a server that we have left is still asked why. */
 export const MOVED_TIME = 20;
-/** The name of the evidence file that is saved without a request. */
-export const EVIDENCE_FILE = "snug-evidence.json";
 
 /**
  * The server's claims that it has no place for us, or that it wants a password or token for the room.
@@ -69,6 +67,10 @@ export class Dropped extends Feature {
   #drop: Drop | null = null;
   /** The previous drop that was reported. */
   #last: Drop | null = null;
+  /** The previous one that was not: the server refused us, or had another key afterwards. */
+  #unreported: Drop | null = null;
+  /** How many contradictions of the server are in the evidence file. */
+  #inFile = 0;
   #words: evidence.ServerEvent[] = [];
   readonly #lostAt: number[] = [];
   #full: Full | null = null;
@@ -79,6 +81,8 @@ export class Dropped extends Feature {
   #openKey = "";
   /** Whether the connection ends for a reason that accuses nobody. */
   #excused = false;
+  /** Whether it ends with a word of the server. */
+  #refused = false;
 
   override carryOver(old: Room): void {
     const before = old.feature(Dropped);
@@ -90,6 +94,8 @@ export class Dropped extends Feature {
     this.#origin = before.#origin;
     this.#heardAt = before.#heardAt;
     this.#openKey = before.#openKey;
+    this.#unreported = before.#unreported;
+    this.#inFile = before.#inFile;
   }
 
   // -- the connection --------------------------------------------------------------------------------------
@@ -114,6 +120,7 @@ export class Dropped extends Feature {
     this.#note(now, code, text);
     if (notice.type === "refused" && !notice.fatal) return;
     const drop = this.#isAtDrop() ? this.#drop : null;
+    this.#refused = true;
     if (EXCUSES.has(code)) this.#excused = true; // and so is the end of the connection that follows
     else if (drop !== null) drop.refusals += REFUSALS;
     if (code !== "full" && code !== "permission") return;
@@ -136,17 +143,20 @@ export class Dropped extends Feature {
 
   override lost(why: Sentence, now: number, byServer: boolean): void {
     const ended = byServer && !this.#excused;
-    this.#excused = false;
+    const refused = this.#refused;
+    this.#excused = this.#refused = false;
     if (this.#serverKey === null) return; // we were never in: nothing could be dropped
     if (this.#drop !== null && this.#isAtDrop()) {
       this.#drop.failures++;
       if (ended) this.#drop.refusals++;
+      this.#drop.refused ||= refused;
     }
     const { origin, attempt } = this.room.here;
     if (origin !== this.#origin || attempt !== this.#attempt) return; // we only look whether the others are there
     if (this.#drop !== null || this.room.leavesServer) return;
     this.#note(now, "lost", reasons.plain(why));
     this.#drop = this.#newDrop(now, this.#serverKey);
+    this.#drop.refused = refused;
     this.#lostAt.push(now);
     if (this.#lostAt.length > OFTEN) this.#lostAt.shift();
   }
@@ -191,6 +201,11 @@ export class Dropped extends Feature {
     const slept = now - this.#ticked;
     this.#ticked = now;
     const drop = this.#drop;
+    const found = this.room.feature(Monitor).record.contradictions.length;
+    if (found > this.#inFile && this.#serverKey !== null) {
+      this.#inFile = found;
+      await this.#saveUnasked(now);
+    }
     if (this.#full !== null && (this.#inside() || now - this.#full.at > FULL_HOLDS)) this.#full = null;
     if (drop === null) {
       if (this.#full !== null) await this.#waitForAPlace(this.#full, null, now);
@@ -224,7 +239,7 @@ export class Dropped extends Feature {
     if (!full.told && now - full.since >= TELL_AFTER) {
       full.told = true;
       const lost = drop?.excuse ? drop : null; // else another server says so
-      this.room.tell(sentences.noPlace(full.code, full.text, lost === null ? null : sentences.proof(this.#saved())));
+      this.room.tell(sentences.noPlace(full.code, full.text, lost === null ? null : sentences.proof(this.room)));
       if (lost !== null) await this.#keep(lost, now);
     } else if (full.told && drop !== null && now - full.since > this.room.options.patience) {
       await this.#saveUnasked(now);
@@ -249,8 +264,9 @@ export class Dropped extends Feature {
       drop.run = null;
     }
     this.#drop = null;
-    if (drop.toldAt === null && !drop.excuse) return;
-    this.#last = drop;
+    if (drop.toldAt !== null || drop.excuse) this.#last = drop;
+    else if (drop.refused || this.#restarted(drop)) this.#unreported = drop; // what was answered to whom; the others can have seen no restart
+    else return;
     await this.#saveUnasked(now);
   }
 
@@ -370,7 +386,7 @@ export class Dropped extends Feature {
         this.room.tell(sentences.status(this.#restarted(drop) ? "away.restarted" : "away.unreachable"));
       }
     } else if (!moved && drop.stalls && drop.toldAt === null) {
-      this.room.tell(sentences.dropped("unclear", this.#saved(), { count: STALLS }));
+      this.room.tell(sentences.dropped("unclear", this.room, { count: STALLS }));
       await this.#keep(drop, now);
     }
   }
@@ -378,7 +394,7 @@ export class Dropped extends Feature {
   async #accuse(drop: Drop, now: number, moved: boolean): Promise<void> {
     if (drop.accusedAt === null) {
       drop.accusedAt = now;
-      this.room.tell(sentences.dropped(drop.what, this.#saved()));
+      this.room.tell(sentences.dropped(drop.what, this.room));
       await this.#keep(drop, now);
     } else if (!moved && now - drop.accusedAt + TELL_AFTER > this.room.options.patience) {
       await this.#saveUnasked(now);
@@ -391,11 +407,6 @@ export class Dropped extends Feature {
   /** Write evidence to a file; CommandError if no evidence exists yet. */
   async save(names: boolean, now: number): Promise<void> {
     this.room.perform({ type: "Save", what: "evidence", data: await this.export(names, now) });
-  }
-
-  /** The evidence file, if one was requested. */
-  #saved(): string | null {
-    return this.room.options.evidence ? EVIDENCE_FILE : null;
   }
 
   async #saveUnasked(now: number): Promise<void> {
@@ -414,14 +425,14 @@ export class Dropped extends Feature {
   }
 
   /**
-   * Return our exhibits, on now and the last drop, at least one. CommandError if we were never in step.
+   * Return our exhibits, on now and the last drops, at least one. CommandError if we were never in step.
    *
    * They are about one server: that of the last drop, if the meeting has moved since.
    */
   async exhibits(names: boolean, now: number): Promise<evidence.Exhibit[]> {
     if (this.#serverKey === null) throw new CommandError(sentence("cannot.no_evidence"));
     const exhibits: evidence.Exhibit[] = [];
-    const drops = [this.#last, this.#drop].filter((drop) => drop !== null);
+    const drops = [this.#unreported, this.#last, this.#drop].filter((drop) => drop !== null);
     const here = this.#origin;
     const about = drops.at(-1)?.origin ?? here;
     for (const drop of drops)
@@ -439,6 +450,8 @@ export class Dropped extends Feature {
     now: number,
   ): Promise<evidence.Exhibit> {
     const m = this.room.membership;
+    const { contradictions } = this.room.feature(Monitor).record;
+    const words = this.#words.slice(contradictions.length - evidence.SERVER_EVENTS_MAX);
     const leaves = names
       ? m.group
           .members()
@@ -452,7 +465,7 @@ export class Dropped extends Feature {
       dropped_at: droppedAt,
       beats: drop.beats,
       receipts: drop.receipts,
-      last_words: [...this.#words],
+      last_words: [...contradictions, ...words],
       probe,
       leaves,
       key: m.signatureKey(m.ownLeaf) ?? new Uint8Array(32),

@@ -1,11 +1,11 @@
 /** Heartbeats: send and receive beats; encoding, keys and timing. `monitor` draws the conclusions. */
-import { type Counters, Heartbeat, NO_HEARTBEAT, type PendingAct } from "../../crypto/agreed/heartbeat";
+import { type Counters, Heartbeat, NO_HEARTBEAT, type PendingAct, serverMark } from "../../crypto/agreed/heartbeat";
 import { type Bytes, hex, same } from "../../crypto/bytes";
 import { AuthenticationError, MalformedError, SnugError, ValidationError } from "../../crypto/errors";
 import { H } from "../../crypto/kdf";
 import { snug19 } from "../../crypto/agreed/policy";
 import * as envelope from "../../crypto/agreed/envelope";
-import type { Receipt } from "../../crypto/proof/evidence";
+import { clipped, type Receipt, type ServerEvent } from "../../crypto/proof/evidence";
 import { BUCKETS } from "../../wire/limits";
 import type { Ordering } from "./ordering";
 import type { Room } from "../kernel/ports";
@@ -22,7 +22,7 @@ export const OLD_KEY = 15;
 export const HISTORY_MAX = 64;
 /** Heartbeats, and receipts, that are kept as evidence. */
 export const RECORDED = 64;
-/** Receipts that contradict others, of which so many are kept: a pair is proof enough. */
+/** Receipts that contradict others, and other contradictions, of which so many are kept. */
 export const CONTRADICTING = 8;
 
 /** Return the seconds between two beats of one member in a room of that many. */
@@ -44,12 +44,21 @@ export class Record {
   readonly #receipts: Receipt[] = [];
   /** Pairs of receipts that cannot both be an honest server's; the first ones stay. */
   readonly #contradicting: Receipt[] = [];
+  /** What the server has shown that no honest one shows; the first ones stay. */
+  readonly contradictions: ServerEvent[] = [];
 
   /** The receipts to show: those that contradict each other, then the newest, at most RECORDED. */
   get receipts(): Receipt[] {
     const pairs = this.#contradicting;
     const others = this.#receipts.filter((each) => !pairs.includes(each));
     return [...pairs, ...others.slice(Math.max(0, others.length + pairs.length - RECORDED))];
+  }
+
+  /** Store what the server has shown, in words; the same again is nothing new. */
+  addContradiction(now: number, code: string, text: string): void {
+    const known = this.contradictions;
+    if (known.length >= CONTRADICTING || known.some((each) => each.code === code && each.text === text)) return;
+    known.push({ at: Math.floor(now), code, text: clipped(text) });
   }
 
   /** Store a beat; beyond RECORDED, drop the oldest beat of the key with most beats. */
@@ -197,6 +206,7 @@ export class Heartbeats {
       chain: m.journal.chain,
       authenticator: H(m.group.epochAuthenticator),
       incarnation: ordering.incarnation,
+      server: serverMark(this.#prev, room.serverKey ?? new Uint8Array(32)),
       relay,
       window,
       words: room.messages.said(now),

@@ -24,9 +24,11 @@ import { MemberTable } from "./memberTable";
 import { Pending } from "./pending";
 import { Removals } from "./removals";
 import { Replacements } from "./replacements";
+import type { ServerKeys } from "./serverKeys";
 import { Silence } from "./silence";
 import { EPOCHS, UnreadableCommits } from "./unreadableCommits";
 import { Withholding } from "./withholding";
+import { loadedLater } from "../kernel/load";
 import type { Room } from "../kernel/ports";
 import * as sentences from "../catalogue/sentences";
 
@@ -41,6 +43,8 @@ export class Monitor extends Feature {
   readonly #silence: Silence;
   readonly #withholding: Withholding;
   readonly #disorder: Disorder;
+  /** null until the file that has it has come. */
+  #serverKeys: ServerKeys | null = null;
   readonly #removals: Removals;
   readonly #replacements: Replacements;
   readonly #unreadableCommits: UnreadableCommits;
@@ -151,6 +155,7 @@ export class Monitor extends Feature {
     this.#heartbeats.record = before.record;
     this.#pending.carryOver(before.#pending);
     this.#withholding.carryOver(before.#withholding, this.#ticked);
+    this.#serverKeys = before.#serverKeys?.takenAlong(this.room, this.#members) ?? null;
   }
 
   // -- hooks -----------------------------------------------------------------------------------------------
@@ -158,6 +163,7 @@ export class Monitor extends Feature {
   override synced(now: number): void {
     this.#members.syncedAt = now;
     this.#disorder.ordering.setIncarnation(this.room.incarnation ?? new Uint8Array(8));
+    this.#keys()?.synced(now);
     this.#delivery.reset(this.room.membership.ownLeaf);
     this.#silence.reset();
     this.#members.unsettle(this.room.membership.ownLeaf, now);
@@ -199,6 +205,10 @@ export class Monitor extends Feature {
 
   override receipt(receipt: Receipt, _now: number, { ours }: { readonly ours: boolean }): void {
     this.record.addReceipt(receipt, ours);
+  }
+
+  override unsigned(what: string, now: number): void {
+    this.record.addContradiction(now, "receipt", what);
   }
 
   override relayed(number: number, digest: Bytes, _now: number): void {
@@ -327,6 +337,7 @@ export class Monitor extends Feature {
     } else this.#holding.doubt(leaf);
     this.#silence.heard(leaf, acknowledged, now);
     this.#disorder.heard(beat, now);
+    this.#keys()?.heard(beat, now);
     this.room.messages.stated(leaf, beat.words);
     this.#delivery.recordSent(leaf, beat.sent);
     if (beat.want && same(beat.incarnation, this.room.incarnation ?? new Uint8Array())) this.#judgeDelivery(leaf, new Map(beat.got.map((g) => [g.leaf, new Map(g.frames)])), now);
@@ -377,6 +388,11 @@ export class Monitor extends Feature {
   }
 
   // -- internals -------------------------------------------------------------------------------------------
+
+  #keys(): ServerKeys | null {
+    const later = loadedLater();
+    return (this.#serverKeys ??= later && new later.ServerKeys(this.room, this.#members, this.record));
+  }
 
   #forget(leaf: number): void {
     for (const part of [

@@ -69,6 +69,8 @@ export interface Heartbeat {
   readonly authenticator: Bytes;
   /** 8 bytes. */
   readonly incarnation: Bytes;
+  /** 8 bytes. */
+  readonly server: Bytes;
   readonly relay: number;
   /** 32 bytes. */
   readonly window: Bytes;
@@ -96,6 +98,7 @@ export const HEARTBEAT: Layout<Heartbeat> = {
     ["chain", -32],
     ["authenticator", -32],
     ["incarnation", -8],
+    ["server", -8],
     ["relay", 8],
     ["window", -32],
     ["words", 8],
