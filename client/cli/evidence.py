@@ -42,8 +42,9 @@ _EVIDENCE_NOT: Final = (
     "That the server's key is that operator's. A running server shows its key in the first message to "
     "whoever connects (`challenge`), and makes a new one at each start: compare it while that server runs, "
     "or ask others who met there at that time.",
-    "What the server said last or signed wrongly, that and why it refused somebody, and when the room was "
-    "lost: that is the word of whoever made the exhibit. A server signs no refusal, nor what it wants of who opens a room.",
+    "The server's last words, its wrong signatures, that and why it refused somebody, and when the room was "
+    "lost: those are the exhibit's author's word. A server signs no refusal, nor what it wants of who opens "
+    "a room.",
 )
 #: Statements that no report can prove.
 _REPORT_NOT: Final = (

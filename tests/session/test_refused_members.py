@@ -193,7 +193,7 @@ def test_who_goes_on_elsewhere_keeps_the_evidence_of_a_full_server() -> None:
 
 @pytest.mark.parametrize("code", sorted(ANSWERS))
 def test_any_refusal_of_members_who_were_inside_leaves_a_probe_and_an_exhibit(code: str) -> None:
-    """Mostly it is over before anybody is told of it. What was answered is kept all the same."""
+    """Mostly it is over before anybody is told of it. The answer is kept all the same."""
     said = {"full": {"full"}, "permission": {"dropped"}, "made up": {"dropped"}}.get(code, set())
     w = Refusing(7507)
     ada = w.host("Ada")

@@ -28,7 +28,7 @@ def severities(who: Participant) -> list[str]:
 
 
 def words_about_keys(who: Participant, w: World) -> list[str]:
-    """What a member's evidence says of keys that the server has shown."""
+    """The sentences in a member's evidence about keys that the server has shown."""
     words = [word for exhibit in shown(who, w).exhibits for word in exhibit.last_words]
     return [word.text for word in words if word.code == "server_key"]
 

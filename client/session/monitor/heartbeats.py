@@ -54,7 +54,7 @@ class Record:
         self._receipts: deque[Receipt] = deque(maxlen=RECORDED)
         #: Pairs of receipts that cannot both be an honest server's; the first ones stay.
         self._contradicting: list[Receipt] = []
-        #: What the server has shown that no honest one shows; the first ones stay.
+        #: Acts of the server that no honest one does, in words; the first ones stay.
         self.contradictions: list[ServerEvent] = []
 
     @property

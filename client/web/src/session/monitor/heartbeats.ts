@@ -44,7 +44,7 @@ export class Record {
   readonly #receipts: Receipt[] = [];
   /** Pairs of receipts that cannot both be an honest server's; the first ones stay. */
   readonly #contradicting: Receipt[] = [];
-  /** What the server has shown that no honest one shows; the first ones stay. */
+  /** Acts of the server that no honest one does, in words; the first ones stay. */
   readonly contradictions: ServerEvent[] = [];
 
   /** The receipts to show: those that contradict each other, then the newest, at most RECORDED. */
