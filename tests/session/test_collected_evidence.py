@@ -64,7 +64,7 @@ def read(saved: ev.Save) -> Findings:
 
 
 def saved(w: Places, who: Participant, names: bool = False) -> Findings:
-    """What a stranger finds in the file that this member saves."""
+    """The findings of a stranger in the file that this member saves."""
     w.do(who, ev.SaveEvidence("asked.json", names))
     return read([e for e in who.performed if isinstance(e, ev.Save)][-1])
 
