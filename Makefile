@@ -135,7 +135,7 @@ fuzz: $(DEV)
 	.venv/bin/python -m tests.fuzz.run --runs $(RUNS) --seed $(SEED) $(FUZZ)
 	SNUG_FUZZ=$(RUNS) SNUG_SEED=$(SEED) .venv/bin/python client/web/node.py unit sdp.fuzz
 
-# The protocol's models in docs/model, checked with Spin: under a minute; `make model-all` takes larger sizes, for some
+# The protocol's models in docs/model, checked with Spin: minutes; `make model-all` takes larger sizes, for some
 # minutes. Without spin or gcc, both say so and check nothing.
 model: $(DEV)
 	@.venv/bin/python -m tests.model.run

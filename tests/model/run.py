@@ -8,7 +8,9 @@ A model is a file for Spin. The comment at its beginning lists the checks, a lin
     limit NAME breaks PROPERTY: TEXT      the same for an act that the protocol does not prevent
     large NAME=VALUE...                   a larger size, for `--all`
 
-A property is a variable: ``bool NAME = true; /* its meaning */``. The model asserts it.
+A property of safety is a variable: ``bool NAME = true; /* its meaning */``. The model asserts it. One of
+liveness is a formula: ``ltl NAME { FORMULA } /* its meaning */``. It is violated by a run that never ends, in
+which each process that could take a step does (weak fairness).
 """
 
 from __future__ import annotations
@@ -33,10 +35,13 @@ TOOLS: Final = ("spin", "gcc")
 TIMEOUT: Final = 3600
 #: Checks at a time.
 WORKERS: Final = 2
+#: Up to this many times 32 processes, weak fairness.
+_FAIR: Final = 3
 #: Megabytes of one check.
 _MEMORY: Final = 4000
 
 _PROPERTY: Final = re.compile(r"^bool (\w+) = true; +/\* (.+?) \*/$", re.MULTILINE)
+_FORMULA: Final = re.compile(r"^ltl (\w+) \{ .+ \} +/\* (.+?) \*/$", re.MULTILINE)
 _MUTANT: Final = re.compile(r"^ +(mutant|limit) (\w+) breaks (\w+): (.+?)(?: \*/)?$", re.MULTILINE)
 _RUN: Final = re.compile(r"^ +run ([\w= ]+): ", re.MULTILINE)
 _LARGE: Final = re.compile(r"^ +large ([\w= ]+?)(?: \*/)?$", re.MULTILINE)
@@ -57,6 +62,8 @@ class Check:
     kind: str = ""  # "mutant" or "limit", for one that breaks a property
     cycles: bool = False
     text: str = ""
+    #: The formula to check; empty: what the model asserts.
+    formula: str = ""
     #: Search breadth-first, for the shortest way to a violation.
     shortest: bool = False
 
@@ -85,14 +92,23 @@ class Model:
         """Read the file. ModelError unless each property has a mutant or limit, and they break no other."""
         source, name = path.read_text(encoding="utf-8"), path.stem
         header = source[: source.index("*/") + 2]
-        properties = dict(_PROPERTY.findall(source.partition("/* Properties. */")[2].partition("\n\n")[0]))
+        block = source.partition("/* Properties. */")[2].partition("\n\n")[0]
+        asserted, formulas = dict(_PROPERTY.findall(block)), dict(_FORMULA.findall(block))
+        properties = asserted | formulas
         runs = [(), *(tuple(found.split()) for found in _RUN.findall(header))]
-        checks = [Check(name, run) for run in runs]
+
+        def holds(definitions: tuple[str, ...]) -> list[Check]:
+            safe = [Check(name, definitions)] if asserted else []
+            return safe + [Check(name, definitions, formula=each) for each in formulas]
+
+        checks = [check for run in runs for check in holds(run)]
         if _ENDS.search(header):
             checks += [Check(name, run, cycles=True) for run in runs]
         mutants = _MUTANT.findall(header)
         checks += [
-            Check(name, (define,), breaks, kind, text=text, shortest=True)
+            Check(name, (define,), breaks, kind, text=text, formula=breaks)
+            if breaks in formulas
+            else Check(name, (define,), breaks, kind, text=text, shortest=True)
             for kind, define, breaks, text in mutants
         ]
         broken = {breaks for _, _, breaks, _ in mutants}
@@ -100,7 +116,12 @@ class Model:
             raise ModelError(
                 f"{path.name}: mutants break {sorted(broken)}, properties are {sorted(properties)}"
             )
-        large = [Check(name, (*run, *sizes.split())) for sizes in _LARGE.findall(header) for run in runs]
+        large = [
+            check
+            for sizes in _LARGE.findall(header)
+            for run in runs
+            for check in holds((*run, *sizes.split()))
+        ]
         return cls(path, properties, tuple(checks), tuple(large))
 
 
@@ -117,7 +138,7 @@ def missing_tools() -> list[str]:
 def source_for(check: Check) -> str:
     """Return the model's source; for a check that breaks a property, without the assertions of all others."""
     source = (FOLDER / f"{check.model}.pml").read_text(encoding="utf-8")
-    if check.breaks:
+    if check.breaks and not check.formula:
         source = re.sub(r"\bassert\((?!" + check.breaks + r"\))\w+\)", "skip", source)
     return source
 
@@ -130,6 +151,7 @@ def perform(check: Check) -> Result:
         spin = ["spin", *(f"-D{definition}" for definition in check.definitions)]
         _call([*spin, "-a", "model.pml"], folder)
         search = "-DNP" if check.cycles else "-DBFS" if check.shortest else "-DSAFETY"
+        search = f"-DNFAIR={_FAIR}" if check.formula else search
         flags = [
             "-O0" if check.breaks else "-O1",
             "-w",
@@ -137,14 +159,16 @@ def perform(check: Check) -> Result:
             "-DNOREDUCE",
             "-DCOLLAPSE",
             f"-DMEMLIM={_MEMORY}",
+            *([] if check.formula else ["-DNOCLAIM"]),
         ]
         _call(["gcc", *flags, "-o", "pan", "pan.c"], folder)
         # -E: an atomic step whose guard fails in the middle is no deadlock.
         depth = [] if check.shortest else ["-m2000000"]
-        report = _call(["./pan", "-E", *(["-l"] if check.cycles else []), *depth], folder)
+        cycles = ["-l"] if check.cycles else ["-a", "-f", "-N", check.formula] if check.formula else []
+        report = _call(["./pan", "-E", *cycles, *depth], folder)
         violated, states = _read(report, check)
         steps = _call([*spin, "-t", "model.pml"], folder) if violated and not check.cycles else ""
-    if violated and not (check.shortest or check.cycles):
+    if violated and not (check.shortest or check.cycles or check.formula):
         return perform(replace(check, shortest=True))
     found = tuple(line.strip()[5:] for line in steps.splitlines() if line.strip().startswith("step "))
     return Result(violated, states, time.monotonic() - began, found)
@@ -161,7 +185,8 @@ def _read(report: str, check: Check) -> tuple[str, int]:
     violated = ""
     if int(errors[1]):
         asserted = re.search(r"assertion violated \(?(\w+)", report)
-        violated = asserted[1] if asserted else "a cycle" if check.cycles else "unknown"
+        circles = check.formula if "acceptance cycle" in report else "a cycle" if check.cycles else ""
+        violated = asserted[1] if asserted else circles or "unknown"
     return violated, int(float(states[1]))
 
 
@@ -179,7 +204,8 @@ def verdict(check: Check, result: Result) -> tuple[bool, str]:
     size = f"{result.states:>10,} states {result.seconds:6.1f} s"
     what = " ".join(check.definitions)
     if not check.breaks:
-        name = "every run ends" if check.cycles else "all properties hold"
+        name = f"{check.formula} holds" if check.formula else "all properties hold"
+        name = "every run ends" if check.cycles else name
         if result.violated:
             return False, f"{check.model:<10} {what:<26} {size}  VIOLATED: {result.violated}"
         return True, f"{check.model:<10} {what:<26} {size}  {name}"

@@ -56,6 +56,9 @@ def test_every_model_names_a_mutant_for_each_property() -> None:
         "admission",
         "short_code",
         "places",
+        "leases",
+        "together",
+        "newcomer",
     }
     for model in found:
         caught = {check.breaks for check in model.checks if check.kind == "mutant"}
@@ -138,3 +141,49 @@ def test_a_search_without_enough_memory_is_an_error(counter: Path, monkeypatch: 
     monkeypatch.setattr(run, "_MEMORY", 200)
     with pytest.raises(ModelError, match="not complete"):
         run.perform(Check("counter"))
+
+
+LIVE = """/* A clock.
+
+   mutant STOPS breaks rings: the clock does not go on */
+
+byte n;
+bit b;
+
+/* Properties. */
+ltl rings { []<>(n == 0) }  /* it rings again and again */
+
+active proctype Clock()
+{
+  do
+#ifndef STOPS
+  :: atomic { n = (n + 1) % 3; printf("step tick n=%d\\n", n) }
+#else
+  :: atomic { n = 1; printf("step stuck n=%d\\n", n) }
+#endif
+  od
+}
+
+active proctype Other()
+{
+  do
+  :: b = 1 - b
+  od
+}
+"""
+
+
+@needs_spin
+def test_a_formula_holds_with_fair_steps_and_its_mutant_is_caught(
+    counter: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    counter.write_text(LIVE)
+    assert run.main([]) == 0, "the other process alone could go round for ever"
+    told = capsys.readouterr().out
+    assert "rings holds" in told
+    assert "is caught: rings is violated" in told
+    counter.write_text(LIVE.replace("#ifndef STOPS", "#ifdef STOPS"))
+    assert run.main([]) == 1
+    told = capsys.readouterr().out
+    assert "VIOLATED: rings" in told
+    assert "NOT CAUGHT: rings holds" in told
