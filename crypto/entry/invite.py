@@ -247,10 +247,14 @@ class Invite:
         for server in self.servers:
             checked_origin(server)
 
-    def link(self) -> str:
-        """Return the link."""
-        body = LinkBody(0, self.secret, self.host_public, self.index, self.token, self.servers)
-        return link.write(self.origin, body)
+    def link(self, at: str = "") -> str:
+        """Return the link, with the address of the further server `at`, if it is one; else of the first."""
+        flags, address, servers = 0, self.origin, self.servers
+        if at in servers:
+            flags, address = link.AT_FURTHER, at
+            servers = (self.origin, *(each for each in servers if each != at))
+        body = LinkBody(flags, self.secret, self.host_public, self.index, self.token, servers)
+        return link.write(address, body)
 
     @classmethod
     def parse(cls, text: str) -> Invite:
@@ -258,7 +262,10 @@ class Invite:
         text = text.strip()
         origin = canonical_origin(link.address_of(text))
         body = link.read(origin, text)
-        return cls(origin, body.secret, body.host_public, body.index, body.token, body.servers)
+        servers = body.servers
+        if body.flags & link.AT_FURTHER:
+            origin, servers = servers[0], (origin, *servers[1:])
+        return cls(origin, body.secret, body.host_public, body.index, body.token, servers)
 
 
 # -- from the link's secret -------------------------------------------------------------------

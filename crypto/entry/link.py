@@ -24,8 +24,10 @@ VERSION: Final = "2"
 LINK_MAX: Final = 4096
 RELAYS_MAX: Final = 4
 CHECKSUM_SIZE: Final = 4
-#: Flag bits that are defined: none yet. A program refuses a link with a flag that it does not know.
-LINK_FLAGS: Final = 0
+#: The flag of a link whose address is a further server's: the meeting began at the first of `servers`.
+AT_FURTHER: Final = 1
+#: Flag bits that are defined. A program refuses a link with a flag that it does not know.
+LINK_FLAGS: Final = AT_FURTHER
 
 _Origin = Annotated[str, Text(1)]
 
@@ -104,6 +106,8 @@ def read(origin: str, link: str) -> LinkBody:
         raise _changed() from None
     if found.relays is not None:
         raise _too_new()
+    if found.flags & AT_FURTHER and not found.servers:
+        raise _changed()
     return found
 
 

@@ -193,6 +193,18 @@ def test_links_with_servers_round_trip(one: Invite, servers: list[str]) -> None:
     link = with_servers.link()
     assert Invite.parse(link) == with_servers
     assert len(link) > len(one.link()) or not others
+    for at in others:
+        link = with_servers.link(at)
+        found = Invite.parse(link)
+        assert link.startswith(f"{at}/#2")
+        assert (found.origin, found.servers[0], {*found.servers}) == (one.origin, at, {*others})
+        assert found.link(at) == link
+    assert with_servers.link(one.origin) == with_servers.link("https://elsewhere.example") == with_servers.link()
+
+
+def test_a_link_at_a_further_server_names_the_first() -> None:
+    with pytest.raises(MalformedError, match="missing or changed"):
+        Invite.parse(_coded(b"\1" + FIXED[1:] + b"\0\0"))
 
 
 @given(invites, st.data())
@@ -262,7 +274,7 @@ def test_a_link_that_needs_more_than_this_program_has_is_told_apart() -> None:
     with pytest.raises(UnsupportedError, match="version '1'"):
         Invite.parse(GOOD.replace("#2", "#1"))
     relays = b"\1" + b"\1\x09https://b" + b"\1" + bytes(32)
-    for raw in (b"\1" + FIXED[1:] + b"\0\0", b"\x80" + FIXED[1:] + b"more", FIXED + b"\0" + relays):
+    for raw in (b"\2" + FIXED[1:] + b"\0\0", b"\x80" + FIXED[1:] + b"more", FIXED + b"\0" + relays):
         with pytest.raises(UnsupportedError, match="newer program"):
             Invite.parse(_coded(raw))
 

@@ -7,6 +7,7 @@ import itertools
 import pytest
 
 from snugroom.client.session import events as ev
+from snugroom.crypto.entry.invite import Invite
 from snugroom.lab.simulation.servers import OTHERS, Servers, listed
 from snugroom.lab.simulation.world import ORIGIN, Link, Participant
 from tests.session.test_mirror import mirrored
@@ -72,6 +73,31 @@ def test_members_follow_a_host_that_their_server_cuts_off(members: int, servers:
     assert held < 5, "they hear the host before its last word here is old"
     assert w.at(OTHERS[0]) == {*NAMES[:members]}
     assert [p.alarms for p in people] == [[]] * members
+
+
+@pytest.mark.parametrize("how", ["called", "search"])
+def test_the_link_names_the_server_that_has_the_meeting_first(how: str) -> None:
+    """A page of that server takes no other, and the first one may be gone."""
+    w, people = meeting(2040, 3, 2, mirror=False)
+    if how == "called":
+        w.do(people[0], ev.Move(OTHERS[1]))
+    else:
+        cuts_off(w, people[0], ORIGIN)
+    at = OTHERS[1 if how == "called" else 0]
+    w.until(lambda: together(w, people) and w.at(at) == {*NAMES[:3]}, 30)
+    w.fails(ORIGIN)
+    w.run(2)
+    told = [e for e in people[0].of(ev.InviteMade) if e.index == 0]
+    links = [e.link for e in told]
+    assert [link.partition("/#")[0] for link in links] == [ORIGIN, at], "once for the move"
+    parsed = Invite.parse(links[-1])
+    assert (parsed.origin, {*parsed.servers}, parsed.servers[0]) == (ORIGIN, {*OTHERS}, at)
+    w.do(people[0], ev.NewInvite("for Zoe", once=True))
+    personal = people[0].of(ev.InviteMade)[-1].link
+    assert personal.startswith(at)
+    for name, link in (("Yan", links[-1]), ("Zoe", personal)):
+        people.append(w.guest(link, name))
+        w.until(lambda: w.agreed(people) and together(w, people), 40)
 
 
 @pytest.mark.parametrize("mirror", [False, True])

@@ -358,7 +358,10 @@ def _links(cases: Cases, secret: bytes, host: bytes) -> None:
     fixed = secret + host + b"\0\7" + token
     for raw in (
         b"\0" + fixed + b"\0\0",
-        b"\1" + fixed + b"\0\0",  # an unknown flag
+        b"\2" + fixed + b"\0\0",  # an unknown flag
+        b"\1" + fixed + b"\0\0",  # at a further server, and none is named
+        b"\1" + fixed + b"\1\x11https://a.example\0",
+        b"\1" + fixed + b"\2\x11https://a.example\x11https://b.example\0",
         b"\0" + fixed + b"\0\1" + b"\1\7https:/" + b"\1" + host,  # relays
         b"\0" + fixed + b"\0",
         b"\0" + fixed + b"\1\0\0",

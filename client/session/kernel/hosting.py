@@ -75,8 +75,18 @@ def serve(
         host.revoke(index)
     if room.membership.policy.mode is Mode.LOCKED:
         host.lock(now)
-    made += [invites.replace_open(room), *invites.make_waiting(room), host.batch.progress(now)]
+    made += [invites.replace_open(room), _moved(room, invites, now), *invites.make_waiting(room), host.batch.progress(now)]
     return [event for event in made if event is not None]
+
+
+def _moved(room: RoomSession, invites: MeetingInvites, now: float) -> ev.InviteMade | None:
+    """Return the open link anew after a move: newcomers by browser need the server that has the meeting."""
+    at = room.here.origin
+    if invites.open is None or at == invites.at or not room.is_synced(now):
+        return None
+    invites.at = at
+    link = replace(invites.own, servers=tuple(room.membership.policy.origins)).link(at)
+    return ev.InviteMade(link, invites.open)
 
 
 def about_invites(

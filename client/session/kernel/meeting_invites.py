@@ -25,8 +25,10 @@ class MeetingInvites:
         #: The invite that we came by or opened; as a host, the open one.
         self.own = own
         self.book = InviteBook()
+        #: The server whose address the open link has, as it was told at last.
+        self.at = own.origin
         #: Index of the open invite, for everybody without a personal one; None without one.
-        self._open: int | None = None
+        self.open: int | None = None
         #: Invites that were asked for while the hosts' keys were about to change.
         self._waiting: list[ev.NewInvite] = []
         self._rng = rng
@@ -40,24 +42,24 @@ class MeetingInvites:
 
     def opened(self) -> ev.InviteMade:
         """Record the open invite of a new meeting."""
-        self._open = self.own.index
+        self.open = self.own.index
         self.book.first(self.own.host_public)
         return ev.InviteMade(self.own.link(), self.own.index)
 
     def become_host(self) -> None:
         """Go on as a host, with the invite that we came by."""
-        self._open = None if self.own.index & SINGLE_USE else self.own.index
+        self.open = None if self.own.index & SINGLE_USE else self.own.index
 
     def keys_changed(self, room: RoomSession) -> ev.Event | None:
         """Make another open link, because former hosts know the keys of the one before."""
-        old, self._open = self._open, None
+        old, self.open = self.open, None
         if old is None or room.ended is not None:
             return None
         return self._open_anew(room, old if old in room.membership.ledger.revoked else None)
 
     def stop_hosting(self) -> None:
         """Offer no open invite any more."""
-        self._open = None
+        self.open = None
         self._waiting.clear()
 
     # -- making and revoking -----------------------------------------------------------------------
@@ -65,7 +67,7 @@ class MeetingInvites:
     def make(self, room: RoomSession, wanted: ev.NewInvite) -> ev.InviteMade:
         """Make an invite; ValueError if that is impossible."""
         made = self._make(room, wanted.label, wanted.once)
-        return ev.InviteMade(made.link(), made.index, wanted.label, wanted.once)
+        return ev.InviteMade(made.link(room.here.origin), made.index, wanted.label, wanted.once)
 
     def request(self, room: RoomSession, wanted: ev.NewInvite) -> ev.InviteMade | None:
         """Make an invite; None if the hosts' keys are about to change: `make_waiting` makes it then.
@@ -94,7 +96,7 @@ class MeetingInvites:
 
     def replace_open(self, room: RoomSession) -> ev.Event | None:
         """Replace the open link after a removal has revoked it: the removed member still holds it."""
-        old = self._open
+        old = self.open
         if (
             old is None
             or old not in room.membership.ledger.revoked
@@ -102,14 +104,15 @@ class MeetingInvites:
             or room.ended is not None
         ):
             return None
-        self._open = None
+        self.open = None
         return None if old in self.book.taken_back else self._open_anew(room, old)
 
     def _open_anew(self, room: RoomSession, replaces: int | None) -> ev.Event:
         def make() -> ev.Event:
             self.own = self._make(room, "", False)
-            self._open = self.own.index
-            return ev.InviteMade(self.own.link(), self._open, replaces=replaces)
+            self.open = self.own.index
+            self.at = room.here.origin
+            return ev.InviteMade(self.own.link(self.at), self.open, replaces=replaces)
 
         return _or_why(make)
 
@@ -124,8 +127,8 @@ class MeetingInvites:
             raise ValueError(sentence("cannot.invite_unknown", index=index))
         if index in self.book.taken_back or index in room.membership.ledger.revoked:
             raise ValueError(sentence("cannot.invite_over", index=index))
-        if index == self._open:
-            self._open = None
+        if index == self.open:
+            self.open = None
         self.take_back(room, index)
         return sentences.status("revoked", invite=invite_name(index, self.book.label(index)))
 

@@ -6,6 +6,7 @@
  */
 
 import { decode, encode } from "../../wire/layout";
+import { AT_FURTHER } from "../../wire/layouts/link";
 import { HOST_KEYS, type HostKeys as HostKeysFields } from "../../wire/layouts/invite";
 import { SERVERS_MAX } from "../../wire/layouts/roomState";
 import {
@@ -286,18 +287,23 @@ export class Invite {
     for (const server of servers) originField(server);
   }
 
-  /** Return the link. */
-  link(): string {
-    const { secret, hostPublic, index, token, servers } = this;
-    return writeLink(this.origin, { flags: 0, secret, hostPublic, index, token, servers, relays: null });
+  /** Return the link, with the address of the further server `at`, if it is one; else of the first. */
+  link(at = ""): string {
+    const { origin, secret, hostPublic, index, token } = this;
+    const further = this.servers.includes(at);
+    const servers = further ? [origin, ...this.servers.filter((each) => each !== at)] : this.servers;
+    return writeLink(further ? at : origin, { flags: further ? AT_FURTHER : 0, secret, hostPublic, index, token, servers, relays: null });
   }
 
   /** Decode a link; surrounding whitespace is ignored. Throws like `readLink`. */
   static parse(given: string): Invite {
     const text = trimmed(given);
     const origin = canonicalOrigin(addressOf(text));
-    const { secret, hostPublic, index, token, servers } = readLink(origin, text);
-    return new Invite(origin, secret, hostPublic, index, token, servers);
+    const { flags, secret, hostPublic, index, token, servers } = readLink(origin, text);
+    const [first = "", ...others] = servers;
+    return flags & AT_FURTHER
+      ? new Invite(first, secret, hostPublic, index, token, [origin, ...others])
+      : new Invite(origin, secret, hostPublic, index, token, servers);
   }
 }
 

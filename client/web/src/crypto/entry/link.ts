@@ -8,7 +8,7 @@
  */
 
 import { decode, encode } from "../../wire/layout";
-import { CHECKSUM_SIZE, LINK_BODY, LINK_FLAGS, LINK_MAX, LINK_TEXT, type LinkBody } from "../../wire/layouts/link";
+import { AT_FURTHER, CHECKSUM_SIZE, LINK_BODY, LINK_FLAGS, LINK_MAX, LINK_TEXT, type LinkBody } from "../../wire/layouts/link";
 import { sentence } from "../../words/sentence";
 import { type Bytes, concat, same } from "../bytes";
 import { MalformedError, UnsupportedError } from "../errors";
@@ -52,6 +52,7 @@ export function readLink(origin: string, link: string): LinkBody {
     throw changed();
   if (body[0]! & ~LINK_FLAGS) throw new UnsupportedError(sentence("link.newer"));
   const found = decoded(body);
+  if (found.flags & AT_FURTHER && found.servers.length === 0) throw changed();
   if (found.relays !== null) throw new UnsupportedError(sentence("link.newer"));
   return found;
 }

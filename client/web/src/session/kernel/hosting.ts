@@ -1,5 +1,6 @@
 /** A host's lobby, brought up to date with the room after every input. */
 import { Mode } from "../../crypto/agreed/roomState";
+import { Invite } from "../../crypto/entry/invite";
 import type { ServerMessage } from "../../wire/messages";
 import { FIRST_NUMBER } from "../entry/attendants";
 import type { HostLobby } from "../entry/lobby";
@@ -7,7 +8,7 @@ import { NOT_LET_IN } from "../entry/refusals";
 import type { Event, InputOf } from "../events";
 import type { Admissions } from "./admissions";
 import { answerNewcomers } from "./answers";
-import type { MeetingInvites } from "./meetingInvites";
+import { inviteMade, type MeetingInvites } from "./meetingInvites";
 import type { Readmission } from "./readmission";
 import type { RoomSession } from "./room";
 
@@ -63,8 +64,17 @@ export async function serve(
   await answerNewcomers(admissions, room, host, now);
   for (const index of new Set([...room.membership.ledger.revoked, ...invites.book.takenBack])) await host.revoke(index);
   if (room.membership.policy.mode === Mode.LOCKED) await host.lock(now);
-  made.push(invites.replaceOpen(room), ...invites.makeWaiting(room));
+  made.push(invites.replaceOpen(room), moved(room, invites, now), ...invites.makeWaiting(room));
   return made.filter((event) => event !== null);
+}
+
+/** Return the open link anew after a move: newcomers by browser need the server that has the meeting. */
+function moved(room: RoomSession, invites: MeetingInvites, now: number): Event | null {
+  const at = room.here.origin;
+  if (invites.open === null || at === invites.at || !room.isSynced(now)) return null;
+  invites.at = at;
+  const { origin, secret, hostPublic, token } = invites.own;
+  return inviteMade(new Invite(origin, secret, hostPublic, invites.open, token, room.membership.policy.origins), at);
 }
 
 /** Carry out a host's command; return its result, null if that follows. CommandError if that is impossible. */

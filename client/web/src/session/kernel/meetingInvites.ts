@@ -22,14 +22,17 @@ export class MeetingInvites {
   /** The invite that we came by or opened; as a host, the open one. */
   own: Invite;
   readonly book = new InviteBook();
+  /** The server whose address the open link has, as it was told at last. */
+  at: string;
   /** Index of the open invite, for everybody without a personal one; null without one. */
-  #open: number | null = null;
+  open: number | null = null;
   /** Invites that were asked for while the hosts' keys were about to change. */
   #waiting: Wanted[] = [];
   readonly #rng: Rng;
 
   constructor(own: Invite, rng: Rng) {
     this.own = own;
+    this.at = own.origin;
     this.#rng = rng;
   }
 
@@ -42,27 +45,27 @@ export class MeetingInvites {
 
   /** Record the open invite of a new meeting. */
   opened(): InviteMade {
-    this.#open = this.own.index;
+    this.open = this.own.index;
     this.book.first(this.own.hostPublic);
     return inviteMade(this.own);
   }
 
   /** Go on as a host, with the invite that we came by. */
   becomeHost(): void {
-    this.#open = this.own.index & SINGLE_USE ? null : this.own.index;
+    this.open = this.own.index & SINGLE_USE ? null : this.own.index;
   }
 
   /** Make another open link, because former hosts know the keys of the one before. */
   keysChanged(room: RoomSession): Event | null {
-    const old = this.#open;
-    this.#open = null;
+    const old = this.open;
+    this.open = null;
     if (old === null || room.ended !== null) return null;
     return this.#openAnew(room, room.membership.ledger.revoked.has(old) ? old : null);
   }
 
   /** Offer no open invite any more. */
   stopHosting(): void {
-    this.#open = null;
+    this.open = null;
     this.#waiting = [];
   }
 
@@ -70,7 +73,7 @@ export class MeetingInvites {
 
   /** Make an invite; CommandError if that is impossible. */
   make(room: RoomSession, wanted: Wanted): InviteMade {
-    return inviteMade(this.#make(room, wanted.label, wanted.once), wanted);
+    return inviteMade(this.#make(room, wanted.label, wanted.once), room.here.origin, wanted);
   }
 
   /**
@@ -103,19 +106,20 @@ export class MeetingInvites {
 
   /** Replace the open link after a removal has revoked it: the removed member still holds it. */
   replaceOpen(room: RoomSession): Event | null {
-    const old = this.#open;
+    const old = this.open;
     const { ledger } = room.membership;
     if (old === null || !ledger.revoked.has(old) || room.ended !== null) return null;
     if (keysChange(room)) return null; // `keysChanged` makes one
-    this.#open = null;
+    this.open = null;
     return this.book.takenBack.has(old) ? null : this.#openAnew(room, old);
   }
 
   #openAnew(room: RoomSession, replaces: number | null): Event {
     return orWhy(() => {
       this.own = this.#make(room, "", false);
-      this.#open = this.own.index;
-      return { ...inviteMade(this.own), replaces };
+      this.open = this.own.index;
+      this.at = room.here.origin;
+      return { ...inviteMade(this.own, this.at), replaces };
     });
   }
 
@@ -131,7 +135,7 @@ export class MeetingInvites {
       throw new CommandError(sentence("cannot.invite_unknown", { index }));
     if (this.book.takenBack.has(index) || room.membership.ledger.revoked.has(index))
       throw new CommandError(sentence("cannot.invite_over", { index }));
-    if (index === this.#open) this.#open = null;
+    if (index === this.open) this.open = null;
     this.takeBack(room, index);
     return sentences.status("revoked", { invite: inviteName(index, this.book.label(index)) });
   }
@@ -164,10 +168,10 @@ function orWhy(make: () => Event): Event {
   }
 }
 
-/** Return the event that shows an invite. */
-export const inviteMade = (invite: Invite, { label, once } = { label: "", once: false }): InviteMade => ({
+/** Return the event that shows an invite; `at`: the server that has the meeting now. */
+export const inviteMade = (invite: Invite, at = "", { label, once } = { label: "", once: false }): InviteMade => ({
   type: "InviteMade",
-  link: invite.link(),
+  link: invite.link(at),
   index: invite.index,
   label,
   once,

@@ -5,7 +5,8 @@ import type { Layout } from "../layout";
 export const LINK_MAX = 4096;
 export const RELAYS_MAX = 4;
 export const CHECKSUM_SIZE = 4;
-export const LINK_FLAGS = 0;
+export const AT_FURTHER = 1;
+export const LINK_FLAGS = 1;
 /** The relays of a meeting, and the relay identity of each server: of the first one, then of `servers`. */
 export interface Relays {
   readonly origins: readonly string[];
