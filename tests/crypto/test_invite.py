@@ -199,7 +199,8 @@ def test_links_with_servers_round_trip(one: Invite, servers: list[str]) -> None:
         assert link.startswith(f"{at}/#2")
         assert (found.origin, found.servers[0], {*found.servers}) == (one.origin, at, {*others})
         assert found.link(at) == link
-    assert with_servers.link(one.origin) == with_servers.link("https://elsewhere.example") == with_servers.link()
+    for first in (one.origin, "https://elsewhere.example"):
+        assert first in others or with_servers.link(first) == with_servers.link()
 
 
 def test_a_link_at_a_further_server_names_the_first() -> None:

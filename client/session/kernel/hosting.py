@@ -75,7 +75,12 @@ def serve(
         host.revoke(index)
     if room.membership.policy.mode is Mode.LOCKED:
         host.lock(now)
-    made += [invites.replace_open(room), _moved(room, invites, now), *invites.make_waiting(room), host.batch.progress(now)]
+    made += [
+        invites.replace_open(room),
+        _moved(room, invites, now),
+        *invites.make_waiting(room),
+        host.batch.progress(now),
+    ]
     return [event for event in made if event is not None]
 
 

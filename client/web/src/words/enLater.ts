@@ -108,7 +108,7 @@ export default {
   "status.following": "No host is here any more: {who} {who|is|are} at {origin}. Your program goes there too...",
   "status.elsewhere": "{who:capital} {who|is|are} at {origin}, and {who|does|do} not hear what is said here. A host can move the meeting there.",
   "status.elsewhere.host": "{who:capital} {who|is|are} at {origin}, and {who|does|do} not hear what is said here. You can move the meeting there.",
-  "status.servers.mirrored": "The meeting is at {origin}. If that server ends it, it goes on at: {servers}. What programs report of each other also comes by {mirror}, so that a lie of one server shows at the other.",
+  "status.servers.mirrored": "The meeting is at {origin}. If that server ends it, it goes on at: {servers}. Reports of the programs also come by {mirror}, so that a lie of one server shows at the other.",
   "status.servers.unmirrored": "The meeting is at {origin}. If that server ends it, it goes on at: {servers}. It is not mirrored now: nothing has come by {mirror} for {seconds} s.",
   "status.mirror": "The mirror is missing: nothing has come by {origin} for {seconds} s. That server may be down, or the network between, or the others do not report there. The meeting goes on, without this protection: a lie of {here} shows later, or not at all. A host can name another server.",
   "status.cleared.mirror": "Reports come by the mirror again, at {origin}.",

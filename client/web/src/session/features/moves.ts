@@ -1,7 +1,6 @@
 /** Where the meeting can go on, as hosts name it; and the moves there that a host calls (protocol section 12). */
 import type { Bytes } from "../../crypto/bytes";
 import { canonicalOrigin } from "../../crypto/entry/invite";
-import { SERVERS_MAX } from "../../wire/layouts/roomState";
 import type { Policy } from "../../crypto/agreed/roomState";
 import { CommandError, sentence } from "../../words/sentence";
 import type { AnyContent } from "../catalogue/content";
@@ -10,7 +9,6 @@ import * as sentences from "../catalogue/sentences";
 import type { Change } from "../kernel/verdict";
 import { Monitor } from "../monitor/monitor";
 import { Announcement } from "./announcement";
-import { Mirror } from "./mirror";
 
 type Move = Extract<AnyContent, { type: "move" }>;
 
@@ -28,41 +26,6 @@ export class Moves extends Announcement<Move> {
   // -- commands -------------------------------------------------------------------------------------------
 
   /**
-   * Name the servers where the meeting goes on, in this order.
-   *
-   * CommandError if one is there twice, if there are too many, or if we are not a host; MalformedError for an origin
-   * that is not one.
-   */
-  async nameServers(given: readonly string[], now: number): Promise<void> {
-    const { room } = this;
-    room.hostOnly();
-    const origins = given.map(canonicalOrigin);
-    if (origins.length > SERVERS_MAX || new Set([room.origin, ...origins]).size !== 1 + origins.length)
-      throw new CommandError(sentence("link.many_servers", { most: SERVERS_MAX }));
-    checkAll(room.origin, origins);
-    if (room.hostKeys === null) throw new CommandError(sentence("room.host_only"));
-    const servers = await room.hostKeys.current.servers(room.membership.group.groupId, origins);
-    const change = (policy: Policy): Policy | null =>
-      JSON.stringify(policy.origins) === JSON.stringify(origins)
-        ? null
-        : policy.withServers(servers);
-    await room.queue({ type: "PolicyIntent", change }, now);
-  }
-
-  /** Tell where the meeting is, and where it can go on. */
-  listServers(now: number): void {
-    const { origin } = this.room.here;
-    const at = Math.max(0, this.#origins.indexOf(origin));
-    const listed = [...this.#origins.slice(at + 1), ...this.#origins.slice(0, at)]; // after the last one comes the first
-    const args = { origin, servers: listed.join(", ") };
-    const { reach } = this.room.feature(Mirror);
-    if (listed.length === 0 || reach === null || reach.origin === "")
-      return this.room.tell(sentences.status(listed.length > 0 ? "servers" : "servers.none", args));
-    const since = { mirror: reach.origin, seconds: Math.floor(now - reach.since) };
-    this.room.tell(sentences.status(reach.isReached ? "servers.mirrored" : "servers.unmirrored", { ...args, ...since }));
-  }
-
-  /**
    * Have everybody go on at that server of the list; empty: at the next one.
    *
    * CommandError if the list does not have it, if the meeting is there, or if we are not a host.
@@ -78,21 +41,6 @@ export class Moves extends Announcement<Move> {
     checkAll(this.room.origin, [origin]);
     this.#wanted = origins.indexOf(origin);
     await this.announce(now);
-  }
-
-  /** Remove all members that are not heard here; CommandError if all are, or if we are not a host. */
-  async removeAbsent(now: number): Promise<void> {
-    const { room } = this;
-    const { membership: m } = room;
-    room.hostOnly();
-    const here = new Set([m.ownLeaf, ...(room.incarnation === null ? [] : room.feature(Monitor).atIncarnation(room.incarnation, now))]);
-    const away = m.members().filter(({ leaf }) => !here.has(leaf) && !room.heardRecently(leaf, now));
-    if (away.length === 0) throw new CommandError(sentence("room.all_here"));
-    room.tell(sentences.status("removing_absent", { names: away.map(({ name }) => name) }));
-    for (const { leaf } of away) {
-      const signatureKey = m.signatureKey(leaf);
-      if (signatureKey !== null) await room.queue({ type: "RemoveIntent", leaf, signatureKey, absent: true }, now);
-    }
   }
 
   /** Tell of servers of the list to which our page does not go. */

@@ -14,6 +14,7 @@ import { Roles } from "../features/roles";
 import { Reporting } from "../features/reporting";
 import { Reactions, States } from "../features/states";
 import { Monitor } from "../monitor/monitor";
+import { load } from "./load";
 import type { RoomSession } from "./room";
 
 /** Carry out a command; CommandError if that is impossible. */
@@ -57,13 +58,13 @@ export async function carryOut(room: RoomSession, what: Input, now: number): Pro
     case "Lock":
       return await room.feature(Roles).lock(what.on, now);
     case "NameServers":
-      return await room.feature(Moves).nameServers(what.origins, now);
+      return await (await load()).nameServers(room, what.origins, now);
     case "ListServers":
-      return room.feature(Moves).listServers(now);
+      return (await load()).listServers(room, now);
     case "Move":
       return await room.feature(Moves).move(what.origin, now);
     case "RemoveAbsent":
-      return await room.feature(Moves).removeAbsent(now);
+      return await (await load()).removeAbsent(room, now);
     case "Withdraw":
       return await room.feature(Absence).withdraw(what.name, now);
     case "Vouch":
