@@ -290,9 +290,10 @@ export class Invite {
   /** Return the link, with the address of the further server `at`, if it is one; else of the first. */
   link(at = ""): string {
     const { origin, secret, hostPublic, index, token } = this;
-    const further = this.servers.includes(at);
-    const servers = further ? [origin, ...this.servers.filter((each) => each !== at)] : this.servers;
-    return writeLink(further ? at : origin, { flags: further ? AT_FURTHER : 0, secret, hostPublic, index, token, servers, relays: null });
+    const others = this.servers.filter((each) => each !== at);
+    const flags = others.length < this.servers.length ? AT_FURTHER : 0;
+    const servers = flags ? [origin, ...others] : others;
+    return writeLink(flags ? at : origin, { flags, secret, hostPublic, index, token, servers, relays: null });
   }
 
   /** Decode a link; surrounding whitespace is ignored. Throws like `readLink`. */
