@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import os
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from copy import copy
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -20,6 +21,7 @@ from snugroom.client.session.kernel.membership import SUITE, room_pass
 from snugroom.client.session.kernel.views import rejoin_key_extension
 from snugroom.crypto import mls
 from snugroom.crypto.agreed import policy
+from snugroom.crypto.agreed.heartbeat import Heartbeat
 from snugroom.crypto.agreed.room_state import CommitContext, Identity
 from snugroom.crypto.entry.invite import gate
 from snugroom.crypto.kdf import Rng, SigningKey
@@ -116,6 +118,23 @@ def false_end(session: Session) -> None:
     room = session._room
     assert room is not None
     room.relay(content.End(room.membership.journal.chain))
+
+
+@contextmanager
+def claims_ahead(session: Session, slots: int) -> Iterator[None]:
+    """While this lasts, the member signs heartbeats that name a change so far ahead, which nobody has."""
+    membership, real = _membership(session), Heartbeat.signed
+
+    def signed(beat: Heartbeat, number: bytes, sign: Callable[[str, bytes], bytes]) -> Heartbeat:
+        if getattr(sign, "__self__", None) is membership:
+            beat = replace(beat, slot=beat.slot + slots, chain=os.urandom(32))
+        return real(beat, number, sign)
+
+    setattr(Heartbeat, "signed", signed)  # noqa: B010 - for all members of this process
+    try:
+        yield
+    finally:
+        setattr(Heartbeat, "signed", real)  # noqa: B010 - as above
 
 
 def name_private_gates(session: Session) -> None:

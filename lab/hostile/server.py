@@ -130,6 +130,11 @@ class HostileHub(Hub):
         super().__init__(*arguments, **more)
         self.runner = runner
         self.worlds: list[tuple[frozenset[int], HostileRoom]] = []
+        #: Connections that an act answers, and not this hub.
+        self.elsewhere: set[bytes] = set()
+
+    def inside(self, handle: bytes) -> bool:
+        return handle in self.elsewhere or super().inside(handle)
 
     def all_rooms(self) -> Iterator[HostileRoom]:
         """Yield the rooms that are open, the oldest first."""

@@ -29,6 +29,7 @@ from snugroom.wire.messages import (
     Opened,
     Post,
     Posted,
+    Refused,
     RoomDoor,
     Streams,
     Transport,
@@ -340,6 +341,35 @@ async def test_a_meeting_is_ended_and_its_number_refused(stage: Stage) -> None:
     assert isinstance(heard[-1], Closing)
     assert heard[-1].code == "ended"
     assert not [m for m in heard if isinstance(m, Entered) and m.slot is not None]
+
+
+@pytest.mark.parametrize("code", ["full", "permission"])
+async def test_a_meeting_is_ended_with_an_excuse(stage: Stage, code: str) -> None:
+    ada, bob = await stage.members(2)
+    stage.begin("excuse", code=code)
+    for guest in (ada, bob):
+        assert not [m for m in await guest.ended() if isinstance(m, Closing)], "without a word"
+    back = await stage.guest()
+    await back.say(_door(back))
+    last = (await back.ended())[-1]
+    assert isinstance(last, Refused)
+    assert (last.code, last.about) == (code, "room_door")
+    stage.end("excuse")
+    assert (await (await stage.guest()).enter_room()).slot is None, "the room is forgotten"
+
+
+async def test_a_restart_is_played_to_one_member(stage: Stage) -> None:
+    ada, bob = await stage.members(2)
+    stage.begin("restart_for_one", victim=2)
+    assert not [m for m in await bob.ended() if isinstance(m, Closing)], "without a word"
+    await ada.until(Left)
+    back = await stage.guest()
+    assert back.challenge.server_key != ada.challenge.server_key
+    assert (await back.enter_room()).slot is None, "it has no room"
+    stage.end("restart_for_one")
+    again = await stage.guest()
+    assert again.challenge.server_key == ada.challenge.server_key
+    assert (await again.enter_room()).slot == 0, "the room was there all the time"
 
 
 async def test_another_slot_than_the_rooms(stage: Stage) -> None:

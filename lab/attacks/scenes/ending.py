@@ -123,6 +123,79 @@ async def ended_for_good(stage: Stage) -> Outcome:
     return Outcome(over, "The meeting was over, and everybody knew by whom.", harms=tuple(harms), loses=True)
 
 
+async def _excused(stage: Stage, code: str, kinds: list[str]) -> Outcome:
+    """End the meeting with this excuse, until everybody has been told."""
+    await stage.act("excuse", code=code)
+    await stage.told(kinds, 40.0)
+    over = await nobody_is_heard(stage)
+    return Outcome(over, "The meeting was over.", harms=tuple(false_words(stage.honest)), loses=True)
+
+
+@scene(
+    _THEME,
+    "case 1",
+    detected("full", within=30.0, severity="attention", names=(PERHAPS_SERVER,)),
+    "The operator ends a meeting and refuses its members as if the server were full; strangers can fill a "
+    "server, so nobody is accused, and everybody is told what the server says.",
+)
+async def ended_as_full(stage: Stage) -> Outcome:
+    """A server's excuse is its word. Evidence says to whom it gave it."""
+    return await _excused(stage, "full", ["full"])
+
+
+@scene(
+    _THEME,
+    "case 1",
+    detected("dropped", within=30.0, severity="attack", names=(SERVER,)),
+    "The operator ends a meeting and refuses its members for want of a token, although its server asks "
+    "nobody for one: every member is told that it contradicts itself.",
+)
+async def ended_as_permission(stage: Stage) -> Outcome:
+    """The challenge to each connection says whether a token is wanted."""
+    return await _excused(stage, "permission", ["dropped"])
+
+
+@scene(
+    _THEME,
+    "case 1",
+    impossible("following", within=40.0, severity="attention", names=("Ada",)),
+    "The operator cuts off the host alone and keeps all others, who would fall silent without its word; they "
+    "look for it at the next server, and the meeting continues there.",
+    servers=("honest",),
+)
+async def shut_out_host(stage: Stage) -> Outcome:
+    """A host that is missing is a reason to look elsewhere beside staying."""
+    await stage.act("shut_out", victim=1)
+    on = await stage.talk("Can you hear me again?", 60.0)
+    heard = on and await stage.heard(seconds=30.0)
+    others = tuple(m.name for m in stage.honest[1:])
+    await stage.operator.end("shut_out")
+    harms = false_words(stage.honest)
+    return Outcome(not heard, "The others met the host elsewhere.", watchers=others, harms=tuple(harms))
+
+
+@scene(
+    _THEME,
+    "case 1",
+    detected("stale", within=25.0, severity="attention", names=("Ada", "Cem")),
+    "The operator plays a restart to one member alone: its server has another key and no room any more. The "
+    "member is told that nobody answers it, and not why.",
+)
+async def restart_for_one(stage: Stage) -> Outcome:
+    """To one member, a restarted server and one that plays a restart look alike at first."""
+    bo = stage.member("Bo")
+    await stage.act("restart_for_one", victim=2)
+    await asyncio.sleep(1.0)
+    before = counts(stage)
+    await stage.told(["stale"], 35.0, [bo])
+    out = gained(stage, before, "Ada", "Bo") == 0 and gained(stage, before, "Bo", "Ada") == 0
+    harms = tuple(false_words([bo]))
+    await stage.operator.end("restart_for_one")
+    return Outcome(
+        out, "Bo was alone in a room.", watchers=("Bo",), harms=harms + await goes_on(stage), loses=True
+    )
+
+
 @scene(
     _THEME,
     "case 1",

@@ -19,6 +19,8 @@ from snugroom.lab.simulation.tale import SERVER
 _THEME = "ending"
 #: Seconds until everybody has read what was written after the act.
 _ON = 40.0
+#: Posts in the lobby from this size on are knocks and answers to them.
+_KNOCK = 2048
 
 
 async def _went_on(stage: Stage, text: str) -> tuple[float | None, list[str]]:
@@ -149,6 +151,43 @@ async def moved_half(stage: Stage) -> Outcome:
         harms.append("members went on sending although half of them were missing")
     outcome = _outcome(took, harms, "the next server")
     return replace(outcome, watchers=("Cem", "Dana"))
+
+
+@scene(
+    _THEME,
+    "case 1",
+    impossible("dropped", within=40.0, severity="attack", names=(SERVER,)),
+    "The operator ends the meeting, which continues at the next server, and repeats the host's old cards to "
+    "a newcomer in its lobby, so that it waits there; it takes none of them, and finds the meeting.",
+    servers=("honest",),
+)
+async def repeated_card(stage: Stage) -> Outcome:
+    """A card answers the requests that it names, and no later one."""
+    await stage.operator.begin("record")
+    stage.host.welcome |= {"Dana", "Eda"}
+    stage.knock("Dana")
+    await stage.need(stage.together, "Dana did not get in")
+    await stage.operator.end("record")
+    cards = [
+        blob for kind, by, blob in stage.operator.blobs if kind == "post" and by == 1 and len(blob) < _KNOCK
+    ]
+    await stage.operator.begin("alter_lobby", how="drop", sender=1)
+    await stage.act("end")
+    took, harms = await _went_on(stage, "Where were we?")
+    if took is None or not cards:
+        return _outcome(None, [*harms, *([] if cards else ["no card was recorded"])], "the next server")
+    newcomer = stage.knock("Eda")
+    end = stage.now + _ON
+    while stage.now < end and not newcomer.session.inside:
+        await stage.act("inject", into="lobby", blob=cards[-1])
+        await stage.until(lambda: newcomer.session.inside, 1.0)
+    inside = newcomer.session.inside
+    if not inside:
+        stage.honest.remove(newcomer)
+    else:
+        harms += await goes_on(stage)
+    what = "Eda found the meeting at the next server."
+    return Outcome(not inside, what, watchers=stage.names, harms=tuple(harms))
 
 
 @scene(

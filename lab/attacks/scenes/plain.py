@@ -3,12 +3,24 @@
 from __future__ import annotations
 
 import asyncio
+import os
+from collections import Counter
+from collections.abc import Callable
+from functools import partial
 
+from snugroom.client.session import Session
+from snugroom.client.session import events as ev
+from snugroom.client.session.entry.contacts import Contacts
+from snugroom.client.session.options import Options
+from snugroom.lab.attacks.member import Member
 from snugroom.lab.attacks.scenes.book import nobody_is_heard, scene
 from snugroom.lab.attacks.stage import Stage
 from snugroom.lab.attacks.verdict import Outcome, succeeds
 
 _THEME = "plainly"
+#: How often the operator cuts a connection, and the numbers of the two that it compares.
+_CUTS = 5
+_NUMBERS = {4: "Eda", 5: "Fay"}
 
 
 @scene(
@@ -28,6 +40,60 @@ async def addresses_and_timing(stage: Stage) -> Outcome:
     return Outcome(
         len(senders) == len(stage.names),
         f"The operator counted {len(senders)} senders and {len(frames)} frames in two seconds.",
+    )
+
+
+@scene(
+    _THEME,
+    "case 5",
+    succeeds(severity="attention"),
+    "The operator cuts one member's connection a few times, and counts who sends something when it is back: "
+    "who has shown it an identity shows it again, so the server learns that, though not which identity.",
+    names=("Ada", "Bo"),
+)
+async def vouch_traffic(stage: Stage) -> Outcome:
+    """A vouch is a broadcast like any other. When it is sent tells whom it is for."""
+    stage.host.welcome |= {"Dana", "Eda", "Fay"}
+    for name in ("Dana", "Eda", "Fay"):
+        stage.knock(name, make_session=_with_identity(name), media=False)
+        await stage.need(stage.together, f"{name} did not get in")
+    dana, eda = stage.member("Dana"), stage.member("Eda")
+    eda.do(ev.Vouch(eda.leaf_of("Dana")))
+    shown = lambda: any(isinstance(event, ev.Vouched) for event in dana.events)  # noqa: E731
+    await stage.need(shown, "Eda's identity was not shown")
+    sent: Counter[str] = Counter()
+    for _ in range(_CUTS):
+        back = _returns(dana)
+        first = len(stage.operator.blobs)
+        await stage.operator.begin("record")
+        await stage.act("kick", victim=3, keep=False)
+        await stage.until(partial(_is_back, dana, back), 10.0)
+        await asyncio.sleep(2.0)
+        await stage.operator.end("record")
+        await stage.operator.end("kick")
+        for kind, by, _blob in stage.operator.blobs[first:]:
+            if kind == "broadcast" and by in _NUMBERS:
+                sent[_NUMBERS[by]] += 1
+    harms = () if await stage.talk("Is everybody here?") else ("words of the host no longer reach everybody",)
+    return Outcome(
+        sent["Eda"] >= sent["Fay"] + _CUTS // 2 + 1,
+        f"Of two silent members, the one that had shown an identity sent {sent['Eda']} broadcasts around "
+        f"{_CUTS} cuts, and the other {sent['Fay']}.",
+        harms=harms,
+    )
+
+
+def _returns(member: Member) -> int:
+    return sum(note.kind == "back" for note in member.notes)
+
+
+def _is_back(member: Member, before: int) -> bool:
+    return _returns(member) > before
+
+
+def _with_identity(name: str) -> Callable[[str, float], Session]:
+    return lambda link, now: Session.join(
+        link, name=name, options=Options(contacts=Contacts.new(os.urandom)), now=now
     )
 
 

@@ -29,6 +29,10 @@ _OTHER_HALF = {**dict.fromkeys(("Ada", "Bo"), ("Cem", "Dan")), **dict.fromkeys((
 _BOTH_SIGN = ("Ada", "Cem", PERHAPS_SERVER)
 #: Seconds for a second member's heartbeat: one member's word is no proof against the server.
 _SECOND = 2 * INTERVAL_MIN
+#: Changes ahead that a member claims, and the seconds for which it does.
+_FAR_AHEAD, _LONG = 5000, 25.0
+#: Seconds between two looks at who sends, and the most that one claim may silence others, with a margin.
+_LOOK, _CLAIM_HOLDS = 0.5, 3.0 + 2.0
 
 
 @scene(
@@ -241,6 +245,32 @@ async def bad_commit(stage: Stage) -> Outcome:
     return Outcome(
         gone, "Bo stayed, and Cem was named.", watchers=tuple(m.name for m in others),
         harms=harms + await goes_on(stage),
+    )  # fmt: skip
+
+
+@scene(
+    _THEME,
+    "field",
+    impossible("withheld", within=15.0, severity="attention", names=("Bo",)),
+    "A member signs heartbeats that name changes which nobody has, to make the others stop: they wait for "
+    "3 s at most, and are told who says so.",
+    hostile=("Bo",),
+)
+async def one_member_claims(stage: Stage) -> Outcome:
+    """One member's word stops nobody: a claim without a proof holds for a moment, once."""
+    others = [m for m in stage.honest if m.name != "Bo"]
+    stage.mark()
+    silent, since = 0.0, stage.now
+    with mallory.claims_ahead(stage.member("Bo").session, _FAR_AHEAD):
+        while stage.now - since < _LONG:
+            before = stage.now
+            await asyncio.sleep(_LOOK)
+            if any(stage.now - m.last_sealed > _LOOK for m in others):
+                silent += stage.now - before
+    harms = await goes_on(stage)
+    return Outcome(
+        silent > _CLAIM_HOLDS, f"The others were silent for {silent:.1f} s of {_LONG:.0f}.",
+        watchers=tuple(m.name for m in others), harms=harms, attempts=1,
     )  # fmt: skip
 
 

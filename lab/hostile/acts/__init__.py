@@ -9,6 +9,7 @@ from snugroom.lab.hostile.acts.delay import Delay
 from snugroom.lab.hostile.acts.downgrade import Downgrade
 from snugroom.lab.hostile.acts.drop import Drop
 from snugroom.lab.hostile.acts.end import End
+from snugroom.lab.hostile.acts.excuse import Excuse
 from snugroom.lab.hostile.acts.fingerprint import Fingerprint
 from snugroom.lab.hostile.acts.flip import Flip
 from snugroom.lab.hostile.acts.forged_roster import ForgedRoster
@@ -22,6 +23,7 @@ from snugroom.lab.hostile.acts.record import Record
 from snugroom.lab.hostile.acts.refuse import Refuse
 from snugroom.lab.hostile.acts.reorder import Reorder
 from snugroom.lab.hostile.acts.replay import Replay
+from snugroom.lab.hostile.acts.restart_for_one import RestartForOne
 from snugroom.lab.hostile.acts.shut_out import ShutOut
 from snugroom.lab.hostile.acts.silence import Silence
 from snugroom.lab.hostile.acts.swallow import Swallow
@@ -36,6 +38,7 @@ _KINDS: Final[tuple[type[Act], ...]] = (
     Downgrade,
     Drop,
     End,
+    Excuse,
     Fingerprint,
     Flip,
     ForgedRoster,
@@ -49,6 +52,7 @@ _KINDS: Final[tuple[type[Act], ...]] = (
     Refuse,
     Reorder,
     Replay,
+    RestartForOne,
     ShutOut,
     Silence,
     Swallow,
