@@ -1,4 +1,4 @@
-"""Whom a notification names, and whether it is false by what really happened in a scene."""
+"""The parties that a notification names, and whether it is false in a scene."""
 
 from __future__ import annotations
 

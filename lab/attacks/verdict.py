@@ -31,7 +31,7 @@ LOADED: Final = frozenset(
         "silent", "stale", "unheard", "unverified_media", "withheld",
     }
 )  # fmt: skip
-#: Whom a scene's notifications have to name: the same for all that are told, or for each by name.
+#: The parties that a scene's notifications have to name: the same for all that are told, or for each by name.
 Names = tuple[str, ...] | Mapping[str, tuple[str, ...]]
 #: They blame nobody.
 NOBODY: Final[tuple[str, ...]] = ()

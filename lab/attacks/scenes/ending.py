@@ -20,7 +20,7 @@ from snugroom.lab.simulation.tale import SERVER
 _THEME = "ending"
 #: Seconds until members detect that media does not reach a member: three heartbeats, and a margin.
 _REACH = 40.0
-#: Whom each member is told about when Bo's sound and video do not arrive.
+#: The subject of each member's alarm when Bo's sound and video do not arrive.
 _BO_IS_UNHEARD = {"Ada": ("Bo",), "Bo": (YOURS,), "Cem": ("Bo",)}
 
 

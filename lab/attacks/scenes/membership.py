@@ -22,7 +22,7 @@ from snugroom.wire import messages
 from snugroom.wire.outgoing import http_session
 
 _THEME = "membership"
-#: Whom each member is told about while Eve's removal waits.
+#: The subject of each member's alarm while Eve's removal waits.
 _EVE_IS_STILL_HERE = dict.fromkeys(("Ada", "Bo", "Cem"), ("Eve",))
 #: Posts in the lobby from this size on are knocks and answers.
 _LARGE = 2048

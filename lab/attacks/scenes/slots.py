@@ -23,7 +23,7 @@ from snugroom.lab.simulation.tale import SERVER
 _THEME = "slots"
 #: Seconds: how long freshness lasts, how old a heartbeat may be, and a margin.
 _FRESH = FRESH[0] + INTERVAL_MIN + 5.0
-#: Whom each member no longer hears when the meeting is split.
+#: The members that each one no longer hears when the meeting is split.
 _OTHER_HALF = {**dict.fromkeys(("Ada", "Bo"), ("Cem", "Dan")), **dict.fromkeys(("Cem", "Dan"), ("Ada", "Bo"))}
 #: Two members have signed what they were given: that is a proof against the server, or against both.
 _BOTH_SIGN = ("Ada", "Cem", PERHAPS_SERVER)
