@@ -188,14 +188,14 @@ def test_an_alarm_counts_if_it_names_the_one_who_did_it(
 
 
 def test_a_fact_about_the_server_is_more_than_a_possibility() -> None:
-    fact, hedged = sentences.alarm("receipt"), sentences.alarm("unheard.everybody")
+    fact, hedged = sentences.alarm("gate_denied"), sentences.alarm("unheard.everybody")
     for alarm, names in ((fact, (SERVER,)), (fact, (PERHAPS_SERVER,)), (hedged, (PERHAPS_SERVER,))):
         documented = impossible(alarm.kind, within=3.0, severity="none", names=names)
         assert not judge(documented, told(alarm, hostile=frozenset({SERVER}))).worse, (alarm, names)
     documented = impossible("unheard", within=3.0, severity="none", names=(SERVER,))
     assert judge(documented, told(hedged, hostile=frozenset({SERVER}))).worse
     assert (
-        judge(impossible("receipt", within=3.0, severity="none", names=(SERVER,)), told(fact)).verdict
+        judge(impossible("gate_denied", within=3.0, severity="none", names=(SERVER,)), told(fact)).verdict
         == "harmed"
     )
 

@@ -177,9 +177,9 @@ async def shut_out_host(stage: Stage) -> Outcome:
 @scene(
     _THEME,
     "case 1",
-    detected("stale", within=25.0, severity="attention", names=("Ada", "Cem")),
+    detected("server_key", within=60.0, severity="attack", names=(SERVER,)),
     "The operator plays a restart to one member alone: its server has another key and no room any more. The "
-    "member is told that nobody answers it, and not why.",
+    "member hears nobody, sends nothing after 15 s, and is told as soon as it hears the others again.",
 )
 async def restart_for_one(stage: Stage) -> Outcome:
     """To one member, a restarted server and one that plays a restart look alike at first."""
@@ -191,6 +191,7 @@ async def restart_for_one(stage: Stage) -> Outcome:
     out = gained(stage, before, "Ada", "Bo") == 0 and gained(stage, before, "Bo", "Ada") == 0
     harms = tuple(false_words([bo]))
     await stage.operator.end("restart_for_one")
+    await stage.told(["server_key"], 25.0, [bo])
     return Outcome(
         out, "Bo was alone in a room.", watchers=("Bo",), harms=harms + await goes_on(stage), loses=True
     )
