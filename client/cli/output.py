@@ -217,13 +217,14 @@ class HumanOutput:
             admit=bold(f"/admit {event.knock}"),
             refuse=bold(f"/refuse {event.knock}"),
         )
-        if event.looks_like is not None:
-            self._speech.warn(sentence("terminal.knock_looks_like", name=event.looks_like))
         if event.fingerprint is not None:
             identity = _identity(event.standing, event.contact, event.fingerprint)
             self._speech.say("terminal.knock_identity", identity=identity)
         for warning in event.warnings:
             self._speech.warn(warning)
+        if event.proof is not None:
+            replace = bold(f"/replace {event.knock}")
+            self._speech.say("terminal.knock_replace", replace=replace, name=event.looks_like)
 
     def _admission(self, event: ev.AdmissionProgress) -> None:
         if event.of == event.left == 0:

@@ -30,6 +30,7 @@ _ABOUT_SOMEBODY: Final[dict[str, Callable[[int], ev.Input]]] = {
 _NUMBERED: Final[dict[str, Callable[[int], ev.Input]]] = {
     "admit": ev.Admit,
     "refuse": ev.Refuse,
+    "replace": ev.Replace,
     "revoke": ev.Revoke,
     **_ABOUT_SOMEBODY,
 }

@@ -21,7 +21,7 @@ EVENTS: Final[dict[type, str]] = {
     ev.Invites: "invites invites=rows",
     ev.PolicyChanged: "policy by kind leaf mode text",
     ev.Knocked: "knock id=knock name greeting invite looks_like label standing contact fingerprint warnings "
-    "older returning",
+    "older returning silent proof",
     ev.AdmissionProgress: "admission inside of refused left",
     ev.Roster: "roster epoch members added removed by rejoined left",
     ev.Code: "code epoch digits",

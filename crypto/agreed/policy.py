@@ -49,7 +49,7 @@ from snugroom.crypto.agreed.heartbeat import NO_HEARTBEAT
 from snugroom.crypto.agreed.ledger import LEDGER_KEYS_MAX
 from snugroom.crypto.agreed.names import check_name, skeletons
 from snugroom.crypto.agreed.policy_change import keys_stay_or_change, sound_policy
-from snugroom.crypto.agreed.rejoins import snug_8
+from snugroom.crypto.agreed.rejoins import replacement, snug_8
 from snugroom.crypto.errors import MalformedError, SnugError, ValidationError
 from snugroom.crypto.kdf import verify
 
@@ -143,10 +143,14 @@ def _has_rejoin_key(leaf: LeafView) -> None:
 
 
 def snug_7(v: CommitView) -> None:
-    """Only hosts add, remove, change policies, except SNUG-8, 9 and self-removal; `absent`: only remove."""
+    """Only hosts add, remove, change policies, except SNUG-8, 9 and self-removal.
+
+    A commit that says `absent` only removes, or puts a newcomer in the place of one member (`replacement`).
+    """
     if v.context.withdrawn:
         _withdraws(v)
-    if v.context.absent and any(p.kind != "remove" or p.by_reference for p in v.proposals):
+    others = (p for p in v.proposals if p.kind != "remove" or p.by_reference)
+    if v.context.absent and any(others) and replacement(v) is None:
         raise ValidationError("SNUG-7", "with the removal of absent members comes something else")
     if v.context.host_return is not None:
         return  # SNUG-9 has checked it
@@ -274,8 +278,13 @@ def _looks(member: LeafView) -> Sequence[tuple[int, str]]:
 
 
 def snug_12(v: CommitView) -> None:
-    """Every new member names an invite that all members see; a single-use invite admits once."""
-    invites, used = v.context.invites, set(v.ledger.used)
+    """Every new member names an invite that all members see; a single-use invite admits one person.
+
+    A newcomer in place of an absent member may name the invite that admitted that member.
+    """
+    invites, used, replaced = v.context.invites, set(v.ledger.used), replacement(v)
+    if replaced is not None:
+        used.discard(v.ledger.invite_of(replaced))
     comes_back = v.rejoins or v.context.host_return is not None
     new = 0 if comes_back else len(v.of("add"))
     if len(invites) > new:

@@ -1,6 +1,7 @@
 """SNUG-8: a member comes back by a ticket, in place of its leaf or after a removal for absence.
 
-docs/reference/protocol.md, sections 5 and 6. `policy` lists the rules; `policy.snug_7` calls this one.
+Also the replacement of an absent member (SNUG-7, 12). docs/reference/protocol.md, sections 5 and 6. `policy`
+lists the rules; `policy.snug_7` calls this one.
 """
 
 from __future__ import annotations
@@ -8,6 +9,7 @@ from __future__ import annotations
 from snugroom.crypto.agreed import room_state
 from snugroom.crypto.agreed.commit_view import CommitView, LeafView
 from snugroom.crypto.agreed.ledger import REJOIN_SLOTS, REJOINS_MAX
+from snugroom.crypto.agreed.names import look_alike
 from snugroom.crypto.errors import MalformedError, SnugError, ValidationError
 from snugroom.crypto.kdf import verify
 
@@ -83,3 +85,29 @@ def _is_signed(public: bytes, message: bytes, signature: bytes) -> bool:
     except SnugError:
         return False
     return True
+
+
+def replacement(v: CommitView) -> int | None:
+    """Return the leaf of an absent member that the commit replaces by a newcomer with its name, else None.
+
+    The commit does nothing else. The names look alike, and the leaf is no host's: a host comes back by the
+    return key (SNUG-9). Whether the newcomer is the same person is the committing host's judgement.
+    """
+    adds, removes = v.of("add"), v.of("remove")
+    if not v.context.absent or len(adds) != 1 or len(removes) != 1 or len(v.proposals) != 3:
+        return None
+    (add,), (remove,) = adds, removes
+    old = v.members.get(-1 if remove.removed is None else remove.removed)
+    if old is None or remove.by_reference or old.signature_key in v.policy.hosts:
+        return None
+    if add.added is None or add.ticket is not None or not _same_name(old, add.added):
+        return None
+    return remove.removed
+
+
+def _same_name(old: LeafView, new: LeafView) -> bool:
+    try:
+        names = [room_state.Identity.decode(leaf.identity).name for leaf in (old, new)]
+    except MalformedError:
+        return False
+    return look_alike(*names)

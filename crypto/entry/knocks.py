@@ -77,10 +77,13 @@ class Knocks:
             if self._single.get(index):
                 self._waiting = {i: w for i, w in self._waiting.items() if w.knock.index != index}
 
-    def consider(self, opened: OpenedKnock, now: float) -> Accepted | Ignored:
-        """Decide whether to show the knock to the host. An ignored knock does not change the record."""
+    def consider(self, opened: OpenedKnock, now: float, *, again: bool = False) -> Accepted | Ignored:
+        """Decide whether to show the knock to the host. An ignored knock does not change the record.
+
+        `again`: the invite may have been used, by the silent member whose place the newcomer takes.
+        """
         self._expire(now)
-        reason = self._objection(opened, now)
+        reason = self._objection(opened, now, again=again)
         if reason is not None:
             return Ignored(reason)
         number = self._next
@@ -103,13 +106,13 @@ class Knocks:
         if len(self._seen) > SEEN_MAX:
             del self._seen[next(iter(self._seen))]
 
-    def _objection(self, opened: OpenedKnock, now: float) -> Reason | None:
+    def _objection(self, opened: OpenedKnock, now: float, *, again: bool) -> Reason | None:
         single = self._single.get(opened.index)
         if single is None:
             return "unknown"
         if opened.index in self._revoked:
             return "revoked"
-        if single and opened.index in self._used:
+        if single and opened.index in self._used and not again:
             return "used"
         if now >= opened.expiry:
             return "expired"

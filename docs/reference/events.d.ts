@@ -45,6 +45,8 @@ export interface KnockEvent {
   readonly warnings: readonly string[];
   readonly older: boolean;
   readonly returning: boolean;
+  readonly silent: boolean;
+  readonly proof: "identity" | "invite" | null;
 }
 
 export interface AdmissionEvent {

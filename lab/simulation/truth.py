@@ -231,6 +231,7 @@ ALARMS: Mapping[str, Meaning] = {
     "unreadable_commit.again": Meaning(lambda told: told.hostile("who") or told.hostile("victim")),
     "unreportable": Meaning(member),
     "not_admitted": Meaning(harmless),
+    "replaced_silent": Meaning(harmless),
     "stuck": Meaning(author),
     "rejoining": Meaning(own_fault),
     "missed": Meaning(harmless),

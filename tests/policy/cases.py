@@ -22,6 +22,7 @@ from tests.policy.cases_rejoin import (
     valid_withdrawals,
     withdrawals,
 )
+from tests.policy.cases_replaced import snug_12_replacements, valid_replacements, wrong_replacements
 from tests.policy.commits import (
     ADA,
     BO,
@@ -132,6 +133,7 @@ def _valid_removals() -> Iterator[tuple[str, CommitView]]:
     yield "remove", commit(ADA, remove(BO))
     yield "remove two", commit(ADA, remove(BO), remove(CEM))
     yield "remove two who are away", commit(ADA, remove(BO), remove(CEM), context={"absent": True})
+    yield from valid_replacements()
     yield (
         "remove another host",
         commit(
@@ -255,6 +257,7 @@ def _snug_7() -> Iterator[tuple[str, CommitView]]:
         commit(ADA, remove(BO), psk(), add("Eve"), context={"invites": (OPEN,), **absent}),
     )
     yield from withdrawals()
+    yield from wrong_replacements()
     yield "comeback of two at once", commit(BO, psk(BO), back(FAY), back(GIL))
     yield "comeback of a member without a way back", commit(BO, psk(BO), back(FAY), ledger=_no_way_back())
     yield "remove of oneself, by value", commit(BO, remove(BO, BO))
@@ -355,6 +358,7 @@ def _snug_12() -> Iterator[tuple[str, CommitView]]:
     yield "a revoked one", admission(invite=REVOKED)
     yield "a single one twice", admission(invite=USED_SINGLE)
     yield from snug_12_batches()
+    yield from snug_12_replacements()
     yield "an invite and nobody new", commit(ADA, context={"invites": (OPEN,)})
     yield "an invite with a removal", commit(ADA, remove(BO), context={"invites": (OPEN,)})
     yield "an invite with a rejoin", rejoin(context={"invites": (OPEN,)})

@@ -71,6 +71,8 @@ JUDGING = [
     "context",
     "by_host",
     "rejoin_leaf",
+    "replacement",
+    "_same_name",
     "_is_self_remove",
     "_allowed_name",
     "_exactly_two",
@@ -150,7 +152,8 @@ def _mutant(name: str, number: int) -> ModuleType:
         place[at] = old
     made = _module(codes[policy])
     if of is rejoins:
-        vars(made)["snug_8"] = _module(codes[rejoins]).snug_8
+        changed = _module(codes[rejoins])
+        vars(made).update(snug_8=changed.snug_8, replacement=changed.replacement)
     return made
 
 

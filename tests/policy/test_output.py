@@ -71,6 +71,8 @@ EVENTS: list[tuple[ev.Event, dict[str, Any]]] = [
             "warnings": [],
             "older": False,
             "returning": False,
+            "silent": False,
+            "proof": None,
         },
     ),
     (
@@ -91,6 +93,8 @@ EVENTS: list[tuple[ev.Event, dict[str, Any]]] = [
             "warnings": ["Look out."],
             "older": False,
             "returning": False,
+            "silent": False,
+            "proof": None,
         },
     ),
     (

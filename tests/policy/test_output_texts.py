@@ -105,7 +105,14 @@ def _unsafe(text: str) -> set[str]:
             [
                 "Bo knocks, by the invite for \u201cmy friend\u201d (no. 7)."
                 ' "let me in" Type /admit 3 or /refuse 3.',
-                "! This name looks like Bob's, who is in the room already, and has another key.",
+            ],
+        ),
+        (
+            ev.Knocked(5, "Bo", "", 0, "Bo", "", warnings=("Bo is silent.",), silent=True, proof="invite"),
+            [
+                "Bo knocks, by the shared link. Type /admit 5 or /refuse 5.",
+                "! Bo is silent.",
+                "/replace 5 lets them in, in the place of the silent Bo.",
             ],
         ),
         (
@@ -281,7 +288,7 @@ def test_markup_is_printed_as_it_was_written(name: str) -> None:
         ev.Status("s", name),
         ev.Ended("left", name),
     )
-    assert told.count(name) == 13, "each time that it is said"
+    assert told.count(name) == 12, "each time that it is said"
     assert f"{name}: {name}\n" in told
 
 

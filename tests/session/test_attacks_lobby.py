@@ -160,7 +160,7 @@ def test_a_members_rejoins_that_wait_are_few() -> None:
         knock, _ = lobby.knock(
             bo.session._invites.own, card_of(ada, w.now), bundle.encoded, "Bo", "", rng=w.rng
         )
-        wanted.append(host._knocked(day, knock, bytes(8), ada.room.membership, w.now))
+        wanted.append(host._knocked(day, knock, bytes(8), ada.room, w.now))
     assert len(host._asked) <= 2
     assert len(wanted) - wanted.count(None) <= 2
 
@@ -204,11 +204,11 @@ def test_a_knock_that_opens_by_no_card_costs_its_checks_once(monkeypatch: pytest
         return real(*args)  # type: ignore[arg-type]
 
     monkeypatch.setattr(lobby, "open_knock", count)
-    host, day, m = ada.session._host, day_of(w.now), ada.room.membership
+    host, day = ada.session._host, day_of(w.now)
     assert host is not None
     knocks = [lobby.Knock(w.rng(32), w.rng(1900)) for _ in range(10)]
     for knock in knocks * 5:
-        assert host._knocked(day, knock, bytes(8), m, w.now) is None
+        assert host._knocked(day, knock, bytes(8), ada.room, w.now) is None
     assert opened == 10 * len(host._cards.secrets) == 10
     dana = w.guest(w.link_of(ada), "Dana")
     w.until(lambda: dana.session.inside, 5, why="nobody else is kept out")

@@ -277,15 +277,17 @@ def test_a_ticket_without_the_leafs_key_gets_a_refusal_and_alarms_nobody() -> No
     host._connections.post = post  # type: ignore[method-assign]
     slot = m.journal.slot
     for _ in range(3):
-        assert host._knocked(day, knock_of(w, bo, ada, slot, stolen), HANDLE, m, w.now) is None
+        assert host._knocked(day, knock_of(w, bo, ada, slot, stolen), HANDLE, ada.room, w.now) is None
     assert len(posted) == 3
     assert all(isinstance(message, lobby.Reply) for message in posted)
     assert not host._asked, "nothing is kept for it"
     # a host that has not come so far yet can't judge, and says nothing
-    assert host._knocked(day, knock_of(w, bo, ada, slot + 1, stolen), HANDLE, m, w.now) is None
+    assert host._knocked(day, knock_of(w, bo, ada, slot + 1, stolen), HANDLE, ada.room, w.now) is None
     assert len(posted) == 3
     assert (
-        host._knocked(day, knock_of(w, bo, ada, slot, bo.room.membership.rejoin_keys.all()), HANDLE, m, w.now)
+        host._knocked(
+            day, knock_of(w, bo, ada, slot, bo.room.membership.rejoin_keys.all()), HANDLE, ada.room, w.now
+        )
         is not None
     )
     w.run(1)
@@ -326,7 +328,7 @@ def held_knock(w: World, monkeypatch: pytest.MonkeyPatch) -> tuple[list[Particip
 def deliver(w: World, people: Sequence[Participant], day: int, knock: lobby.Knock) -> None:
     for host in people[:2]:
         assert host.session._host is not None
-        intent = host.session._host._knocked(day, knock, HANDLE, host.room.membership, w.now)
+        intent = host.session._host._knocked(day, knock, HANDLE, host.room, w.now)
         if isinstance(intent, RejoinIntent):
             host.room.queue(intent, w.now)
 

@@ -15,7 +15,8 @@ pytestmark = pytest.mark.asyncio(loop_scope="session")
 
 
 KNOCK = """{
-  type: "Knocked", knock: %d, name: "Dana", greeting: "", invite: 2, looksLike: null, label: "Dana",
+  type: "Knocked", knock: %d, name: "Dana", greeting: "", invite: 2,
+  looksLike: null, silent: false, proof: null, label: "Dana",
   standing: "none", contact: null, fingerprint: null, warnings: [], at: 1790000000
 }"""
 

@@ -2,7 +2,13 @@
 
 from __future__ import annotations
 
-from tests.session import test_cards, test_full_room, test_lobby_addressed, test_lobby_replayed
+from tests.session import (
+    test_cards,
+    test_full_room,
+    test_lobby_addressed,
+    test_lobby_replayed,
+    test_returning_names,
+)
 from tests.web.mixed import played, scenarios
 
 SCENARIOS = scenarios(
@@ -39,3 +45,4 @@ test_cards_of_both = played(
     ]
 )
 test_full_room_of_both = played(scenarios(test_full_room))
+test_returning_names_of_both = played(scenarios(test_returning_names))

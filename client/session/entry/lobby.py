@@ -23,15 +23,22 @@ from snugroom.client.session.entry.lobby_connections import (
     PostedMessage,
     days_around,
 )
-from snugroom.client.session.entry.opened_knocks import Asked, open_with_cards
+from snugroom.client.session.entry.name_holders import (
+    LOOK_EVERY,
+    TELL_EVERY,
+    NameHolder,
+    NameHolders,
+    with_holder,
+)
+from snugroom.client.session.entry.opened_knocks import Asked, is_spent, open_with_cards, replaces_invite
 from snugroom.client.session.entry.piece_queue import PieceQueue
 from snugroom.client.session.entry.replies import Replies
 from snugroom.client.session.entry.tickets import known_member, ticket_from
-from snugroom.client.session.kernel.intents import AddIntent, RejoinIntent
+from snugroom.client.session.kernel.intents import AddIntent, RejoinIntent, ReplaceIntent
 from snugroom.client.session.kernel.membership import Membership
 from snugroom.client.session.kernel.outbox import SeenDigests
+from snugroom.client.session.kernel.ports import Room
 from snugroom.client.session.kernel.views import ticket_of
-from snugroom.crypto.agreed.names import look_alike
 from snugroom.crypto.agreed.room_state import ANY_HOST, SINGLE_USE, Identity, Mode
 from snugroom.crypto.entry import answers, knocks, lobby
 from snugroom.crypto.entry.invite import HostKeys
@@ -85,6 +92,7 @@ class HostLobby:
         #: Knocks that were admitted with one command.
         self.batch = AdmissionBatch()
         self._now = now
+        self._looked_at = now
         self.tick(now)
 
     def tick(self, now: float) -> None:
@@ -144,7 +152,7 @@ class HostLobby:
             self._knocks.issue(index, single=bool(index & SINGLE_USE))
 
     def received(
-        self, day: int, message: wire.ServerMessage, membership: Membership, now: float
+        self, day: int, message: wire.ServerMessage, room: Room, now: float
     ) -> ev.Knocked | RejoinIntent | PostedMessage | None:
         """Process a message from the server, and return the work that is left for the session.
 
@@ -162,7 +170,7 @@ class HostLobby:
             case lobby.RecoveryMessage() | lobby.Card():
                 return posted
             case lobby.Knock() as knock:
-                return self._knocked(day, knock, posted.handle, membership, now)
+                return self._knocked(day, knock, posted.handle, room, now)
         return None
 
     @property
@@ -180,8 +188,9 @@ class HostLobby:
         return [(public, token) for public, token in self.keys.tokens(index) if made in (None, public)]
 
     def _knocked(
-        self, day: int, knock: lobby.Knock, handle: bytes, membership: Membership, now: float
+        self, day: int, knock: lobby.Knock, handle: bytes, room: Room, now: float
     ) -> ev.Knocked | RejoinIntent | None:
+        membership = room.membership
         mark = H(knock.enc, knock.ciphertext)
         replied = self._replied.get(mark)
         if replied is not None:
@@ -207,6 +216,7 @@ class HostLobby:
         if identity != Identity(opened.name) or self._knocked_again(asked, membership, now):
             return None
         self._issued(opened.index)
+        asked.holder = NameHolders(room, now).of(opened)
         if self._turned_away(asked, membership):
             return None
         return self._consider(asked, membership, now)
@@ -227,7 +237,8 @@ class HostLobby:
         if number in self._admitted:
             self._asked[number].handle = asked.handle
         elif self._knocks.renew(number, asked.knock, now):
-            asked.doubtful = self._asked[number].doubtful
+            earlier = self._asked[number]
+            asked.knocked, asked.holder, asked.told_at = earlier.knocked, earlier.holder, earlier.told_at
             self._asked[number] = asked
         else:
             return False
@@ -237,7 +248,7 @@ class HostLobby:
     def _consider(self, asked: Asked, membership: Membership, now: float) -> ev.Knocked | None:
         """Return the question for our person, if there is space for another knock."""
         opened = asked.knock
-        outcome = self._knocks.consider(opened, now)
+        outcome = self._knocks.consider(opened, now, again=replaces_invite(asked))
         if isinstance(outcome, knocks.Ignored):
             return None
         others = [(w.id, w.knock.name) for w in self._knocks.waiting(now) if w.id != outcome.id]
@@ -248,20 +259,41 @@ class HostLobby:
         older = opened.host_public != membership.policy.link_keys[-1]
         if older:
             warnings = (*warnings, sentence("warning.older_link"))
-        alike = next((n for _, n, _ in membership.members() if look_alike(n, opened.name)), None)
-        asked.doubtful = bool(warnings) or alike is not None
-        return ev.Knocked(
+        asked.told_at = now
+        asked.knocked = ev.Knocked(
             outcome.id,
             opened.name,
             opened.greeting,
             opened.index,
-            alike,
+            label=self._book.label(opened.index),
             standing=seen.standing,
             contact=seen.contact,
             fingerprint=seen.fingerprint,
             warnings=warnings,
             older=older,
         )
+        return with_holder(asked.knocked, asked.holder)
+
+    def reconsider(self, room: Room, now: float) -> list[ev.Knocked]:
+        """Return the knocks of which the host is told anew, because of the members whose names they have.
+
+        A knock by a used invite is refused once nobody is there whose place it could take.
+        """
+        waiting = [w.id for w in self._knocks.waiting(now) if w.id in self._asked]
+        if not waiting or now - self._looked_at < LOOK_EVERY:
+            return []
+        self._looked_at = now
+        holders, changed = NameHolders(room, now), []
+        for number in waiting:
+            asked = self._asked[number]
+            holder = holders.of(asked.knock)
+            if holder is None and asked.holder is not None and is_spent(asked, room.membership):
+                self._knocks.take(number, now)
+                self.fail(number, sentence("refusal.over"))
+            elif holder != asked.holder and now - asked.told_at >= TELL_EVERY and asked.knocked is not None:
+                asked.holder, asked.told_at = holder, now
+                changed.append(with_holder(asked.knocked, holder))
+        return changed
 
     def _turned_away(self, asked: Asked, m: Membership) -> bool:
         """Refuse a knock without asking a host if its invite is over or the room locked; return whether.
@@ -287,7 +319,7 @@ class HostLobby:
         index, single = asked.knock.index, bool(asked.knock.index & SINGLE_USE)
         removed = self._book.removed_with(index)
         known = asked.who in m.ledger.keys  # a current or former member: no second use
-        if index in m.ledger.revoked or (single and index in m.ledger.used):
+        if index in m.ledger.revoked or (is_spent(asked, m) and not replaces_invite(asked)):
             if removed is not None and not known:
                 invite, name = self._invite_name(index), asked.knock.name
                 alarm = sentences.alarm("removed_knocks", invite=invite, removed=removed, name=name)
@@ -345,35 +377,65 @@ class HostLobby:
         self._asked[number] = asked
         return RejoinIntent(number, asked.package, asked.ticket, known.name)
 
-    def admit(self, number: int, now: float) -> AddIntent:
-        """Accept a knock as the host, for the room to commit; ValueError if none waits under that number."""
+    def admit(self, number: int, room: Room, now: float) -> AddIntent:
+        """Accept a knock as the host, for the room to commit.
+
+        ValueError if none waits under that number, or if a member has its name.
+        """
+        holder = self._holder(number, room, now)
+        if holder is not None:
+            raise ValueError(holder.warning)
+        asked = self._take(number, now)
+        return AddIntent(number, asked.package, asked.knock.index, asked.knock.name)
+
+    def replace(self, number: int, room: Room, now: float) -> ReplaceIntent:
+        """Accept a knock as the host, in place of the silent member whose name it has.
+
+        ValueError if none waits under that number, or if it does not show what that member has shown.
+        """
+        holder = self._holder(number, room, now)
+        if holder is None or holder.proof is None:
+            name = self._asked[number].knock.name
+            raise ValueError(sentence("cannot.replace", name=name) if holder is None else holder.warning)
+        asked = self._take(number, now)
+        index, name = asked.knock.index, asked.knock.name
+        return ReplaceIntent(number, asked.package, index, name, holder.leaf, holder.key)
+
+    def _holder(self, number: int, room: Room, now: float) -> NameHolder | None:
+        return NameHolders(room, now).of(self._waits(number, now).knock)
+
+    def _waits(self, number: int, now: float) -> Asked:
         asked = self._asked.get(number)
         if asked is None or number not in {w.id for w in self._knocks.waiting(now)}:
             raise ValueError(sentence("cannot.nobody_waits", number=number))
+        return asked
+
+    def _take(self, number: int, now: float) -> Asked:
+        asked = self._waits(number, now)
         self._knocks.take(number, now)
         self._admitted.add(number)
-        return AddIntent(number, asked.package, asked.knock.index, asked.knock.name)
+        return asked
 
     def admit_all(self, now: float) -> tuple[list[AddIntent], ev.AdmissionProgress]:
         """Accept the knocks without a warning; return the intents to commit, and what that comes to."""
         waiting = [w.id for w in self._knocks.waiting(now) if w.id in self._asked]
         accepted = [number for number in waiting if not self._asked[number].doubtful]
         progress = self.batch.add(accepted, len(waiting) - len(accepted), now)
-        return [self.admit(number, now) for number in accepted], progress
+        taken = [(number, self._take(number, now)) for number in accepted]
+        return [AddIntent(n, a.package, a.knock.index, a.knock.name) for n, a in taken], progress
 
-    def refuse_all(self, reason: str, now: float) -> ev.AdmissionProgress:
+    def refuse_all(self, now: float) -> ev.AdmissionProgress:
         """Refuse all knocks as the host."""
         waiting = self._knocks.waiting(now)
         for each in waiting:
-            self.refuse(each.id, reason, now)
+            self.refuse(each.id, now)
         return ev.AdmissionProgress(0, len(waiting), refused=len(waiting))
 
-    def refuse(self, number: int, reason: str, now: float) -> None:
+    def refuse(self, number: int, now: float) -> None:
         """Refuse a knock as the host; ValueError if none waits under that number."""
-        if number not in {w.id for w in self._knocks.waiting(now)}:
-            raise ValueError(sentence("cannot.nobody_waits", number=number))
+        held = self._waits(number, now).holder is not None
         self._knocks.take(number, now)
-        self.fail(number, reason)
+        self.fail(number, sentence("refusal.name_held" if held else "refusal.no"))
 
     def not_added(self, intent: AddIntent | RejoinIntent, why: str, m: Membership) -> None:
         """Inform both sides that a rule prevented an admission."""

@@ -111,6 +111,13 @@ class Admit:
 
 
 @dataclass(frozen=True)
+class Replace:
+    """Let the newcomer of that knock in, in place of the silent member whose name it has."""
+
+    knock: int
+
+
+@dataclass(frozen=True)
 class Refuse:
     """As a host, refuse a knock."""
 
@@ -286,6 +293,7 @@ Command = (
     | SaveEvidence
     | Admit
     | Refuse
+    | Replace
     | AdmitAll
     | RefuseAll
     | Remove

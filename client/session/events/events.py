@@ -8,6 +8,9 @@ from typing import Literal
 from snugroom.client.session.catalogue.content import ReactionKind
 from snugroom.client.session.entry.contacts import Standing
 
+#: The identity that a member has shown to us in this meeting, or the invite for one person that admitted it.
+Proof = Literal["identity", "invite"]
+
 
 @dataclass(frozen=True)
 class Member:
@@ -74,7 +77,11 @@ class PolicyChanged:
 
 @dataclass(frozen=True)
 class Knocked:
-    """Somebody asks to be admitted; `looks_like` is a member's name that the knocker's name resembles."""
+    """Somebody asks to be admitted; `looks_like` is a member's name that the knocker's name resembles.
+
+    A host is told of a knock again, under the same number, if that member falls silent, is heard again or
+    goes.
+    """
 
     knock: int
     name: str
@@ -92,6 +99,10 @@ class Knocked:
     older: bool = False
     #: A host that has crashed asks to come back, by the hosts' return key and not by an invite.
     returning: bool = False
+    #: The member `looks_like` has not been heard for a while.
+    silent: bool = False
+    #: What the knock shows of that silent member, so that `Replace` can put it in that member's place.
+    proof: Proof | None = None
 
 
 @dataclass(frozen=True)

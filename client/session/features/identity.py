@@ -47,11 +47,17 @@ class Vouching(Feature):
         self._early: deque[OpenedVouch] = deque(maxlen=EARLY_MAX)
         self._left: dict[int, str] = {}  # previous member of a leaf that is free now
         self._taken: dict[int, tuple[float, str]] = {}  # when it was taken, and the previous member
+        #: Members in the places of silent ones: signature key -> the identity that the silent one has shown.
+        self._unverified: dict[bytes, bytes | None] = {}
 
     def carry_over(self, old: Room) -> None:
         before = old.feature(Vouching)
-        self._identities, self._told = before._identities, before._told
+        self._identities, self._told, self._unverified = before._identities, before._told, before._unverified
         self._to = dict.fromkeys(before._to, b"")  # to be sent again: our box, and perhaps our leaf, are new
+
+    def identity_of(self, signature_key: bytes) -> bytes | None:
+        """Return the identity that the member with that key has shown to us (32 bytes); None without one."""
+        return self._identities.get(signature_key)
 
     # -- commands ----------------------------------------------------------------------------------
 
@@ -120,8 +126,19 @@ class Vouching(Feature):
                 before = self._left.pop(leaf, None)
                 if before is not None and not (change.back and before == name):
                     self._taken[leaf] = now, before
+        if change.replaced:
+            self._replaced(change)
         if change.removed:
             self._again(self._to)  # the heartbeat key is new: vouches under way cannot be opened any more
+
+    def _replaced(self, change: Change) -> None:
+        """Tell that a host has put somebody in a silent member's place, until an identity proves the name."""
+        m = self.room.membership
+        (leaf, name, _), (_, earlier, key) = change.added[0], change.removed[0]
+        self._unverified[m.signature_key(leaf) or b""] = self._identities.get(key)
+        self.room.tell(
+            sentences.alarm("replaced_silent", by=m.name(change.by), name=name, earlier=earlier, leaf=leaf)
+        )
 
     def tick(self, now: float) -> None:
         self._reconsider(now)
@@ -220,6 +237,10 @@ class Vouching(Feature):
         self._identities[signature_key] = public
         name = m.name(leaf)
         seen = check_identity(name, public, self.room.options.contacts, verb="here")
+        known = seen.standing == "verified" and not seen.warnings
+        if signature_key in self._unverified and (known or self._unverified[signature_key] == public):
+            del self._unverified[signature_key]
+            self.room.tell(sentences.status("cleared.replaced_silent", name=name, leaf=leaf))
         self.room.tell(
             ev.Vouched(leaf, name, seen.standing, seen.contact, fingerprint(public), seen.warnings)
         )

@@ -8,6 +8,7 @@ from snugroom.client.session.kernel.verdict import Added, Change, Gone
 from snugroom.crypto import mls
 from snugroom.crypto.agreed.commit_view import CommitView
 from snugroom.crypto.agreed.ledger import Away, Ledger, Rejoined
+from snugroom.crypto.agreed.rejoins import replacement
 from snugroom.crypto.agreed.room_state import Identity, Policy, RejoinTicket
 
 
@@ -103,6 +104,7 @@ class Adoption:
             rotated=self._rotated,
             stuck_slot=rejoined.slot + 1 if rejoined is not None and rejoined.stuck else None,
             back=self._away is not None,
+            replaced=replacement(view) is not None,
             withdrawn=tuple(
                 _name(each.identity)
                 for each in view.ledger.away

@@ -72,9 +72,10 @@ class Batches:
 def first_newcomers(intents: Iterable[Intent], most: int) -> list[AddIntent]:
     """Return the newcomers at the beginning of the queue, at most that many.
 
-    Newcomers behind another intent wait for it: a host that locks the room admits nobody after that.
+    Newcomers behind another intent wait for it: a host that locks the room admits nobody after that. One in
+    place of a silent member needs a commit of its own.
     """
-    first = takewhile(lambda intent: isinstance(intent, AddIntent), intents)
+    first = takewhile(lambda intent: type(intent) is AddIntent, intents)
     return [intent for intent in islice(first, most) if isinstance(intent, AddIntent)]
 
 

@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 from snugroom.client.session import events as ev
-from snugroom.client.session.catalogue.sentence import sentence
 from snugroom.client.session.entry.helper import FIRST_NUMBER
 from snugroom.client.session.entry.lobby import HostLobby
 from snugroom.client.session.entry.lobby_connections import PostedMessage
@@ -22,17 +19,17 @@ def in_lobby(
     host: HostLobby,
     room: RoomSession,
     readmission: Readmission,
-    invites: MeetingInvites,
     day: int,
     message: ServerMessage,
     now: float,
 ) -> ev.Event | None:
     """Process a message in a lobby where we are a host; return what the person is told, if anything."""
-    match host.received(day, message, room.membership, now):
-        case ev.Knocked() as knocked:
-            if room.membership.policy.mode is Mode.WAVE_IN and not knocked.older:
-                decide(host, room, readmission, knocked.knock, True, now)
-            return replace(knocked, label=invites.book.label(knocked.invite))
+    match host.received(day, message, room, now):
+        case ev.Knocked(knock) as knocked:
+            if room.membership.policy.mode is Mode.WAVE_IN and not knocked.older and not knocked.silent:
+                taken = knocked.looks_like is not None
+                decide(host, room, readmission, ev.Refuse(knock) if taken else ev.Admit(knock), now)
+            return knocked
         case RejoinIntent() as intent:
             room.queue(intent, now)
         case PostedMessage() as posted:
@@ -41,21 +38,32 @@ def in_lobby(
 
 
 def decide(
-    host: HostLobby, room: RoomSession, readmission: Readmission, knock: int, admit: bool, now: float
+    host: HostLobby,
+    room: RoomSession,
+    readmission: Readmission,
+    what: ev.Admit | ev.Refuse | ev.Replace,
+    now: float,
 ) -> None:
-    """Let a newcomer or a host in: the room commits it, and `Admissions` has the result; or refuse."""
-    if knock >= FIRST_NUMBER:
-        readmission.decide(knock, admit, room, now)
-    elif admit:
-        room.queue(host.admit(knock, now), now)
-    else:
-        host.refuse(knock, sentence("refusal.no"), now)
+    """Let a newcomer or a host in: the room commits it, and `Admissions` has the result; or refuse.
+
+    ValueError if nobody waits under that number, or if a member's name keeps the newcomer out.
+    """
+    if what.knock >= FIRST_NUMBER:
+        readmission.decide(what.knock, not isinstance(what, ev.Refuse), room, now)
+        return
+    match what:
+        case ev.Admit(knock):
+            room.queue(host.admit(knock, room, now), now)
+        case ev.Replace(knock):
+            room.queue(host.replace(knock, room, now), now)
+        case ev.Refuse(knock):
+            host.refuse(knock, now)
 
 
 def decide_all(host: HostLobby, room: RoomSession, admit: bool, now: float) -> ev.AdmissionProgress:
     """Let in everybody who waits and gives no reason to look twice; or refuse everybody."""
     if not admit:
-        return host.refuse_all(sentence("refusal.no"), now)
+        return host.refuse_all(now)
     intents, progress = host.admit_all(now)
     for intent in intents:
         room.queue(intent, now)
@@ -75,6 +83,7 @@ def serve(
         host.revoke(index)
     if room.membership.policy.mode is Mode.LOCKED:
         host.lock(now)
+    made += host.reconsider(room, now)
     made += [
         invites.replace_open(room),
         _moved(room, invites, now),

@@ -21,6 +21,14 @@ class AddIntent:
 
 
 @dataclass(frozen=True)
+class ReplaceIntent(AddIntent):
+    """Admit a newcomer in place of a silent member with its name, by that one's leaf and signature key."""
+
+    leaf: int
+    signature_key: bytes
+
+
+@dataclass(frozen=True)
 class RejoinIntent:
     """Put a member that has lost its state back in place of its old leaf."""
 

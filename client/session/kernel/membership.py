@@ -20,6 +20,7 @@ from snugroom.client.session.kernel.intents import (
     HostReturnIntent,
     Intent,
     RemoveIntent,
+    ReplaceIntent,
     SelfRemoveIntent,
     WithdrawIntent,
 )
@@ -287,7 +288,7 @@ class Membership:
             self.ledger.digest(),
             tuple(built.invites),
             first.host_return if isinstance(first, HostReturnIntent) else None,
-            isinstance(first, RemoveIntent) and first.absent,
+            isinstance(first, ReplaceIntent) or (isinstance(first, RemoveIntent) and first.absent),
             (first.signature_key,) if isinstance(first, WithdrawIntent) else (),
         )
         facts = [proposal_view(p, own) for p in built.proposals]

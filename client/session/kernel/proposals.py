@@ -41,7 +41,7 @@ class Built:
 
 def proposals_for(state: State, wanted: Sequence[intents.Intent], rng: Rng) -> Built | None:
     """Return the content of the commit for an intent or for several newcomers; None if nothing is to do."""
-    if all(isinstance(intent, intents.AddIntent) for intent in wanted):
+    if all(type(intent) is intents.AddIntent for intent in wanted):
         return _additions(state, [each for each in wanted if isinstance(each, intents.AddIntent)], rng)
     (intent,) = wanted
     link = mls.PreSharedKey.external(policy.LINK_PSK_ID, rng)
@@ -55,6 +55,14 @@ def proposals_for(state: State, wanted: Sequence[intents.Intent], rng: Rng) -> B
             return None
         replaced = [] if leaf is None else [mls.Remove(leaf)]
         return Built(wanted, [*replaced, link, mls.Add(intent.key_package)])
+    if isinstance(intent, intents.ReplaceIntent):
+        new = intent.key_package
+        if (
+            members.get(intent.leaf) != intent.signature_key
+            or new.leaf_node.signature_key in members.values()
+        ):
+            return None
+        return Built(wanted, [mls.Remove(intent.leaf), link, mls.Add(new)], invites=[intent.invite])
     if isinstance(intent, intents.HostReturnIntent):
         return _host_return(state, intent, link)
     if isinstance(intent, intents.RemoveIntent):

@@ -22,6 +22,7 @@ from snugroom.client.session.kernel.ports import Room
 from snugroom.client.session.kernel.sync import Sync
 from snugroom.client.session.kernel.verdict import Change, Staged, Valid, Void
 from snugroom.crypto.agreed.commit_view import CommitView
+from snugroom.crypto.agreed.rejoins import replacement
 from snugroom.crypto.entry import invite
 from snugroom.crypto.errors import SnugError
 from snugroom.crypto.kdf import H
@@ -131,6 +132,8 @@ class ReceivedCommits:
             by = sentence("room.somebody") if view.sender is None else room.membership.name(view.sender)
             if view.context.host_return is not None:
                 room.finish("replaced", sentence("room.replaced.host", by=by))
+            elif replacement(view) is not None:
+                room.finish("replaced", sentence("room.replaced.silent", by=by))
             elif view.context.absent and not room.membership.is_host(room.membership.own_leaf):
                 room.give_up(absent_by=by)  # and our ticket lets us in again (SNUG-8)
             elif view.context.absent:

@@ -272,9 +272,8 @@ class Session:
                     self._room.publish(what, now)
             case ev.Leave():
                 self._leave(now)
-            case ev.Admit(knock) | ev.Refuse(knock):
-                admit = isinstance(what, ev.Admit)
-                hosting.decide(self._as_host(), self._in_room(), self._readmission, knock, admit, now)
+            case ev.Admit() | ev.Refuse() | ev.Replace():
+                hosting.decide(self._as_host(), self._in_room(), self._readmission, what, now)
             case ev.AdmitAll() | ev.RefuseAll():
                 admit = isinstance(what, ev.AdmitAll)
                 self._tell(hosting.decide_all(self._as_host(), self._in_room(), admit, now))
@@ -294,9 +293,7 @@ class Session:
             if not isinstance(said, bool):
                 self._readmission.message_posted(endpoint.day, said, self._room, now)
         elif self._host is not None and self._room is not None and self._guest is None:
-            told = hosting.in_lobby(
-                self._host, self._room, self._readmission, self._invites, endpoint.day, message, now
-            )
+            told = hosting.in_lobby(self._host, self._room, self._readmission, endpoint.day, message, now)
             if told is not None:
                 self._tell(told)
         if endpoint.day is not None and self._guest is not None:

@@ -81,6 +81,7 @@ class Change:
     rotated: bool = False  # the hosts' keys have changed
     stuck_slot: int | None = None  # at a rejoin: the slot of the commit that the member could not read
     back: bool = False  # the added member was one before: a host had removed it for absence
+    replaced: bool = False  # a host has put the added member in the place of the removed one, who was silent
     withdrawn: tuple[str, ...] = ()  # names of absent members whose ways back a host has ended
 
 

@@ -34,6 +34,7 @@ export const person = (leaf: number, over: Partial<Person> = {}): Person => ({
   contact: null,
   newSinceCompared: null,
   compared: false,
+  unverified: false,
   page: HASH,
   ...over,
 });
@@ -132,7 +133,7 @@ const choose = (menu: string, item: string) => async (root: HTMLElement) => {
 const hideSelf = choose(".controls [aria-label=More]", "Hide my own view");
 
 const knock = {
-  type: "Knocked", knock: 3, name: "Dana", greeting: "It's me, from the library.", invite: 2, looksLike: null, label: "Dana",
+  type: "Knocked", knock: 3, name: "Dana", greeting: "It's me, from the library.", invite: 2, looksLike: null, silent: false, proof: null, label: "Dana",
   standing: "none", contact: null, fingerprint: null, warnings: [], older: false, returning: false, at: NOW - 40,
 } as const;
 

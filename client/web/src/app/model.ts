@@ -120,6 +120,8 @@ export interface Person {
   readonly newSinceCompared: boolean | null;
   /** We and the member said that we have the same short code. */
   readonly compared: boolean;
+  /** They came in the place of a silent member, and nothing has proven that they are the same person. */
+  readonly unverified: boolean;
   /** The hash of their page, if they reported one. */
   readonly page: string | null;
 }
@@ -464,6 +466,8 @@ export interface Commands {
   report(messages: readonly string[]): void;
 
   admit(knock: number): void;
+  /** Let them in, in place of the silent member whose name they have. */
+  replace(knock: number): void;
   refuse(knock: number): void;
   remove(leaf: number): void;
   deputise(leaf: number): void;

@@ -20,6 +20,7 @@ interface Entry {
   contact: string | null;
   newSince: boolean | null;
   compared: boolean;
+  unverified: boolean;
   page: string | null;
 }
 
@@ -53,7 +54,7 @@ export class People {
         const invite = newcomer?.label ?? (newcomer?.invite === 0 ? "" : null);
         this.#entries.set(leaf, {
           leaf, name, host, since: now, admittedBy: newcomer ? by : null, invite, state: null, hand: null,
-          standing: "none", contact: null, newSince: null, compared: false, page: null,
+          standing: "none", contact: null, newSince: null, compared: false, unverified: false, page: null,
         });
       }
     }
@@ -71,6 +72,14 @@ export class People {
       case "Vouched": {
         const entry = this.#entries.get(event.leaf);
         if (entry !== undefined) ({ standing: entry.standing, contact: entry.contact } = event);
+        return;
+      }
+      case "Alarm":
+      case "Status": {
+        const { key, args } = event.text;
+        const entry = this.#entries.get(Number(args?.["leaf"]));
+        if (entry === undefined || !key.endsWith(".replaced_silent")) return;
+        entry.unverified = event.type === "Alarm";
         return;
       }
       case "Pages":
@@ -108,7 +117,8 @@ export class People {
           recording: state?.recording ?? false,
           away: state?.away ?? false,
           since: entry.since, admittedBy: entry.admittedBy, invite: entry.invite, standing: entry.standing,
-          contact: entry.contact, newSinceCompared: entry.newSince, compared: entry.compared, page: entry.page,
+          contact: entry.contact, newSinceCompared: entry.newSince, compared: entry.compared,
+          unverified: entry.unverified, page: entry.page,
         };
       });
   }

@@ -295,7 +295,7 @@ export class Store implements Model {
       measured: (places) => this.#visible.measured(places),
       ...chatCommands(this.#chat),
       admit: (knock) => this.#answered(knock, { type: "Admit", knock }),
-      refuse: (knock) => this.#answered(knock, { type: "Refuse", knock }),
+      replace: (knock) => this.#answered(knock, { type: "Replace", knock }), refuse: (knock) => this.#answered(knock, { type: "Refuse", knock }),
       copy: (text) => void copy(text).then((done) => this.#toast(done)),
       dismissIncident: (number) => this.#meeting.dismiss(number),
       dismissToast: (id) => this.#toasts.remove(id),

@@ -111,6 +111,7 @@ export type Command =
   | { readonly type: "SaveEvidence"; readonly names: boolean }
   | { readonly type: "Admit"; readonly knock: number }
   | { readonly type: "Refuse"; readonly knock: number }
+  | { readonly type: "Replace"; readonly knock: number }
   | { readonly type: "Remove"; readonly leaf: number }
   | { readonly type: "Deputise"; readonly leaf: number }
   | { readonly type: "Undeputise"; readonly leaf: number }
@@ -183,6 +184,14 @@ export interface InviteRow {
   readonly revoked: boolean;
 }
 
+/** The identity that a member has shown to us in this meeting, or the invite for one person that admitted it. */
+export type Proof = "identity" | "invite";
+
+/**
+ * Somebody asks to be admitted; `looksLike` is a member's name that the knocker's name resembles.
+ *
+ * A host is told of a knock again, under the same number, if that member falls silent, is heard again or goes.
+ */
 export interface Knocked {
   readonly type: "Knocked";
   readonly knock: number;
@@ -199,6 +208,10 @@ export interface Knocked {
   readonly older: boolean;
   /** A host that has crashed asks to come back, by the hosts' return key and not by an invite. */
   readonly returning: boolean;
+  /** The member `looksLike` has not been heard for a while. */
+  readonly silent: boolean;
+  /** What the knock shows of that silent member, so that `Replace` can put it in that member's place. */
+  readonly proof: Proof | null;
 }
 
 export interface PolicyChanged {

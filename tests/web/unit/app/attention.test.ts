@@ -12,7 +12,7 @@ if (!("navigator" in globalThis)) Object.assign(globalThis, { navigator: { langu
 type Knocks = Model["knocks"]["value"];
 
 const knock = (number: number, name: string): Knocks[number] => ({
-  type: "Knocked", knock: number, name, greeting: "let me in", invite: 0, looksLike: null, label: "", standing: "none",
+  type: "Knocked", knock: number, name, greeting: "let me in", invite: 0, looksLike: null, silent: false, proof: null, label: "", standing: "none",
   contact: "somebody else", fingerprint: "12345", warnings: [], older: false, returning: false, at: 0,
 });
 const people = (...leaves: number[]): readonly Person[] => leaves.map((leaf) => ({ leaf }) as Person);

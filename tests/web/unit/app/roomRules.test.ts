@@ -115,11 +115,11 @@ it("digits stand in groups of five, whatever spaces they came with", () => {
 describe("what is read out", () => {
   const person = (leaf: number, over: Partial<Person> = {}): Person => ({
     leaf, name: ["Ada", "Bo", "Cem"][leaf] ?? "?", host: false, self: leaf === 0, mic: true, camera: true, sharing: false, hand: null,
-    recording: false, away: false, since: 0, admittedBy: null, invite: null, standing: "none", contact: null, newSinceCompared: null, compared: false, page: null,
+    recording: false, away: false, since: 0, admittedBy: null, invite: null, standing: "none", contact: null, newSinceCompared: null, compared: false, unverified: false, page: null,
     ...over,
   });
   const knock = (number: number) => ({
-    type: "Knocked" as const, knock: number, name: "Dana", greeting: "", invite: 2, looksLike: null, label: "Dana",
+    type: "Knocked" as const, knock: number, name: "Dana", greeting: "", invite: 2, looksLike: null, silent: false, proof: null, label: "Dana",
     standing: "none" as const, contact: null, fingerprint: null, warnings: [], older: false, returning: false, at: 0,
   });
   const text = (id: string, leaf: number) => ({

@@ -75,7 +75,7 @@ const roster = (over: Partial<EventOf<"Roster">> = {}): EventOf<"Roster"> => ({
   left: [], ...over,
 });
 const knocked = (knock: number, name: string): EventOf<"Knocked"> => ({
-  type: "Knocked", knock, name, greeting: "", invite: 0, looksLike: null, label: null, standing: "none", contact: null,
+  type: "Knocked", knock, name, greeting: "", invite: 0, looksLike: null, silent: false, proof: null, label: null, standing: "none", contact: null,
   fingerprint: null, warnings: [], older: false, returning: false,
 });
 const counts = (waiting: readonly number[] | null): FromWorker => ({

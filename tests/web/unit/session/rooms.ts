@@ -433,6 +433,7 @@ export class Room {
       added: [],
       removed: [],
       rejoined: false,
+      replaced: false,
       policyBefore: this.membership.policy,
       policyAfter: this.membership.policy,
       left: new Set(),

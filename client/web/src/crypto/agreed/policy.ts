@@ -14,7 +14,7 @@ import { verify } from "../kdf";
 import { canonicalOrigin } from "../entry/invite";
 import { checkName, checkText, loadLookAlikes, skeletons } from "./names";
 import { LEDGER_KEYS_MAX } from "./ledger";
-import { snug8 } from "./rejoins";
+import { replacement, snug8 } from "./rejoins";
 import * as roomState from "./roomState";
 
 /** PSK id of the link's secret. */
@@ -86,10 +86,15 @@ function hasRejoinKey({ rejoinKey }: LeafView): void {
   if (rejoinKey.length !== roomState.REJOIN_KEY_SIZE) throw broken(6, "no_rejoin_key");
 }
 
-/** Add, Remove and policy changes are reserved to hosts, except SNUG-8, SNUG-9 and self-removal. */
+/**
+ * Add, Remove and policy changes are reserved to hosts, except SNUG-8, SNUG-9 and self-removal.
+ *
+ * A commit that says `absent` only removes, or puts a newcomer in the place of one member (`replacement`).
+ */
 async function snug7(v: CommitView): Promise<void> {
   if (v.context.withdrawn.length > 0) withdraws(v);
-  if (v.context.absent && v.facts.proposals.some((p) => p.kind !== "remove" || p.byReference)) throw broken(7, "absent");
+  const others = v.facts.proposals.some((p) => p.kind !== "remove" || p.byReference);
+  if (v.context.absent && others && replacement(v) === null) throw broken(7, "absent");
   if (v.context.hostReturn !== null) return; // SNUG-9 has checked it
   if (v.rejoins) {
     await snug8(v);
@@ -202,10 +207,16 @@ function looks(member: LeafView): string[] {
   }
 }
 
-/** Every new member names an invite that all members see; a single-use invite admits once. */
+/**
+ * Every new member names an invite that all members see; a single-use invite admits one person.
+ *
+ * A newcomer in place of an absent member may name the invite that admitted that member.
+ */
 function snug12(v: CommitView): void {
   const { invites, hostReturn } = v.context;
   const used = new Set(v.facts.ledger.used);
+  const replaced = replacement(v);
+  if (replaced !== null) used.delete(v.facts.ledger.inviteOf(replaced) ?? -1);
   const count = v.rejoins || hostReturn !== null ? 0 : v.of("add").length;
   if (invites.length > count) throw broken(12, "invite_named");
   if (invites.length < count) throw broken(12, "no_invite");

@@ -1,14 +1,16 @@
 /**
  * SNUG-8: a member comes back by a ticket, in place of its leaf or after a removal for absence.
  *
- * docs/reference/protocol.md, sections 5 and 6. `policy.ts` calls this rule in `snug7`.
+ * Also the replacement of an absent member (SNUG-7, 12). docs/reference/protocol.md, sections 5 and 6. `policy.ts` calls
+ * this rule in `snug7`.
  */
 
 import { type Bytes, same } from "../bytes";
-import { SnugError } from "../errors";
+import { MalformedError, SnugError } from "../errors";
 import { verify } from "../kdf";
 import { broken, type CommitView, type LeafView, reading } from "./commitView";
 import { type Away, REJOIN_SLOTS, REJOINS_MAX } from "./ledger";
+import { lookAlike } from "./names";
 import * as roomState from "./roomState";
 
 /**
@@ -85,4 +87,31 @@ async function isSigned(publicHalf: Bytes, message: Bytes, signature: Bytes): Pr
     throw error;
   }
   return true;
+}
+
+/**
+ * Return the leaf whose member is removed for absence and replaced by a newcomer with its name, else null.
+ *
+ * The commit does nothing else. The names look alike, and the leaf is no host's: a host comes back by the return key
+ * (SNUG-9). Whether the newcomer is the same person is the committing host's judgement.
+ */
+export function replacement(v: CommitView): number | null {
+  const [add, ...adds] = v.of("add");
+  const [remove, ...removes] = v.of("remove");
+  const { members, policy, proposals } = v.facts;
+  if (!v.context.absent || add === undefined || remove === undefined) return null;
+  if (adds.length + removes.length > 0 || proposals.length !== 3) return null;
+  const old = members.get(remove.removed ?? -1);
+  if (old === undefined || remove.byReference || policy.isHost(old.signatureKey)) return null;
+  return add.added === null || add.ticket !== null || !sameName(old, add.added) ? null : remove.removed;
+}
+
+function sameName(old: LeafView, next: LeafView): boolean {
+  try {
+    const name = ({ identity }: LeafView): string => roomState.Identity.decode(identity).name;
+    return lookAlike(name(old), name(next));
+  } catch (error) {
+    if (error instanceof MalformedError) return false;
+    throw error;
+  }
 }

@@ -72,11 +72,15 @@ export class Knocks {
     }
   }
 
-  /** Decide whether to show the knock to the host. An ignored knock does not change the record. */
-  consider(opened: OpenedKnock, now: number): Accepted | Ignored {
+  /**
+   * Decide whether to show the knock to the host. An ignored knock does not change the record.
+   *
+   * `again`: the invite may have been used, by the silent member whose place the newcomer takes.
+   */
+  consider(opened: OpenedKnock, now: number, again = false): Accepted | Ignored {
     this.#expire(now);
     const mark = hex(H(opened.keyPackage));
-    const reason = this.#objection(opened, mark, now);
+    const reason = this.#objection(opened, mark, now, again);
     if (reason !== null) return { type: "Ignored", reason };
     const id = this.#next++;
     this.#wait(id, opened, mark, now);
@@ -99,12 +103,12 @@ export class Knocks {
     if (this.#seen.size > SEEN_MAX && oldest !== undefined) this.#seen.delete(oldest);
   }
 
-  #objection(opened: OpenedKnock, mark: string, now: number): Reason | null {
+  #objection(opened: OpenedKnock, mark: string, now: number, again: boolean): Reason | null {
     const { index } = opened;
     const single = this.#single.get(index);
     if (single === undefined) return "unknown";
     if (this.#revoked.has(index)) return "revoked";
-    if (single && this.#used.has(index)) return "used";
+    if (single && this.#used.has(index) && !again) return "used";
     if (now >= opened.expiry) return "expired";
     if (this.#seen.has(mark)) return "seen";
     const waiting = [...this.#waiting.values()].filter(({ knock }) => knock.index === index).length;

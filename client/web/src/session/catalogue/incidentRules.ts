@@ -100,6 +100,8 @@ export const RULES: Readonly<Record<string, Rule>> = {
   "alarm.invite_leaked": {"severity": "attention", "by": "invite"},
   "alarm.removed_knocks": {"severity": "attention", "by": "name"},
   "alarm.not_admitted": {"severity": "calm", "by": "name", "lasts": 60, "under_same": ["withheld", "reordered", "two_stories", "gone"]},
+  "alarm.replaced_silent": {"severity": "attention", "by": "name", "leaves": true, "action": "compare"},
+  "status.cleared.replaced_silent": {"by": "name", "ends": ["replaced_silent"]},
   "alarm.unreportable": {"severity": "attention", "by": "name"},
   "alarm.void_commit": {"severity": "attack", "by": "who"},
   "alarm.wrong_gate": {"severity": "attack", "by": "who"},

@@ -205,6 +205,8 @@ export class RejoinHelper {
       greeting: "",
       invite: NO_INVITE,
       looksLike: null,
+      silent: false,
+      proof: null,
       label: null,
       standing: "none",
       contact: null,

@@ -7,26 +7,28 @@ import { type Answer, REASON_MAX, type Refusal, type ReplyBody } from "../../cry
 import * as hosts from "../../crypto/entry/hostsLobby";
 import * as lobby from "../../crypto/entry/lobby";
 import { Knocks } from "../../crypto/entry/knocks";
-import { loadLookAlikes, lookAlike } from "../../crypto/agreed/names";
+import { loadLookAlikes } from "../../crypto/agreed/names";
 import { ANY_HOST, Mode, type RejoinTicket, SINGLE_USE } from "../../crypto/agreed/roomState";
 import type { ServerMessage } from "../../wire/messages";
 import { CommandError, type Sentence, sentence } from "../../words/sentence";
 import { Cards } from "./cards";
 import type { Contacts } from "./contacts";
 import type { Effect, EventOf, Knocked } from "../events";
-import type { AddIntent, RejoinIntent } from "../kernel/intents";
+import type { AddIntent, RejoinIntent, ReplaceIntent } from "../kernel/intents";
 import { inviteName, type InviteBook } from "./invites";
 import type { Membership } from "../kernel/membership";
+import type { Room } from "../kernel/ports";
 import { SeenDigests } from "../kernel/outbox";
 import { ticketOf } from "../kernel/views";
 import { checkIdentity } from "./identityCheck";
 import * as reasons from "../catalogue/reasons";
 import * as sentences from "../catalogue/sentences";
 import { CROWDED, LobbyConnections, daysAround, type PostedMessage } from "./lobbyConnections";
-import { type Asked, type From, openWithCards } from "./openedKnocks";
+import { type Asked, type From, isSpent, openWithCards, replacesInvite } from "./openedKnocks";
+import { LOOK_EVERY, type NameHolder, NameHolders, sameHolder, TELL_EVERY, warning, withHolder } from "./nameHolders";
 import { PieceQueue } from "./pieceQueue";
 import { Replies } from "./replies";
-import { IS_FULL, IS_LOCKED, IS_OVER, IS_REPLACED, NAME_TAKEN, NO_MEMBER, notAdded } from "./refusals";
+import { IS_FULL, IS_LOCKED, IS_OVER, IS_REPLACED, NAME_HELD, NAME_TAKEN, NO_MEMBER, NOT_LET_IN, notAdded } from "./refusals";
 import { knownMember, ticketFrom } from "./tickets";
 
 /** Maximum waiting knocks on one open invite, which a class may share. Other invites have the rest. */
@@ -73,6 +75,7 @@ export class HostLobby {
   readonly #replied = new Replies();
   readonly pieces: PieceQueue;
   #now = 0;
+  #lookedAt = 0;
 
   static async open(facts: HostLobbyFacts): Promise<HostLobby> {
     await loadLookAlikes();
@@ -157,7 +160,7 @@ export class HostLobby {
   async received(
     day: number,
     message: ServerMessage,
-    m: Membership,
+    room: Room,
     now: number,
   ): Promise<Knocked | RejoinIntent | PostedMessage | null> {
     const posted = await this.#connections.received(day, message);
@@ -167,7 +170,7 @@ export class HostLobby {
       this.#cards.ask(day, handle, said.nonce);
       await this.#cards.answer(this.keys, now);
     } else if (said.type === "RecoveryMessage" || said.type === "Card") return posted;
-    else if (said.type === "Knock") return await this.#knocked({ day, handle }, said, m, now);
+    else if (said.type === "Knock") return await this.#knocked({ day, handle }, said, room, now);
     return null;
   }
 
@@ -187,7 +190,8 @@ export class HostLobby {
     return this.keys.tokens(index).filter(([hostPublic]) => made === null || same(made, hostPublic));
   };
 
-  async #knocked(from: From, knock: lobby.Knock, m: Membership, now: number): Promise<Knocked | RejoinIntent | null> {
+  async #knocked(from: From, knock: lobby.Knock, room: Room, now: number): Promise<Knocked | RejoinIntent | null> {
+    const { membership: m } = room;
     const digest = H(knock.enc, knock.ciphertext);
     const mark = hex(digest);
     const replied = this.#replied.get(mark);
@@ -211,11 +215,12 @@ export class HostLobby {
     const { keyPackage, identity } = opened;
     const ticket = ticketOf(keyPackage);
     const who = hex(keyPackage.leafNode.signatureKey);
-    const asked: Asked = { knock: opened.knock, ...from, keyPackage, ticket, mark, who };
+    const asked: Asked = { knock: opened.knock, ...from, keyPackage, ticket, mark, who, holder: null, toldAt: now };
     if (ticket !== null) return await this.#rejoin(asked, ticket, m, now);
     if (identity.name !== opened.knock.name || identity.flags !== 0) return null;
     if (await this.#knockedAgain(asked, m, now)) return null;
     this.#issued(opened.knock.index);
+    asked.holder = new NameHolders(room, now).of(opened.knock);
     return (await this.#turnedAway(asked, m)) ? null : await this.#consider(asked, m, now);
   }
 
@@ -235,7 +240,8 @@ export class HostLobby {
     if (known?.[1].knock.index !== asked.knock.index) return false;
     const [number, earlier] = known;
     if (this.#admitted.has(number)) earlier.handle = asked.handle;
-    else if (this.#knocks.renew(number, asked.knock, now)) this.#asked.set(number, asked);
+    else if (this.#knocks.renew(number, asked.knock, now))
+      this.#asked.set(number, { ...earlier, ...asked, holder: earlier.holder, toldAt: earlier.toldAt });
     else return false;
     await this.#inform(asked, { type: "Received" });
     return true;
@@ -245,7 +251,7 @@ export class HostLobby {
   async #consider(asked: Asked, m: Membership, now: number): Promise<Knocked | null> {
     const opened = asked.knock;
     const { name, greeting, index: invite } = opened;
-    const outcome = this.#knocks.consider(opened, now);
+    const outcome = this.#knocks.consider(opened, now, replacesInvite(asked));
     if (outcome.type === "Ignored") return null;
     await this.#inform(asked, { type: "Received" });
     const others = this.#knocks.waiting(now).filter(({ id }) => id !== outcome.id);
@@ -257,19 +263,39 @@ export class HostLobby {
     );
     this.#asked.set(outcome.id, asked);
     const older = !among(opened.hostPublic, m.policy.linkKeys.slice(-1));
-    return {
-      type: "Knocked",
-      knock: outcome.id,
-      name,
-      greeting,
-      invite,
-      looksLike: m.members().find((member) => lookAlike(member.name, name))?.name ?? null,
-      label: null,
+    asked.knocked = {
+      type: "Knocked", knock: outcome.id, name, greeting, invite, looksLike: null, label: this.#book.label(invite),
       ...seen,
       warnings: older ? [...seen.warnings, sentence("warning.older_link")] : seen.warnings,
-      older,
-      returning: false,
+      older, returning: false, silent: false, proof: null,
     };
+    return withHolder(asked.knocked, asked.holder);
+  }
+
+  /**
+   * Return the waiting knocks of which the host is told anew, because of the members whose names they have.
+   *
+   * A knock by a used invite is refused once nobody is there whose place it could take.
+   */
+  async reconsider(room: Room, now: number): Promise<Knocked[]> {
+    const waiting = this.#knocks.waiting(now);
+    if (waiting.length === 0 || now - this.#lookedAt < LOOK_EVERY) return [];
+    this.#lookedAt = now;
+    const holders = new NameHolders(room, now);
+    const changed: Knocked[] = [];
+    for (const { id } of waiting) {
+      const asked = this.#asked.get(id);
+      if (asked?.knocked === undefined) continue;
+      const holder = holders.of(asked.knock);
+      if (holder === null && asked.holder !== null && isSpent(asked, room.membership)) {
+        this.#knocks.take(id, now);
+        await this.fail(id, IS_OVER);
+      } else if (!sameHolder(holder, asked.holder) && now - asked.toldAt >= TELL_EVERY) {
+        [asked.holder, asked.toldAt] = [holder, now];
+        changed.push(withHolder(asked.knocked, holder));
+      }
+    }
+    return changed;
   }
 
   /**
@@ -301,7 +327,7 @@ export class HostLobby {
     const removed = this.#book.removedWith(index);
     // A current or former member: no second use.
     const known = m.ledger.keys.has(asked.who);
-    if (m.ledger.revoked.has(index) || (single && m.ledger.used.has(index))) {
+    if (m.ledger.revoked.has(index) || (isSpent(asked, m) && !replacesInvite(asked))) {
       if (removed !== null && !known)
         this.#alarm(index, sentences.alarm("removed_knocks", { invite: this.#inviteName(index), removed, name }));
       else if (single && !known) this.#leaks(asked, this.#book.cameIn(index), true);
@@ -365,33 +391,59 @@ export class HostLobby {
       .filter((id) => !m.ledger.keys.has(this.#asked.get(id)?.who ?? ""));
   }
 
-  #waits(number: number, now: number): boolean {
-    return this.#knocks.waiting(now).some(({ id }) => id === number);
+  #waits(number: number, now: number): Asked {
+    const asked = this.#asked.get(number);
+    if (asked === undefined || !this.#knocks.waiting(now).some(({ id }) => id === number))
+      throw new CommandError(sentence("cannot.nobody_waits", { number }));
+    return asked;
   }
 
-  /** Accept a knock as the host, for the room to commit; CommandError if none waits under that number. */
-  admit(number: number, now: number): AddIntent {
-    const asked = this.#asked.get(number);
-    if (asked === undefined || !this.#waits(number, now))
-      throw new CommandError(sentence("cannot.nobody_waits", { number }));
+  #holder = (number: number, room: Room, now: number): NameHolder | null =>
+    new NameHolders(room, now).of(this.#waits(number, now).knock);
+
+  #take(number: number, now: number): Omit<AddIntent, "type"> {
+    const { knock, keyPackage } = this.#waits(number, now);
     this.#knocks.take(number, now);
     this.#admitted.add(number);
-    const { index: invite, name } = asked.knock;
-    return { type: "AddIntent", knock: number, keyPackage: asked.keyPackage, invite, name };
+    return { knock: number, keyPackage, invite: knock.index, name: knock.name };
+  }
+
+  /**
+   * Accept a knock as the host, for the room to commit.
+   *
+   * CommandError if none waits under that number, or if a member has its name.
+   */
+  admit(number: number, room: Room, now: number): AddIntent {
+    const holder = this.#holder(number, room, now);
+    if (holder !== null) throw new CommandError(warning(holder));
+    return { type: "AddIntent", ...this.#take(number, now) };
+  }
+
+  /**
+   * Accept a knock as the host, in place of the silent member whose name it has.
+   *
+   * CommandError if none waits under that number, or if it does not show what that member has shown.
+   */
+  replace(number: number, room: Room, now: number): ReplaceIntent {
+    const holder = this.#holder(number, room, now);
+    const { name } = this.#waits(number, now).knock;
+    if (holder === null) throw new CommandError(sentence("cannot.replace", { name }));
+    if (holder.proof === null) throw new CommandError(warning(holder));
+    return { type: "ReplaceIntent", ...this.#take(number, now), leaf: holder.leaf, signatureKey: holder.key };
   }
 
   /** Refuse a knock as the host; CommandError if none waits under that number. */
-  async refuse(number: number, reason: string, now: number): Promise<void> {
-    if (!this.#waits(number, now)) throw new CommandError(sentence("cannot.nobody_waits", { number }));
+  async refuse(number: number, now: number): Promise<void> {
+    const { holder } = this.#waits(number, now);
     this.#knocks.take(number, now);
-    await this.fail(number, reason);
+    await this.fail(number, holder === null ? NOT_LET_IN : NAME_HELD);
   }
 
   /** Inform both sides that a rule prevented an admission. */
-  async notAdded(intent: AddIntent | RejoinIntent, why: Sentence, m: Membership): Promise<void> {
+  async notAdded(intent: AddIntent | ReplaceIntent | RejoinIntent, why: Sentence, m: Membership): Promise<void> {
     const asked = this.#asked.get(intent.knock);
     let text = notAdded(reasons.plain(why));
-    if (intent.type === "AddIntent" && asked !== undefined) {
+    if (intent.type !== "RejoinIntent" && asked !== undefined) {
       if (this.#opensNothing(asked, m)) text = IS_OVER;
       else if (m.policy.mode === Mode.LOCKED) text = IS_LOCKED;
     }

@@ -3,8 +3,11 @@ import type { Bytes } from "../../crypto/bytes";
 import { SnugError } from "../../crypto/errors";
 import * as hosts from "../../crypto/entry/hostsLobby";
 import * as lobby from "../../crypto/entry/lobby";
-import { Identity } from "../../crypto/agreed/roomState";
+import { Identity, SINGLE_USE } from "../../crypto/agreed/roomState";
 import * as mls from "../../mls";
+import type { Knocked } from "../events";
+import type { Membership } from "../kernel/membership";
+import type { NameHolder } from "./nameHolders";
 
 /** The day of the lobby in which a message came, and the handle of the connection that has posted it. */
 export interface From {
@@ -23,7 +26,19 @@ export interface Asked {
   readonly who: string;
   /** Of the connection that has posted the knock last. */
   handle: Bytes;
+  /** As the host is told of it, without the member whose name it has. */
+  knocked?: Knocked;
+  /** The member whose name it has, as the host was told. */
+  holder: NameHolder | null;
+  toldAt: number;
 }
+
+/** Return whether it shows the personal invite of the silent member whose name it has. */
+export const replacesInvite = ({ holder }: Asked): boolean => holder?.sameInvite ?? false;
+
+/** Return whether the invite of that knock was for one person, and has let somebody in. */
+export const isSpent = ({ knock: { index } }: Asked, m: Membership): boolean =>
+  (index & SINGLE_USE) !== 0 && m.ledger.used.has(index);
 
 /** Open a knock with the card that it was sealed to, and check its KeyPackage; null: it is never shown. */
 export async function openWithCards(

@@ -8,6 +8,7 @@ export const IS_OVER = inEnglish(sentence("refusal.over"));
 export const NO_MEMBER = inEnglish(sentence("refusal.no_member"));
 export const NAME_TAKEN = inEnglish(sentence("refusal.name_taken"));
 export const IS_REPLACED = inEnglish(sentence("refusal.replaced"));
+export const NAME_HELD = inEnglish(sentence("refusal.name_held"));
 export const NOT_LET_IN = inEnglish(sentence("refusal.no"));
 
 /** Return the reason for a newcomer whom a rule keeps out. */
@@ -23,6 +24,7 @@ const KNOWN = [
   "refusal.no_member",
   "refusal.name_taken",
   "refusal.replaced",
+  "refusal.name_held",
   "refusal.no",
 ] as const;
 const [BEFORE = "", AFTER = ""] = notAdded("\0").split("\0");

@@ -44,13 +44,21 @@ export class Vouching extends Feature {
   readonly #left = new Map<number, string>();
   /** When a leaf was taken over, and the previous member. */
   readonly #taken = new Map<number, readonly [number, string]>();
+  /** Members in the places of silent ones: signature key -> the identity that the silent one has shown. */
+  #unverified = new Map<string, Bytes | null>();
 
   override carryOver(old: Room): void {
     const before = old.feature(Vouching);
     this.#identities = before.#identities;
     this.#told = before.#told;
+    this.#unverified = before.#unverified;
     // To be sent again: our box, and perhaps our leaf, are new.
     this.#to = new Map([...before.#to.keys()].map((key) => [key, NONE]));
+  }
+
+  /** Return the identity that the member with that key has shown to us (32 bytes); null without one. */
+  identityOf(signatureKey: Bytes): Bytes | null {
+    return this.#identities.get(hex(signatureKey)) ?? null;
   }
 
   // -- commands --------------------------------------------------------------------------------------------
@@ -133,8 +141,18 @@ export class Vouching extends Feature {
         if (!change.back || before !== name) this.#taken.set(leaf, [now, before]);
       }
     }
+    if (change.replaced) this.#replaced(change);
     // The heartbeat key is new: vouches under way cannot be opened any more.
     if (change.removed.length > 0) this.#again([...this.#to.keys()]);
+  }
+
+  /** Tell that a host has put somebody in a silent member's place, until an identity proves the name. */
+  #replaced({ added: [added], removed: [removed], by }: Change): void {
+    const m = this.room.membership;
+    if (added === undefined || removed === undefined) return;
+    const { leaf, name } = added;
+    this.#unverified.set(hex(m.signatureKey(leaf) ?? NONE), this.identityOf(removed.key));
+    this.room.tell(sentences.alarm("replaced_silent", { by: m.name(by), name, earlier: removed.name, leaf }));
   }
 
   override async tick(now: number): Promise<void> {
@@ -273,6 +291,12 @@ export class Vouching extends Feature {
     if (found === undefined) return;
     this.#identities.set(hex(signatureKey), identity);
     const seen = checkIdentity(found.name, identity, this.room.options.contacts, [], "here");
+    const before = this.#unverified.get(hex(signatureKey));
+    const known = seen.standing === "verified" && seen.warnings.length === 0;
+    if (before !== undefined && (known || (before !== null && same(before, identity)))) {
+      this.#unverified.delete(hex(signatureKey));
+      this.room.tell(sentences.status("cleared.replaced_silent", { name: found.name, leaf: found.leaf }));
+    }
     this.room.tell({
       type: "Vouched",
       leaf: found.leaf,

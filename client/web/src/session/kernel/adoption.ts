@@ -2,6 +2,7 @@
 import { among, type Bytes, same } from "../../crypto/bytes";
 import type { CommitView } from "../../crypto/agreed/commitView";
 import type { Away, Ledger, Rejoined } from "../../crypto/agreed/ledger";
+import { replacement } from "../../crypto/agreed/rejoins";
 import { Identity, type Policy, RejoinTicket } from "../../crypto/agreed/roomState";
 import type * as mls from "../../mls";
 import type { Change } from "./verdict";
@@ -108,6 +109,7 @@ export class Adoption {
       rotated: this.#rotated,
       stuckSlot: rejoined?.stuck ? rejoined.slot + 1 : null,
       back: this.#away !== null,
+      replaced: replacement(this.#view) !== null,
       withdrawn: facts.ledger.away
         .filter((each) => among(each.signatureKey, context.withdrawn))
         .map(({ identity }) => nameIn(identity)),

@@ -46,12 +46,12 @@ export async function answerNewcomers(admissions: Admissions, room: RoomSession,
       continue;
     }
     const identity = await host.answer(done.knock, answer.answer, answer.pieces);
-    if (done.type === "AddIntent") host.used(done.invite);
+    if ("invite" in done) host.used(done.invite);
     if (identity !== null) room.feature(Vouching).recordIdentity(done.keyPackage.leafNode.signatureKey, identity);
   }
   await host.pieces.tick(now);
   for (const [intent, why] of admissions.failed.splice(0))
-    if (intent.type === "AddIntent" || intent.type === "RejoinIntent") await host.notAdded(intent, why, room.membership);
+    if (intent.type !== "HostReturnIntent") await host.notAdded(intent, why, room.membership);
 }
 
 /**

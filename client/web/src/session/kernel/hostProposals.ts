@@ -19,6 +19,12 @@ export function hostProposals(state: State, wanted: readonly Intent[], rng: Rng)
   const link = mls.externalPsk(LINK_PSK_ID, rng);
   const alone = (proposals: Proposals | null): Built | null => proposals && { intents: wanted, proposals, makeWelcome };
   if (intent?.type === "RejoinIntent") return alone(rejoin(state, intent, link));
+  if (intent?.type === "ReplaceIntent") {
+    const [there, key] = [state.signatureKey(intent.leaf), intent.keyPackage.leafNode.signatureKey];
+    if (there === null || !same(there, intent.signatureKey) || state.leafOf(key) !== null) return null;
+    const replaced = alone([mls.remove(intent.leaf), link, mls.add(intent.keyPackage)]);
+    return replaced && { ...replaced, invites: [intent.invite] };
+  }
   if (intent?.type === "HostReturnIntent") return alone(hostReturn(state, intent, link));
   if (intent?.type === "PolicyIntent") {
     const changed = intent.change(state.policy);

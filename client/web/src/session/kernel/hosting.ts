@@ -4,7 +4,6 @@ import { Invite } from "../../crypto/entry/invite";
 import type { ServerMessage } from "../../wire/messages";
 import { FIRST_NUMBER } from "../entry/attendants";
 import type { HostLobby } from "../entry/lobby";
-import { NOT_LET_IN } from "../entry/refusals";
 import type { Event, InputOf } from "../events";
 import type { Admissions } from "./admissions";
 import { answerNewcomers } from "./answers";
@@ -17,35 +16,40 @@ export async function inLobby(
   host: HostLobby,
   room: RoomSession,
   readmission: Readmission,
-  invites: MeetingInvites,
   { day, message, now }: { readonly day: number; readonly message: ServerMessage; readonly now: number },
 ): Promise<Event | null> {
-  const left = await host.received(day, message, room.membership, now);
+  const left = await host.received(day, message, room, now);
   if (left === null) return null;
   if ("handle" in left) return await readmission.messagePosted(day, left, room, now);
   switch (left.type) {
     case "Knocked":
-      if (room.membership.policy.mode === Mode.WAVE_IN && !left.older)
-        await decide(host, room, readmission, left.knock, true, now);
-      return { ...left, label: invites.book.label(left.invite) };
+      if (room.membership.policy.mode === Mode.WAVE_IN && !left.older && !left.silent) {
+        const type = left.looksLike === null ? "Admit" : "Refuse";
+        await decide(host, room, readmission, { type, knock: left.knock }, now);
+      }
+      return left;
     case "RejoinIntent":
       await room.queue(left, now);
       return null;
   }
 }
 
-/** Let a newcomer or a host in (the room commits it, and `Admissions` has the result), or refuse. */
+/**
+ * Let a newcomer or a host in (the room commits it, and `Admissions` has the result), or refuse.
+ *
+ * CommandError if nobody waits under that number, or if a member's name keeps the newcomer out.
+ */
 export async function decide(
   host: HostLobby,
   room: RoomSession,
   readmission: Readmission,
-  knock: number,
-  admit: boolean,
+  { type, knock }: InputOf<"Admit" | "Refuse" | "Replace">,
   now: number,
 ): Promise<void> {
-  if (knock >= FIRST_NUMBER) await readmission.decide(knock, admit, room, now);
-  else if (admit) await room.queue(host.admit(knock, now), now);
-  else await host.refuse(knock, NOT_LET_IN, now);
+  if (knock >= FIRST_NUMBER) await readmission.decide(knock, type !== "Refuse", room, now);
+  else if (type === "Admit") await room.queue(host.admit(knock, room, now), now);
+  else if (type === "Replace") await room.queue(host.replace(knock, room, now), now);
+  else await host.refuse(knock, now);
 }
 
 /** Answer newcomers, and close the invites that are over; return the links that were made. */
@@ -64,6 +68,7 @@ export async function serve(
   await answerNewcomers(admissions, room, host, now);
   for (const index of new Set([...room.membership.ledger.revoked, ...invites.book.takenBack])) await host.revoke(index);
   if (room.membership.policy.mode === Mode.LOCKED) await host.lock(now);
+  made.push(...(await host.reconsider(room, now)));
   made.push(invites.replaceOpen(room), moved(room, invites, now), ...invites.makeWaiting(room));
   return made.filter((event) => event !== null);
 }

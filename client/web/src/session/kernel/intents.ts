@@ -13,6 +13,13 @@ export interface AddIntent {
   readonly name: string;
 }
 
+/** Admit a newcomer in place of a silent member with its name, by that one's leaf and signature key. */
+export interface ReplaceIntent extends Omit<AddIntent, "type"> {
+  readonly type: "ReplaceIntent";
+  readonly leaf: number;
+  readonly signatureKey: Bytes;
+}
+
 /** Put a member that has lost its state back in place of its old leaf. */
 export interface RejoinIntent {
   readonly type: "RejoinIntent";
@@ -71,11 +78,11 @@ export interface HealIntent {
 }
 
 /** Intents that admit somebody, and are answered in the lobby. */
-export type EntryIntent = AddIntent | RejoinIntent | HostReturnIntent;
+export type EntryIntent = AddIntent | ReplaceIntent | RejoinIntent | HostReturnIntent;
 export type Intent = EntryIntent | RemoveIntent | WithdrawIntent | PolicyIntent | SelfRemoveIntent | HealIntent;
 
 export const letsIn = (intent: Intent): intent is EntryIntent =>
-  intent.type === "AddIntent" || intent.type === "RejoinIntent" || intent.type === "HostReturnIntent";
+  ["AddIntent", "ReplaceIntent", "RejoinIntent", "HostReturnIntent"].includes(intent.type);
 
 /** Return whether both intents are one, or are about the same member (a leaver may be reported more than once). */
 export const sameRemoval = (one: Intent, other: Intent): boolean =>

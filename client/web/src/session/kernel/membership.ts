@@ -272,7 +272,7 @@ export class Membership {
       ledger: this.ledger.digest(),
       invites,
       hostReturn: first?.type === "HostReturnIntent" ? first.hostReturn : null,
-      absent: first?.type === "RemoveIntent" && (first.absent ?? false),
+      absent: first?.type === "ReplaceIntent" || (first?.type === "RemoveIntent" && (first.absent ?? false)),
       withdrawn: first?.type === "WithdrawIntent" ? [first.signatureKey] : [],
     }).encode();
     const facts = proposals.map((proposal) => proposalView(proposal, own));

@@ -4,6 +4,7 @@
  * Protocol sections 5 and 6. `membership` judges; `commitQueue` has our commits until they come back here.
  */
 import type { CommitView } from "../../crypto/agreed/commitView";
+import { replacement } from "../../crypto/agreed/rejoins";
 import { type Bytes, hex, same } from "../../crypto/bytes";
 import { SnugError } from "../../crypto/errors";
 import * as invite from "../../crypto/entry/invite";
@@ -137,7 +138,8 @@ export class ReceivedCommits {
       room.finish("replaced", sentence("room.replaced"));
     } else {
       const by = m.who(view.sender ?? -1);
-      if (view.context.absent && !m.isHost(m.ownLeaf)) room.giveUp({ absentBy: m.name(view.sender ?? -1) });
+      if (replacement(view) !== null) room.finish("replaced", sentence("room.replaced.silent", { by }));
+      else if (view.context.absent && !m.isHost(m.ownLeaf)) room.giveUp({ absentBy: m.name(view.sender ?? -1) });
       else if (view.context.hostReturn === null)
         room.finish("removed", sentence(view.context.absent ? "room.removed_absent" : "room.removed_by", { by }));
       else room.finish("replaced", sentence("room.replaced.host", { by }));

@@ -283,9 +283,10 @@ export class Session {
     const room = this.#inRoom(what.type);
     switch (what.type) {
       case "Admit":
-      case "Refuse": {
-        const [host, admit] = [this.#asHost(), what.type === "Admit"];
-        return await (await load()).decide(host, room, this.#readmission, what.knock, admit, now);
+      case "Refuse":
+      case "Replace": {
+        const host = this.#asHost();
+        return await (await load()).decide(host, room, this.#readmission, what, now);
       }
       case "NewInvite":
       case "ListInvites":
@@ -307,7 +308,7 @@ export class Session {
       if (typeof said !== "boolean") await this.#readmission.messagePosted(endpoint.day, said, room, now);
     } else if (this.#host !== null && room !== null && this.#guest === null) {
       const about = { day: endpoint.day, message, now };
-      this.#told(await (await load()).inLobby(this.#host, room, this.#readmission, this.#invites, about));
+      this.#told(await (await load()).inLobby(this.#host, room, this.#readmission, about));
     }
     await this.#guest?.received(endpoint.day, message, now);
   }
@@ -322,7 +323,7 @@ export class Session {
   #inRoom(command: Input["type"]): RoomSession {
     if (this.#room === null) {
       // This error comes first for hosts' commands: nobody outside is a host.
-      const hostly = ["Admit", "Refuse", "NewInvite", "ListInvites", "Revoke"];
+      const hostly = ["Admit", "Refuse", "Replace", "NewInvite", "ListInvites", "Revoke"];
       throw new CommandError(sentence(hostly.includes(command) ? "room.host_only" : "cannot.not_inside"));
     }
     return this.#room;

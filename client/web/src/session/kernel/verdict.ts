@@ -77,6 +77,8 @@ export interface Change {
   readonly stuckSlot: number | null;
   /** The added member was one before: a host had removed it for absence. */
   readonly back: boolean;
+  /** A host has put the added member in the place of the removed one, who was silent. */
+  readonly replaced: boolean;
   /** Names of absent members whose ways back a host has ended. */
   readonly withdrawn: readonly string[];
 }

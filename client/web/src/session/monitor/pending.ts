@@ -218,6 +218,7 @@ export function actOf(intent: Intent): PendingAct | null {
     case "RemoveIntent":
       return { act: Act.REMOVE, leaf: intent.leaf };
     case "AddIntent":
+    case "ReplaceIntent":
     case "HostReturnIntent":
       return { act: Act.ADMIT, leaf: 0 };
     case "PolicyIntent":

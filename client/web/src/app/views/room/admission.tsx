@@ -125,19 +125,21 @@ function Card({ knock, others, offers, list, show }: CardProps) {
           >
             {word("meet.refuse")}
           </button>
-          <button
-            type="button"
-            class="button"
-            data-testid="admit"
-            // people press Enter without looking
-            onKeyDown={(event) => {
-              if (event.key === "Enter") event.preventDefault();
-            }}
-            aria-describedby="admission-note"
-            onClick={answer(() => model.do.admit(knock.knock))}
-          >
-            {word("meet.admit")}
-          </button>
+          {(knock.looksLike === null || knock.proof !== null) && (
+            <button
+              type="button"
+              class="button"
+              data-testid="admit"
+              // people press Enter without looking
+              onKeyDown={(event) => {
+                if (event.key === "Enter") event.preventDefault();
+              }}
+              aria-describedby="admission-note"
+              onClick={answer(() => model.do[knock.proof === null ? "admit" : "replace"](knock.knock))}
+            >
+              {knock.proof === null ? word("meet.admit") : word("meet.replace", { name: knock.looksLike })}
+            </button>
+          )}
         </div>
         <p class="note" id="admission-note">
           {word("meet.knock_waits", { time: clock(knock.at) })} <span class="keyboard-only">{word("meet.knock_enter")}</span>

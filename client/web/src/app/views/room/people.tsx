@@ -124,6 +124,12 @@ function Row({ person }: { readonly person: Person }) {
             {known}
           </p>
         )}
+        {person.unverified && (
+          <p class="note with-icon brass">
+            <Icon name="circle-question-mark" size={16} />
+            {word("meet.unverified")}
+          </p>
+        )}
         {person.compared && !person.self && (
           <p class="note with-icon">
             <Icon name="check" size={16} />

@@ -65,10 +65,7 @@ export function Progress({ list, alone = false }: { readonly list: WaitingState;
 }
 
 /** Reasons to look twice at who knocks. */
-export const doubtsOf = ({ looksLike, warnings }: Knock): readonly string[] => [
-  ...(looksLike === null ? [] : [word("meet.knock_looks_like", { name: looksLike })]),
-  ...warnings.map((warning) => word(warning)),
-];
+export const doubtsOf = ({ warnings }: Knock): readonly string[] => warnings.map((warning) => word(warning));
 
 export const Doubts = ({ doubts }: { readonly doubts: readonly string[] }) =>
   doubts.length === 0 ? null : (
@@ -104,9 +101,11 @@ export function WaitingList({ knock, others, list, show }: ListProps) {
     list.chosen.value = next;
   };
   const ask = (admit: boolean) => () => {
-    question.value = questionAbout(model, list, some, admit, chosen.length === 0);
+    question.value = questionAbout(model, list, admit ? able : some, admit, chosen.length === 0);
   };
   const n = some.length;
+  // nobody comes in beside a member with the same name
+  const able = some.filter(({ looksLike }) => looksLike === null);
   return (
     <div class="stack tight waiting-list">
       {all.length >= MANY && (
@@ -128,8 +127,8 @@ export function WaitingList({ knock, others, list, show }: ListProps) {
         <button type="button" class="button" onClick={ask(false)}>
           {say(chosen.length === 0 ? "refuse_all" : "refuse_some", { n })}
         </button>
-        <button type="button" class="button" onClick={ask(true)}>
-          {chosen.length === 0 ? word("meet.admit_all", { n }) : say("admit_some", { n })}
+        <button type="button" class="button" disabled={able.length === 0} onClick={ask(true)}>
+          {chosen.length === 0 ? word("meet.admit_all", { n: able.length }) : say("admit_some", { n: able.length })}
         </button>
       </div>
       {all.length >= MANY && found.length > 0 && (
