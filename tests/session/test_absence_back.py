@@ -1,4 +1,4 @@
-"""Who was removed for absence comes back by a ticket: without a question, and by nobody else's."""
+"""A member that was removed for absence comes back by a ticket: without a question, and by nobody else's."""
 
 from __future__ import annotations
 

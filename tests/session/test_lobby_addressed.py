@@ -68,7 +68,7 @@ def test_knock_and_answer_have_one_receiver() -> None:
 
 
 def test_newcomers_that_wait_ask_for_no_card() -> None:
-    """Whoever waits for a person's decision hears from the host's program, and asks nobody else."""
+    """A newcomer that waits for a decision hears from the host's program, and asks nobody else."""
     w = Watched(2301)
     ada = opened(w)
     people = waiting(w, ada, *(f"Guest {n}" for n in range(20)))

@@ -70,7 +70,7 @@ def of_python(text: str) -> Names:
 
 
 def of_typescript(text: str) -> Names:
-    """Return the names that a module declares or passes on. What it exports is public."""
+    """Return the names that a module declares or passes on. Its exports are public."""
     exported = {next(filter(None, found)) for found in _EXPORTED.findall(text)}
     for block in _REEXPORTED.findall(text):
         words = [word.strip().removeprefix("type ") for word in block.split(",") if word.strip()]

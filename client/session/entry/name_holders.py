@@ -38,7 +38,7 @@ class NameHolder:
 
     @property
     def warning(self) -> Sentence:
-        """What a host should know before it decides."""
+        """The warning for a host, before it decides."""
         if not self.silent:
             return sentence("warning.name_held", name=self.name)
         key = "warning.name_silent" if self.proof is None else f"warning.name_silent.{self.proof}"

@@ -101,7 +101,7 @@ class Knocked:
     returning: bool = False
     #: The member `looks_like` has not been heard for a while.
     silent: bool = False
-    #: What the knock shows of that silent member, so that `Replace` can put it in that member's place.
+    #: The knock's proof that it is that silent member, so that `Replace` can put it in that member's place.
     proof: Proof | None = None
 
 

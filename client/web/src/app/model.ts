@@ -118,10 +118,8 @@ export interface Person {
   readonly contact: string | null;
   /** The member is not covered by the last comparison of codes. null: nothing was compared. */
   readonly newSinceCompared: boolean | null;
-  /** We and the member said that we have the same short code. */
-  readonly compared: boolean;
-  /** They came in the place of a silent member, and nothing has proven that they are the same person. */
-  readonly unverified: boolean;
+  readonly compared: boolean; // we and the member said that we have the same short code
+  readonly unverified: boolean; // in a silent member's place, and no identity has proven that it is the same person
   /** The hash of their page, if they reported one. */
   readonly page: string | null;
 }
@@ -466,8 +464,7 @@ export interface Commands {
   report(messages: readonly string[]): void;
 
   admit(knock: number): void;
-  /** Let them in, in place of the silent member whose name they have. */
-  replace(knock: number): void;
+  replace(knock: number): void; // in place of the silent member whose name they have
   refuse(knock: number): void;
   remove(leaf: number): void;
   deputise(leaf: number): void;

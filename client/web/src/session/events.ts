@@ -210,7 +210,7 @@ export interface Knocked {
   readonly returning: boolean;
   /** The member `looksLike` has not been heard for a while. */
   readonly silent: boolean;
-  /** What the knock shows of that silent member, so that `Replace` can put it in that member's place. */
+  /** The proof that the knock shows of that silent member, so that `Replace` can put it in that member's place. */
   readonly proof: Proof | null;
 }
 
