@@ -10,6 +10,7 @@ from snugroom.client.session import events as ev
 from snugroom.crypto.entry.invite import Invite
 from snugroom.lab.simulation.servers import OTHERS, Servers, listed
 from snugroom.lab.simulation.world import ORIGIN, Link, Participant
+from snugroom.wire import messages as wire
 from tests.session.test_mirror import mirrored
 
 NAMES = ("Ada", "Bo", "Cem", "Dana", "Eve", "Finn", "Gus", "Hal")
@@ -98,6 +99,30 @@ def test_the_link_names_the_server_that_has_the_meeting_first(how: str) -> None:
     for name, link in (("Yan", links[-1]), ("Zoe", personal)):
         people.append(w.guest(link, name))
         w.until(lambda: w.agreed(people) and together(w, people), 40)
+
+
+@pytest.mark.parametrize("members", [3, 4])
+def test_a_host_that_its_server_lets_nobody_hear_is_found_elsewhere(
+    members: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It hears the others, and they hear each other."""
+    w, people = meeting(3100, members, 1, mirror=False)
+    hub, hosts = w.hubs[ORIGIN], set[bytes]()
+    handle = hub.handle
+
+    def noted(who: bytes, message: wire.ClientMessage, now: float) -> object:
+        if isinstance(message, wire.Broadcast) and w.handles[who].who is people[0]:
+            hosts.add(message.blob)
+        return handle(who, message, now)
+
+    def passes(link: Link, message: object) -> bool:
+        return not isinstance(message, wire.Broadcasted) or link.hub is not hub or message.blob not in hosts
+
+    monkeypatch.setattr(hub, "handle", noted)
+    w.link_filter = passes
+    w.until(lambda: w.at(OTHERS[0]) == {*NAMES[:members]} and together(w, people), 60)
+    w.run(30)
+    assert together(w, people)
 
 
 @pytest.mark.parametrize("mirror", [False, True])

@@ -2,7 +2,8 @@
 
 At a further server, a member commits and stays only with more than half of all. Where the meeting began, a
 member looks elsewhere that is alone, or hears no more than half and sends nothing for want of the others:
-they may have gone on while it slept.
+they may have gone on while it slept. So does a host that hears them, and that they do not hear: they look for
+it there (`host_search`).
 
 Heartbeats name the incarnation of the room that their author is in. A server that plays a second room to some
 members can therefore not count those of the first.
@@ -94,11 +95,12 @@ class PlaceQuorum(Feature):
             return
         self._counted_at = now
         heard, members = self._heard(now), len(room.membership.members())
-        if 2 * heard > members:
+        is_mute = home and self._is_mute(now)
+        if 2 * heard > members and not is_mute:
             self._met, self._searched = True, False
             self._without_since, self._alone_wait = None, MINORITY_WAIT
             self._went_to_them = False
-        elif home and heard > 1 and room.hold_reason(now) is None:
+        elif home and heard > 1 and not is_mute and room.hold_reason(now) is None:
             self._without_since = None  # we speak, whoever is missing
         elif self._without_since is None:
             self._without_since, self._called_at = now, None
@@ -109,8 +111,17 @@ class PlaceQuorum(Feature):
             if home:
                 self._searched = True
                 self._alone_wait = min(2 * self._alone_wait, ALONE_MAX)
-            room.tell(sentences.status("looking", count=heard, of=members))
+            if not is_mute:
+                room.tell(sentences.status("looking", count=heard, of=members))
             room.look_elsewhere(now, called_to, together=False)
+
+    def _is_mute(self, now: float) -> bool:
+        """Return whether we are a host that sends nothing, because no more than half hear it."""
+        room, m, monitor = self.room, self.room.membership, self.room.feature(Monitor)
+        if not (m.is_host(m.own_leaf) and monitor.unheard) or room.hold_reason(now) is None:
+            return False
+        hear_us = set(monitor.at_incarnation(room.incarnation, now)) - monitor.unheard
+        return 2 * (1 + len(hear_us)) <= len(m.members())
 
     def _has_waited(self, now: float, since: float) -> bool:
         """Return whether we have waited here for the others for long enough, without them `since` then."""

@@ -227,6 +227,11 @@ class Monitor(Feature):
         return [b.leaf for b in beats if b is not None and (b.incarnation, b.epoch) == (incarnation, epoch)]
 
     @property
+    def unheard(self) -> frozenset[int]:
+        """The others whose heartbeats acknowledge nothing newer of ours, as was reported."""
+        return self._silence.unheard
+
+    @property
     def incarnations(self) -> dict[int, tuple[bytes, float]]:
         """The rooms that the others' last heartbeats name, 8 bytes each, and when these came, by leaf."""
         found = {leaf: self.last_room(leaf) for leaf in self._members.others}

@@ -3,7 +3,7 @@
  *
  * At a further server, a member commits and stays only with more than half of all. Where the meeting began, a member
  * looks elsewhere that is alone, or hears no more than half and sends nothing for want of the others: they may have gone
- * on while it slept.
+ * on while it slept. So does a host that hears them, and that they do not hear: they look for it there (`hostSearch`).
  *
  * Heartbeats name the incarnation of the room that their author is in. A server that plays a second room to some
  * members can therefore not count those of the first.
@@ -89,13 +89,14 @@ export class PlaceQuorum extends Feature {
     this.#countedAt = now;
     const heard = this.#heard(now);
     const members = room.membership.members().length;
-    if (2 * heard > members) {
+    const isMute = isHome && this.#isMute(now);
+    if (2 * heard > members && !isMute) {
       this.#met = true;
       this.#searched = false;
       this.#withoutSince = null;
       this.#aloneWait = MINORITY_WAIT;
       this.#wentToThem = false;
-    } else if (isHome && heard > 1 && room.holdReason(now) === null) {
+    } else if (isHome && heard > 1 && !isMute && room.holdReason(now) === null) {
       this.#withoutSince = null; // we speak, whoever is missing
     } else if (this.#withoutSince === null) {
       this.#withoutSince = now;
@@ -108,9 +109,18 @@ export class PlaceQuorum extends Feature {
         this.#searched = true;
         this.#aloneWait = Math.min(2 * this.#aloneWait, ALONE_MAX);
       }
-      room.tell(sentences.status("looking", { count: heard, of: members }));
+      if (!isMute) room.tell(sentences.status("looking", { count: heard, of: members }));
       await room.lookElsewhere(now, calledTo, 0, false);
     }
+  }
+
+  /** Return whether we are a host that sends nothing, because no more than half hear it. */
+  #isMute(now: number): boolean {
+    const { membership: m, incarnation } = this.room;
+    const { unheard } = this.room.feature(Monitor);
+    if (!m.isHost(m.ownLeaf) || unheard.size === 0 || incarnation === null || this.room.holdReason(now) === null) return false;
+    const hearUs = this.room.feature(Monitor).atIncarnation(incarnation, now).filter((leaf) => !unheard.has(leaf));
+    return 2 * (1 + hearUs.length) <= m.members().length;
   }
 
   /** Return whether we have waited here for the others for long enough, without them `since` then. */

@@ -240,6 +240,11 @@ export class Monitor extends Feature {
     return [...this.#members.others.keys()].filter((leaf) => this.heardRecently(leaf, now) && this.#heartbeats.isAt(leaf, epoch, incarnation));
   }
 
+  /** The others whose heartbeats acknowledge nothing newer of ours, as was reported. */
+  get unheard(): ReadonlySet<number> {
+    return this.#silence.unheard;
+  }
+
   /** Return the room that a member's last heartbeat names, 8 bytes, and when that came; null without one. */
   lastRoom(leaf: number): readonly [incarnation: Bytes, at: number] | null {
     const [last, at] = [this.#heartbeats.histories.get(leaf)?.last, this.#members.heard.get(leaf)];
