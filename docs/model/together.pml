@@ -2,7 +2,8 @@
 
    A host, member 0, and two members; two servers, 0 where the meeting began. All but what is told here about places is
    as in the code, in ticks of 4 s. A member without the room tries the other server. One that hears no more than half
-   at its server, itself included, goes to the other one; a host that hears more than half from there waits longer.
+   at its server, itself included, goes to the other one, and so does a host that no more than half hear. A host that
+   hears more than half from elsewhere waits longer.
    A member that has heard no host here for 6 s has a lookout at the other server, and follows a host that it hears there.
 
    At first the other server serves, and carries heartbeats, as it likes, and one member at a time, 0 or 1, does not reach
@@ -16,7 +17,8 @@
    mutant ONLY_FEW breaks most_meet: only a member that hears no more than half looks at the other server
    mutant STAYS breaks most_meet: a member that hears no more than half stays
    mutant NO_DOUBLING breaks most_meet: where the meeting began, a member that comes back alone waits no longer than before
-   limit HOST_MUTE breaks most_meet: the other server passes on all heartbeats but the host's
+   mutant HEARS_ENOUGH breaks most_meet: a host stays where it hears more than half, and they don't hear it
+   run HOST_MUTE: the other server passes on all heartbeats but the host's
    limit ONE_WAY breaks most_meet: the other server delivers heartbeats to the host alone
    limit APART breaks all_meet: the other server cuts off a member that is no host, and the others do not look for it
    large FAULTS
@@ -61,7 +63,7 @@ byte elsewhere[3];                       /* ticks for which the host is heard el
 #endif
 /* Whether m is at server s, by its connection to the room or its lookout. */
 #define THERE(m, s) ((inside[m] && at[m] == (s)) || (LOOKS(m) && at[m] != (s)))
-#if defined(HOST_MUTE)
+#if defined(HOST_MUTE) || defined(HEARS_ENOUGH)
 #define DELIVERED(m, k, s) ((s) == good || ((k) != 0 && BIT(delivers, m)))
 #elif defined(ONE_WAY)
 #define DELIVERED(m, k, s) ((s) == good || BIT(delivers, m))
@@ -75,7 +77,13 @@ byte elsewhere[3];                       /* ticks for which the host is heard el
 #define NEXT(m) (((m) + 1) % 3)
 #define AFTER(m) (((m) + 2) % 3)
 #define WAIT(m) (FRESH + (2 << (at[m] == 0 -> doubled[m] : 0)))
-#define MOST(m) (HERE(m, NEXT(m)) || HERE(m, AFTER(m)))
+#ifdef HEARS_ENOUGH
+#define HEARD_BY(m, k) true
+#else
+#define HEARD_BY(m, k) ((m) != 0 || HERE(k, m))
+#endif
+#define COUNTS(m, k) (HERE(m, k) && HEARD_BY(m, k))
+#define MOST(m) (COUNTS(m, NEXT(m)) || COUNTS(m, AFTER(m)))
 #define MET(m) (inside[m] && MOST(m) && ((m) == 0 || HERE(m, 0)))
 
 /* Properties. */

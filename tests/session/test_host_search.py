@@ -101,13 +101,18 @@ def test_the_link_names_the_server_that_has_the_meeting_first(how: str) -> None:
         w.until(lambda: w.agreed(people) and together(w, people), 40)
 
 
-@pytest.mark.parametrize("members", [3, 4])
+@pytest.mark.parametrize(("members", "at_home"), [(3, True), (4, True), (4, False)])
 def test_a_host_that_its_server_lets_nobody_hear_is_found_elsewhere(
-    members: int, monkeypatch: pytest.MonkeyPatch
+    members: int, at_home: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """It hears the others, and they hear each other."""
     w, people = meeting(3100, members, 1, mirror=False)
-    hub, hosts = w.hubs[ORIGIN], set[bytes]()
+    here, there = (ORIGIN, OTHERS[0]) if at_home else (OTHERS[0], ORIGIN)
+    if not at_home:
+        cuts_off(w, people[0], ORIGIN)
+        w.until(lambda: w.at(here) == {*NAMES[:members]} and together(w, people), 60)
+        w.unreachable.clear()
+    hub, hosts = w.hubs[here], set[bytes]()
     handle = hub.handle
 
     def noted(who: bytes, message: wire.ClientMessage, now: float) -> object:
@@ -120,7 +125,7 @@ def test_a_host_that_its_server_lets_nobody_hear_is_found_elsewhere(
 
     monkeypatch.setattr(hub, "handle", noted)
     w.link_filter = passes
-    w.until(lambda: w.at(OTHERS[0]) == {*NAMES[:members]} and together(w, people), 60)
+    w.until(lambda: w.at(there) == {*NAMES[:members]} and together(w, people), 60)
     w.run(30)
     assert together(w, people)
 

@@ -95,7 +95,7 @@ class PlaceQuorum(Feature):
             return
         self._counted_at = now
         heard, members = self._heard(now), len(room.membership.members())
-        is_mute = home and self._is_mute(now)
+        is_mute = self._is_mute(now)
         if 2 * heard > members and not is_mute:
             self._met, self._searched = True, False
             self._without_since, self._alone_wait = None, MINORITY_WAIT
@@ -106,7 +106,7 @@ class PlaceQuorum(Feature):
             self._without_since, self._called_at = now, None
         elif self._has_waited(now, self._without_since):
             called_to = None if self._went_to_them else self._called_to(now)
-            self._went_to_them |= called_to is not None
+            self._went_to_them |= called_to is not None or is_mute  # they hear us where we go, and follow
             self._without_since = None
             if home:
                 self._searched = True

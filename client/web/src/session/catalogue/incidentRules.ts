@@ -65,7 +65,7 @@ export const RULES: Readonly<Record<string, Rule>> = {
   "alarm.reordered.renumbered": {"severity": "attack"},
   "status.cleared.messages": {"ends": ["reordered"]},
   "status.elsewhere": {"severity": "attention", "cause": "places", "lasts": 60},
-  "status.not_in": {"severity": "attention", "parts": "who", "leaves": true, "lasts": 180},
+  "status.not_in": {"severity": "attention", "parts": "who", "leaves": true, "lasts": 180, "under_same": ["stale"]},
   "status.looking": {"severity": "attention", "cause": "places", "lasts": 60, "ends": ["server", "move"]},
   "status.following": {"severity": "attention", "cause": "places", "lasts": 60, "ends": ["server", "move"]},
   "alarm.stale": {"severity": "attention", "under": ["step", "withheld"], "action": "override"},

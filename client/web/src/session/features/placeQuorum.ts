@@ -89,7 +89,7 @@ export class PlaceQuorum extends Feature {
     this.#countedAt = now;
     const heard = this.#heard(now);
     const members = room.membership.members().length;
-    const isMute = isHome && this.#isMute(now);
+    const isMute = this.#isMute(now);
     if (2 * heard > members && !isMute) {
       this.#met = true;
       this.#searched = false;
@@ -103,7 +103,7 @@ export class PlaceQuorum extends Feature {
       this.#calledAt = null;
     } else if (this.#hasWaited(now, this.#withoutSince)) {
       const calledTo = this.#wentToThem ? null : this.#calledTo();
-      this.#wentToThem ||= calledTo !== null;
+      this.#wentToThem ||= calledTo !== null || isMute; // they hear us where we go, and follow
       this.#withoutSince = null;
       if (isHome) {
         this.#searched = true;

@@ -56,6 +56,7 @@ function Card({ knock, others, offers, list, show }: CardProps) {
   const card = useRef<HTMLElement>(null);
   const invite = inviteWords(knock.invite, knock.label);
   const doubts = doubtsOf(knock);
+  const mayEnter = knock.looksLike === null || knock.proof !== null;
   // after an answer by keyboard the focus moves on to the next card; otherwise the card takes no focus
   useEffect(() => {
     if (answeredByKey) card.current?.focus();
@@ -125,7 +126,7 @@ function Card({ knock, others, offers, list, show }: CardProps) {
           >
             {word("meet.refuse")}
           </button>
-          {(knock.looksLike === null || knock.proof !== null) && (
+          {mayEnter && (
             <button
               type="button"
               class="button"
@@ -142,7 +143,8 @@ function Card({ knock, others, offers, list, show }: CardProps) {
           )}
         </div>
         <p class="note" id="admission-note">
-          {word("meet.knock_waits", { time: clock(knock.at) })} <span class="keyboard-only">{word("meet.knock_enter")}</span>
+          {word("meet.knock_waits", { time: clock(knock.at) })}
+          {mayEnter && <span class="keyboard-only"> {word("meet.knock_enter")}</span>}
         </p>
         {offers && <NotifyOffer />}
       </div>
