@@ -18,9 +18,10 @@ from snugroom.lab.simulation.world import ORIGIN, START, World
 
 #: Arguments of alarms and statuses that are no names: numbers, files, sentences, and texts that are quoted.
 NO_NAMES = {
-    "count", "date", "file", "first", "from", "height", "how", "index", "invite", "leaf", "minutes", "mirror",
-    "most", "of", "origin", "ours", "place", "proof", "reached", "seconds", "servers", "slot", "slots",
-    "state", "streams", "text", "theirs", "total", "victim_leaf", "what", "why", "width",
+    "count", "date", "file", "first", "from", "height", "here", "how", "index", "invite", "leaf",
+    "minutes", "mirror", "most", "of", "origin", "ours", "place", "proof", "reached", "seconds",
+    "servers", "slot", "slots", "state", "streams", "text", "theirs", "total", "victim_leaf", "what",
+    "why", "width",
 }  # fmt: skip
 #: No sentence says this by itself.
 NAME = "Xenia"
