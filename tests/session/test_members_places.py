@@ -6,13 +6,14 @@ import pytest
 
 from snugroom.client.session import events as ev
 from snugroom.client.session.kernel.door import Door
+from snugroom.client.session.kernel.moving import OPENERS_MAX
 from snugroom.client.session.kernel.place import Place
 from snugroom.client.session.kernel.places import PlaceRoom, further_place
 from snugroom.crypto.entry import invite
 from snugroom.crypto.entry.places import place_door_key
 from snugroom.crypto.kdf import H
-from snugroom.lab.simulation.servers import OTHERS, Servers
-from snugroom.lab.simulation.world import ORIGIN, Participant
+from snugroom.lab.simulation.servers import OTHERS, Servers, listed
+from snugroom.lab.simulation.world import ORIGIN, Link, Participant
 from snugroom.server.rooms.hub import Hub
 from snugroom.wire import messages as wire
 from snugroom.wire import signed
@@ -80,6 +81,7 @@ class Spoiler:
         self._w._of(self._hub, self._hub.handle(self._handle, message, self._w.now))
 
 
+NAMES = ("Ada", "Bo", "Cem", "Dana", "Eve", "Finn", "Gus", "Hal", "Ida", "Jim", "Kai", "Lea", "Max")
 SEEDS = pytest.mark.parametrize("seed", range(1900, 1904 if EVERY_TICK else 1902))
 
 
@@ -114,6 +116,48 @@ def test_without_a_host_the_lowest_leaf_opens_a_place(seed: int) -> None:
     talk(w, cem, [ada, bo, dana], "you are back", 30)
     false = {"void_commit", "two_stories", "reordered", "false_end", "dropped"}
     assert not false & {alarm for p in (ada, bo, cem, dana) for alarm in p.alarms}
+
+
+@pytest.mark.parametrize(("members", "groups"), [(4, 2), (8, 2), (6, 3)])
+def test_members_that_did_not_hear_each_other_meet_in_one_place(
+    members: int, groups: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The host is gone, and the server keeps heartbeats from group to group, and ends."""
+    w = Servers(3000)
+    host, *people = w.meeting(*NAMES[: members + 1])
+    listed(w, host, *OTHERS)
+    w.run(6)
+    w.kill(host)
+    group = {each.label: i * groups // members for i, each in enumerate(people)}
+    hub, authors = w.hubs[ORIGIN], dict[bytes, str]()
+    handle = hub.handle
+
+    def noted(who: bytes, message: wire.ClientMessage, now: float) -> object:
+        if isinstance(message, wire.Broadcast):
+            authors[message.blob] = w.handles[who].who.label
+        return handle(who, message, now)
+
+    def passes(link: Link, message: object) -> bool:
+        if link.hub is not hub or not isinstance(message, wire.Broadcasted):
+            return True
+        return group.get(authors[message.blob]) == group.get(link.who.label)
+
+    monkeypatch.setattr(hub, "handle", noted)
+    w.link_filter = passes
+    w.run(20)
+    w.fails(ORIGIN)
+    w.until(lambda: in_step(w, people), 15)
+
+
+def test_where_the_first_members_are_gone_the_others_meet_at_the_hosts_place() -> None:
+    w = Servers(3001)
+    people = w.meeting(*NAMES)
+    listed(w, people[0], *OTHERS[:1])
+    gone, left = people[: 1 + OPENERS_MAX], people[1 + OPENERS_MAX :]
+    for each in gone:
+        w.kill(each)
+    w.fails(ORIGIN)
+    w.until(lambda: in_step(w, left), 60)
 
 
 @SEEDS

@@ -75,7 +75,7 @@ class Moving:
             return False
         self._without_since = now if self._without_since is None else self._without_since
         if self._openers is None:
-            self._note_openers(now, with_us=True)
+            self._note_openers(now)
         if not self._is_due(now):
             return False
         if entered and slot is None and not self._places.is_home and self._goes_on_from_an_empty_server(now):
@@ -96,18 +96,14 @@ class Moving:
             return CHECK_WAIT
         return HOME_WAIT if entered and home else PLACE_WAIT
 
-    def _note_openers(self, now: float, *, with_us: bool) -> None:
-        """Note at whose places to look: of members who were with us and lost the room too, or of others."""
+    def _note_openers(self, now: float) -> None:
+        """Note at whose places to look: of all, in one order, whomever each of us has heard."""
         room, m = self._room, self._room.membership
-        heard = {leaf for leaf, _, _ in m.members() if leaf == m.own_leaf or room.heard_recently(leaf, now)}
-        self._hosted = any(m.is_host(leaf) for leaf in heard)
-        guests = [leaf for leaf, _, host in m.members() if not host]
-        if with_us:
-            wanted = [leaf for leaf in guests if leaf in heard]
-        else:  # the mirror may bring us what they say elsewhere
-            others = (leaf for leaf in guests if leaf != m.own_leaf)
-            wanted = sorted(others, key=lambda leaf: leaf in heard)
-        self._openers, self._noted_at = sorted(wanted[:OPENERS_MAX]), now
+        hosts = [leaf for leaf, _, host in m.members() if host]
+        self._hosted = any(leaf == m.own_leaf or room.heard_recently(leaf, now) for leaf in hosts)
+        if self._openers is None:
+            self._noted_at = now
+        self._openers = [leaf for leaf, _, host in m.members() if not host][:OPENERS_MAX]
 
     def _leaves(self, now: float) -> Sequence[int]:
         """Return the members at whose places we look now."""
@@ -146,7 +142,7 @@ class Moving:
     def unanswered(self, now: float) -> None:
         """The server has not answered us for some seconds: the next connection goes to another one."""
         if self._openers is None:
-            self._note_openers(now, with_us=True)
+            self._note_openers(now)
         self._without_since = now - MOVE_AFTER * self._room.options.slowness
 
     def leave(self, now: float, called: tuple[int, int] | None, *, together: bool = False) -> None:
@@ -155,7 +151,7 @@ class Moving:
         `called`: a server of the list, and an attempt there; None: the next. `together`: all go there.
         """
         self._promised = together and called is not None and called[0] != self._places.server
-        self._note_openers(now, with_us=called is not None)
+        self._note_openers(now)
         self._without_since, self._called = now - MOVE_AFTER * self._room.options.slowness, called
         self._looks, self._checked = called is None, called is not None
         self._told |= called is None  # else a host has said so, or nobody notices

@@ -85,7 +85,7 @@ export class Moving {
       return false;
     }
     this.#withoutSince ??= now;
-    if (this.#openers === null) this.#noteOpeners(now, true);
+    if (this.#openers === null) this.#noteOpeners(now);
     if (!this.#isDue(now)) return false;
     if (entered && slot === null && !this.#places.isHome && this.#goesOnFromAnEmptyServer(now)) return true;
     const waited = now - Math.max(this.#beganAt, this.#movedAt);
@@ -108,18 +108,13 @@ export class Moving {
     return (now - this.#notedAt) % (2 * MEMBERS_TIME) < MEMBERS_TIME ? (this.#openers ?? []) : [];
   }
 
-  /** Note at whose places to look: of members who were with us and lost the room too, or of others. */
-  #noteOpeners(now: number, withUs: boolean): void {
+  /** Note at whose places to look: of all, in one order, whomever each of us has heard. */
+  #noteOpeners(now: number): void {
     const { membership: m } = this.#room;
     const isHeard = (leaf: number): boolean => leaf === m.ownLeaf || this.#room.heardRecently(leaf, now);
-    const heard = m.members().filter(({ leaf }) => isHeard(leaf));
-    this.#hosted = heard.some(({ host }) => host);
-    const guests = m.members().filter(({ host }) => !host).map(({ leaf }) => leaf);
-    const [near, far] = [guests.filter(isHeard), guests.filter((leaf) => !isHeard(leaf))];
-    // the mirror may bring us what others say elsewhere
-    const wanted = withUs ? near : [...far, ...near.filter((leaf) => leaf !== m.ownLeaf)];
-    this.#notedAt = now;
-    this.#openers = wanted.slice(0, OPENERS_MAX).sort((a, b) => a - b);
+    this.#hosted = m.members().some(({ leaf, host }) => host && isHeard(leaf));
+    if (this.#openers === null) this.#notedAt = now;
+    this.#openers = m.members().filter(({ host }) => !host).map(({ leaf }) => leaf).slice(0, OPENERS_MAX);
   }
 
   /**
@@ -157,7 +152,7 @@ export class Moving {
 
   /** The server has not answered us for some seconds: the next connection goes to another one. */
   unanswered(now: number): void {
-    if (this.#openers === null) this.#noteOpeners(now, true);
+    if (this.#openers === null) this.#noteOpeners(now);
     this.#withoutSince = now - MOVE_AFTER;
   }
 
@@ -168,7 +163,7 @@ export class Moving {
    */
   leave(now: number, called: Called | null, together: boolean): void {
     this.#promised = together && called !== null && called[0] !== this.#places.server;
-    this.#noteOpeners(now, called !== null);
+    this.#noteOpeners(now);
     this.#withoutSince = now - MOVE_AFTER;
     this.#called = called;
     this.#looks = called === null;
