@@ -75,7 +75,7 @@ class Moving:
             return False
         self._without_since = now if self._without_since is None else self._without_since
         if self._openers is None:
-            self._note_openers(now)
+            self._note_openers(now, own=True)
         if not self._is_due(now):
             return False
         if entered and slot is None and not self._places.is_home and self._goes_on_from_an_empty_server(now):
@@ -96,14 +96,18 @@ class Moving:
             return CHECK_WAIT
         return HOME_WAIT if entered and home else PLACE_WAIT
 
-    def _note_openers(self, now: float) -> None:
-        """Note at whose places to look: of all, in one order, whomever each of us has heard."""
+    def _note_openers(self, now: float, *, own: bool) -> None:
+        """Note at whose places to look: of all, in one order, whomever each of us has heard.
+
+        `own`: at ours too; not if we look for others while we are in step.
+        """
         room, m = self._room, self._room.membership
         hosts = [leaf for leaf, _, host in m.members() if host]
         self._hosted = any(leaf == m.own_leaf or room.heard_recently(leaf, now) for leaf in hosts)
         if self._openers is None:
             self._noted_at = now
-        self._openers = [leaf for leaf, _, host in m.members() if not host][:OPENERS_MAX]
+        guests = (leaf for leaf, _, host in m.members() if not host)
+        self._openers = [leaf for leaf in guests if own or leaf != m.own_leaf][:OPENERS_MAX]
 
     def _leaves(self, now: float) -> Sequence[int]:
         """Return the members at whose places we look now."""
@@ -142,7 +146,7 @@ class Moving:
     def unanswered(self, now: float) -> None:
         """The server has not answered us for some seconds: the next connection goes to another one."""
         if self._openers is None:
-            self._note_openers(now)
+            self._note_openers(now, own=True)
         self._without_since = now - MOVE_AFTER * self._room.options.slowness
 
     def leave(self, now: float, called: tuple[int, int] | None, *, together: bool = False) -> None:
@@ -151,7 +155,7 @@ class Moving:
         `called`: a server of the list, and an attempt there; None: the next. `together`: all go there.
         """
         self._promised = together and called is not None and called[0] != self._places.server
-        self._note_openers(now)
+        self._note_openers(now, own=called is not None)
         self._without_since, self._called = now - MOVE_AFTER * self._room.options.slowness, called
         self._looks, self._checked = called is None, called is not None
         self._told |= called is None  # else a host has said so, or nobody notices

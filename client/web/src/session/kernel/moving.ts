@@ -85,7 +85,7 @@ export class Moving {
       return false;
     }
     this.#withoutSince ??= now;
-    if (this.#openers === null) this.#noteOpeners(now);
+    if (this.#openers === null) this.#noteOpeners(now, true);
     if (!this.#isDue(now)) return false;
     if (entered && slot === null && !this.#places.isHome && this.#goesOnFromAnEmptyServer(now)) return true;
     const waited = now - Math.max(this.#beganAt, this.#movedAt);
@@ -108,13 +108,18 @@ export class Moving {
     return (now - this.#notedAt) % (2 * MEMBERS_TIME) < MEMBERS_TIME ? (this.#openers ?? []) : [];
   }
 
-  /** Note at whose places to look: of all, in one order, whomever each of us has heard. */
-  #noteOpeners(now: number): void {
+  /**
+   * Note at whose places to look: of all, in one order, whomever each of us has heard.
+   *
+   * `own`: at ours too; not if we look for others while we are in step.
+   */
+  #noteOpeners(now: number, own: boolean): void {
     const { membership: m } = this.#room;
     const isHeard = (leaf: number): boolean => leaf === m.ownLeaf || this.#room.heardRecently(leaf, now);
     this.#hosted = m.members().some(({ leaf, host }) => host && isHeard(leaf));
     if (this.#openers === null) this.#notedAt = now;
-    this.#openers = m.members().filter(({ host }) => !host).map(({ leaf }) => leaf).slice(0, OPENERS_MAX);
+    const guests = m.members().filter(({ leaf, host }) => !host && (own || leaf !== m.ownLeaf));
+    this.#openers = guests.map(({ leaf }) => leaf).slice(0, OPENERS_MAX);
   }
 
   /**
@@ -152,7 +157,7 @@ export class Moving {
 
   /** The server has not answered us for some seconds: the next connection goes to another one. */
   unanswered(now: number): void {
-    if (this.#openers === null) this.#noteOpeners(now);
+    if (this.#openers === null) this.#noteOpeners(now, true);
     this.#withoutSince = now - MOVE_AFTER;
   }
 
@@ -163,7 +168,7 @@ export class Moving {
    */
   leave(now: number, called: Called | null, together: boolean): void {
     this.#promised = together && called !== null && called[0] !== this.#places.server;
-    this.#noteOpeners(now);
+    this.#noteOpeners(now, called !== null);
     this.#withoutSince = now - MOVE_AFTER;
     this.#called = called;
     this.#looks = called === null;
