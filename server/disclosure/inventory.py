@@ -76,7 +76,7 @@ ATTRIBUTES: Final[dict[str, dict[str, str]]] = {
     "snugroom.server.memory.Forgetting": every("_interval _next _rounds", "forgetting"),
     "snugroom.server.logs.LineWriter": {
         "dropped": "log_lines_dropped",
-        **every("_told _descriptor", MACHINERY),
+        **every("_told _descriptor _closed", MACHINERY),
         "_lines": "- lines of the log, without anybody's data = http",
         "_thread": MACHINERY + " = http",
     },

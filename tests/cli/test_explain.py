@@ -58,7 +58,7 @@ def test_the_first_alarm_of_a_meeting_says_where_there_is_more() -> None:
     output.event(sentences.alarm("silent", who="Bo", seconds=15))
     assert stream.getvalue().endswith("  More, in another window: snug explain silent\n")
     output.event(sentences.alarm("silent", who="Cem", seconds=15))
-    output.event(sentences.alarm("receipt"))
+    output.event(sentences.alarm("receipt", proof=""))
     assert stream.getvalue().count("explain") == 1
 
 

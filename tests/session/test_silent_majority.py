@@ -28,7 +28,7 @@ def test_two_survivors_of_four_go_on_and_the_others_come_back_without_a_question
         w.kill(who)
     w.until(lambda: held_by(bo, w.now) != "", FRESH[0] + 1)
     took = w.until(lambda: without(ada) != [], PATIENCE + 5)
-    assert [line.kind for line in ada.incidents.open] == ["going_on_without"], "the pause has one line"
+    assert [line.kind for line in ada.incidents.shown] == ["going_on_without"], "the pause has one line"
     took += w.until(lambda: held_by(ada, w.now) == held_by(bo, w.now) == "", 5)
     assert took < PATIENCE + 5
     assert len(ada.roster) == 3, "one is enough: two of three are more than half"

@@ -212,14 +212,14 @@ export default [
       knocks: [
         {
           ...knock, name: "Вo", greeting: "", invite: 0, label: "", looksLike: "Bo", standing: "new", fingerprint: "9134820571630028491756620384715590263847",
-          warnings: [sentence("warning.alike.other_key", { petname: "Bo" })],
+          warnings: [sentence("warning.name_held", { name: "Bo" }), sentence("warning.alike.other_key", { petname: "Bo" })],
         },
         { ...knock, knock: 4 },
         { ...knock, knock: 5, name: "Eve" },
       ],
     })),
   story("admission-hundred", () => room(some(3), { knocks: Array.from({ length: 100 }, (_, n) => ({
-    ...knock, knock: 10 + n, name: `Guest ${n + 1}`, greeting: "", invite: 0, label: "", ...(n === 41 ? { looksLike: "Bo" } : {}),
+    ...knock, knock: 10 + n, name: `Guest ${n + 1}`, greeting: "", invite: 0, label: "", ...(n === 41 ? { looksLike: "Bo", warnings: [sentence("warning.name_held", { name: "Bo" })] } : {}),
   })) })),
   story("admission-known", () =>
     room(some(3), { panel: "people", knocks: [{ ...knock, standing: "verified", contact: "Dana K.", fingerprint: "9134820571630028491756620384715590263847" }] })),
