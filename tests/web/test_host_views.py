@@ -24,7 +24,7 @@ class TestQueue:
         await page.wait_for_selector(".admission h2 >> text=Eve")
         await see(page, "document.activeElement.id === 'admission'")
         assert await waiting.locator("bdi").all_inner_texts() == ["\u0412o", "Dana"]
-        assert "looks like Bo" in await waiting.first.inner_text(), "the doubt is said in the list too"
+        assert "Bo is in the room" in await waiting.first.inner_text(), "the doubt is said in the list too"
         assert await asked(page) == [], "to look at somebody is no answer"
         await page.click("[data-testid=admit]")
         assert await asked(page) == [["admit", 5]]
@@ -33,14 +33,13 @@ class TestQueue:
         self, book: Book, page: Page
     ) -> None:
         await book.show(page, "room-admission-many")
-        await page.click("text=Let all 3 in...")
+        await page.click("text=Let all 2 in...")
         named = page.locator("dialog:modal .queue > li")
-        assert await named.locator("> bdi").all_inner_texts() == ["\u0412o", "Dana", "Eve"]
-        assert "looks like Bo" in await named.first.inner_text()
+        assert await named.locator("> bdi").all_inner_texts() == ["Dana", "Eve"], "a member's name is taken"
         await page.keyboard.press("Enter")  # the harmless button has the focus
         await page.wait_for_selector("dialog", state="detached")
         assert await asked(page) == []
-        await page.click("text=Let all 3 in...")
+        await page.click("text=Let all 2 in...")
         # another host answers the first; the second's number is somebody else's; one more comes
         await page.evaluate(
             f"""() => {{
@@ -86,13 +85,12 @@ class TestHundred:
 
     async def test_how_many_are_in_is_said(self, book: Book, page: Page) -> None:
         await book.show(page, "room-admission-hundred")
-        await page.click("text=Let all 100 in...")
-        assert "looks like Bo" in await page.inner_text("dialog:modal .queue"), "a doubt is said here too"
+        await page.click("text=Let all 99 in...")
         await page.click("[data-yes]")
-        assert len(await asked(page)) == 100
+        assert len(await asked(page)) == 99
         await page.evaluate("model.knocks.value = []")
         progress = page.locator(".admission [role=status]")
-        await progress.get_by_text("0 of 100 are in").wait_for()
+        await progress.get_by_text("0 of 99 are in").wait_for()
         come = """(n) => {
           const [one] = model.people.value;
           const guests = Array.from({ length: n }, (_, at) => (
@@ -100,10 +98,10 @@ class TestHundred:
           model.people.value = [...model.people.value.filter(({ leaf }) => leaf < 50), ...guests];
         }"""
         await page.evaluate(come, 37)
-        await progress.get_by_text("37 of 100 are in").wait_for()
+        await progress.get_by_text("37 of 99 are in").wait_for()
         await page.evaluate(come, 36)
         await page.evaluate(come, 100)
-        await progress.get_by_text("100 of 100 are in").wait_for()
+        await progress.get_by_text("99 of 99 are in").wait_for()
         await page.wait_for_selector(".admission", state="detached")
 
     async def test_all_are_refused_after_a_question(self, book: Book, page: Page) -> None:
