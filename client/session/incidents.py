@@ -240,13 +240,12 @@ def _inner(text: str) -> str:
 def _says(other: Incident, incident: Incident) -> bool:
     """Return whether one says the other. Of two that say each other, the worse is shown, or the first."""
     rule, cause = incident.rule, other.cause
-    if cause not in rule.under and (
-        cause not in rule.under_same or not _names(incident.text) <= _names(other.text)
-    ):
+    is_same = cause in rule.under_same and _names(incident.text) <= _names(other.text)
+    if cause not in rule.under and not is_same:
         return False
+    above = SEVERITIES.index(other.severity) - SEVERITIES.index(incident.severity)
     is_mutual = incident.cause in other.rule.under
-    rank = (SEVERITIES.index(incident.severity), is_mutual and -incident.number)
-    return (SEVERITIES.index(other.severity), is_mutual and -other.number) >= rank
+    return above > 0 or (above == 0 and (not is_mutual or other.number <= incident.number))
 
 
 def _names(text: str) -> set[str]:

@@ -11,6 +11,7 @@ from snugroom.crypto.entry.invite import Invite
 from snugroom.lab.simulation.servers import OTHERS, Servers, listed
 from snugroom.lab.simulation.world import ORIGIN, Link, Participant
 from snugroom.wire import messages as wire
+from tests.session.broadcasts import authors_at
 from tests.session.test_mirror import mirrored
 
 NAMES = ("Ada", "Bo", "Cem", "Dana", "Eve", "Finn", "Gus", "Hal")
@@ -112,18 +113,13 @@ def test_a_host_that_its_server_lets_nobody_hear_is_found_elsewhere(
         cuts_off(w, people[0], ORIGIN)
         w.until(lambda: w.at(here) == {*NAMES[:members]} and together(w, people), 60)
         w.unreachable.clear()
-    hub, hosts = w.hubs[here], set[bytes]()
-    handle = hub.handle
-
-    def noted(who: bytes, message: wire.ClientMessage, now: float) -> object:
-        if isinstance(message, wire.Broadcast) and w.handles[who].who is people[0]:
-            hosts.add(message.blob)
-        return handle(who, message, now)
+    hub, authors = w.hubs[here], authors_at(w, here, monkeypatch)
 
     def passes(link: Link, message: object) -> bool:
-        return not isinstance(message, wire.Broadcasted) or link.hub is not hub or message.blob not in hosts
+        if link.hub is not hub or not isinstance(message, wire.Broadcasted):
+            return True
+        return authors.get(message.blob) != people[0].label
 
-    monkeypatch.setattr(hub, "handle", noted)
     w.link_filter = passes
     w.until(lambda: w.at(there) == {*NAMES[:members]} and together(w, people), 60)
     w.run(30)

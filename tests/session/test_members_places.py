@@ -18,6 +18,7 @@ from snugroom.server.rooms.hub import Hub
 from snugroom.wire import messages as wire
 from snugroom.wire import signed
 from snugroom.wire.limits import OPEN_WAIT
+from tests.session.broadcasts import authors_at
 from tests.session.seeds import EVERY_TICK
 from tests.session.test_places import link_with_servers, moving, talk, values_seen
 
@@ -129,20 +130,13 @@ def test_members_that_did_not_hear_each_other_meet_in_one_place(
     w.run(6)
     w.kill(host)
     group = {each.label: i * groups // members for i, each in enumerate(people)}
-    hub, authors = w.hubs[ORIGIN], dict[bytes, str]()
-    handle = hub.handle
-
-    def noted(who: bytes, message: wire.ClientMessage, now: float) -> object:
-        if isinstance(message, wire.Broadcast):
-            authors[message.blob] = w.handles[who].who.label
-        return handle(who, message, now)
+    hub, authors = w.hubs[ORIGIN], authors_at(w, ORIGIN, monkeypatch)
 
     def passes(link: Link, message: object) -> bool:
         if link.hub is not hub or not isinstance(message, wire.Broadcasted):
             return True
         return group.get(authors[message.blob]) == group.get(link.who.label)
 
-    monkeypatch.setattr(hub, "handle", noted)
     w.link_filter = passes
     w.run(20)
     w.fails(ORIGIN)

@@ -42,9 +42,7 @@ class Reach:
 
     def tick(self, room: Room, mirror: SecondRoom | None, now: float) -> None:
         """Let time pass in step. Tell once that nothing comes by the mirror, and when it does again."""
-        m = room.membership
-        hears = any(leaf != m.own_leaf and room.heard_recently(leaf, now) for leaf, _, _ in m.members())
-        if mirror is not None and mirror.is_ready and not hears:
+        if mirror is not None and mirror.is_ready and not _hears_others(room, now):
             self.came(now)  # nobody is here who could say something there
         origin = "" if mirror is None else mirror.here.origin
         if origin == self.origin:
@@ -60,3 +58,8 @@ class Reach:
         elif origin and self._missing >= UNREACHED and self._told_of != origin:
             self._told_of = origin
             room.tell(sentences.status("mirror", origin=origin, here=here, seconds=int(UNREACHED)))
+
+
+def _hears_others(room: Room, now: float) -> bool:
+    m = room.membership
+    return any(leaf != m.own_leaf and room.heard_recently(leaf, now) for leaf, _, _ in m.members())

@@ -98,6 +98,10 @@ class MemberTable:
         """Return when another member was last heard; if never, when it came in; 0 for somebody unknown."""
         return max(self.heard.get(leaf, 0.0), self.since.get(leaf, 0.0))
 
+    def quiet(self, leaf: int, now: float) -> float:
+        """Return the seconds without a word of another member; 0 unless we have come in step."""
+        return 0.0 if self.synced_at is None else now - max(self.last_heard(leaf), self.synced_at)
+
     def span(self, least_and_intervals: tuple[float, int]) -> float:
         """Return the longer of a number of seconds and a number of beat intervals, in seconds."""
         least, intervals = least_and_intervals

@@ -250,10 +250,9 @@ class Monitor(Feature):
 
     def is_silent(self, leaf: int, now: float) -> bool:
         """Return whether we have not heard another member for a while, although we are in step."""
-        synced_at = self._members.synced_at
-        if synced_at is None or leaf not in self._members.others or not self.room.is_synced(now):
-            return False
-        return now - max(self._members.last_heard(leaf), synced_at) > self._members.span(FRESH)
+        members = self._members
+        known = leaf in members.others and self.room.is_synced(now)
+        return known and members.quiet(leaf, now) > members.span(FRESH)
 
     def is_short(self, now: float) -> bool:
         """Return whether so few confirm our epoch that nothing may be sealed; for a host, that is all."""

@@ -100,7 +100,7 @@ class Silence:
             return
         away = room.feature(States).away  # they have said so
         others = [leaf for leaf in members.others if leaf not in away]
-        quiet = {leaf: now - max(members.last_heard(leaf), members.synced_at) for leaf in others}
+        quiet = {leaf: members.quiet(leaf, now) for leaf in others}
         most = members.span(FRESH)
         silent = {leaf for leaf, seconds in quiet.items() if seconds > most}
         if silent - self._silent.leaves and now < self._gathered:

@@ -38,9 +38,8 @@ export class Reach {
 
   /** Let time pass in step. Tell once that nothing comes by the mirror, and when it does again. */
   tick(room: Room, mirror: SecondRoom | null, now: number): void {
-    const { membership: m, here } = room;
-    const hears = m.members().some(({ leaf }) => leaf !== m.ownLeaf && room.heardRecently(leaf, now));
-    if (mirror?.isReady === true && !hears) this.came(now); // nobody is here who could say something there
+    const { here } = room;
+    if (mirror?.isReady === true && !hearsOthers(room, now)) this.came(now); // nobody is here who could say something there
     const origin = mirror?.here.origin ?? "";
     if (origin === this.origin) this.#missing += Math.min(now - this.#tickedAt, TICK_MAX);
     else [this.origin, this.since, this.#came, this.#missing] = [origin, now, false, 0];
@@ -53,4 +52,9 @@ export class Reach {
       room.tell(sentences.status("mirror", { origin, here: here.origin, seconds: UNREACHED }));
     }
   }
+}
+
+function hearsOthers(room: Room, now: number): boolean {
+  const { membership: m } = room;
+  return m.members().some(({ leaf }) => leaf !== m.ownLeaf && room.heardRecently(leaf, now));
 }

@@ -108,6 +108,11 @@ export class MemberTable {
     return Math.max(this.heard.get(leaf) ?? 0, this.since.get(leaf) ?? 0);
   }
 
+  /** Return the seconds without a word of another member; 0 unless we have come in step. */
+  quiet(leaf: number, now: number): number {
+    return this.syncedAt === null ? 0 : now - Math.max(this.lastHeard(leaf), this.syncedAt);
+  }
+
   /** Return the longer of a number of seconds and a number of beat intervals, in seconds. */
   span([least, intervals]: Span): number {
     return Math.max(least, intervals * interval(this.leaves.length));

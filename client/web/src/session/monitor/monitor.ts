@@ -259,9 +259,7 @@ export class Monitor extends Feature {
   /** Return whether we have not heard another member for a while, although we are in step. */
   isSilent(leaf: number, now: number): boolean {
     const members = this.#members;
-    const { syncedAt } = members;
-    if (syncedAt === null || !members.others.has(leaf) || !this.room.isSynced(now)) return false;
-    return now - Math.max(members.lastHeard(leaf), syncedAt) > members.span(FRESH);
+    return members.others.has(leaf) && this.room.isSynced(now) && members.quiet(leaf, now) > members.span(FRESH);
   }
 
   /** Return whether so few confirm our epoch that nothing may be sealed; for a host, that is all. */

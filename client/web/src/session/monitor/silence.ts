@@ -102,12 +102,11 @@ export class Silence {
   #judgeSilence(now: number): void {
     const room = this.#room;
     const members = this.#members;
-    const { syncedAt } = members;
-    if (syncedAt === null || !room.isSynced(now)) return;
+    if (members.syncedAt === null || !room.isSynced(now)) return;
     const quiet = new Map<number, number>();
     const { away } = room.feature(States); // they have said so
     for (const leaf of members.others.keys())
-      if (!away.has(leaf)) quiet.set(leaf, now - Math.max(members.lastHeard(leaf), syncedAt));
+      if (!away.has(leaf)) quiet.set(leaf, members.quiet(leaf, now));
     const longerThan = (seconds: number): Set<number> =>
       new Set([...quiet].filter(([, quietFor]) => quietFor > seconds).map(([leaf]) => leaf));
     let silent = longerThan(members.span(FRESH));
