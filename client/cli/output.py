@@ -84,11 +84,13 @@ class HumanOutput:
         incident = self._incidents.told(event, now)
         if incident is not None:
             self._printed.add(incident.number)
-        self._sentence(event, incident)
-        for hidden in self._incidents.shown:  # what another line said until now
-            if hidden.number not in self._printed:
-                self._printed.add(hidden.number)
-                self._speech.warn(hidden.text, hidden.severity)
+        shown = self._incidents.shown  # an event that has told a hidden one now prints nothing
+        if not any(each.told == now for each in self._incidents.open if each not in shown):
+            self._sentence(event, incident)
+        for each in shown:  # what another line said until now
+            if each.number not in self._printed:
+                self._printed.add(each.number)
+                self._speech.warn(each.text, each.severity)
 
     def _sentence(self, event: ev.Event, incident: Incident | None) -> None:
         match event:
