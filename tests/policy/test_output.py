@@ -288,4 +288,5 @@ def test_what_another_line_says_is_printed_once_that_line_is_over() -> None:
     assert shown.count("answered for a while") == 1
     silent = sentences.alarm("silent", who=["Bo"], seconds=15)
     assert "Nothing has come" not in human(alarms[1], silent, width=400)
-    assert human(alarms[1], silent, sentences.status("cleared.fresh"), width=400).count("Nothing has come") == 1
+    shown = human(alarms[1], silent, sentences.status("cleared.fresh"), width=400)
+    assert shown.count("Nothing has come") == 1
