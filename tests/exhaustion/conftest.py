@@ -1,5 +1,33 @@
 from __future__ import annotations
 
-from tests.media_server.conftest import StartRig, rig, start_rig
+from typing import Any
 
-__all__ = ["StartRig", "rig", "start_rig"]
+import msgspec
+import pytest
+
+from snugroom.server.sfu.limits import MediaLimits
+from tests.media_server.conftest import Rig, StartRig
+from tests.media_server.conftest import start_rig as any_rig
+
+__all__ = ["StartRig", "any_rig", "rig", "start_rig"]
+
+
+@pytest.fixture
+def start_rig(any_rig: StartRig) -> StartRig:
+    """As there. A machine that stands still for a while ends no consent, and is no overload.
+
+    An innocent's packet that is shed, or finds nobody, never comes, and a test would wait for it.
+    """
+    usual = MediaLimits().idle
+
+    async def start(limits: MediaLimits | None = None, **options: Any) -> Rig:
+        given = limits or MediaLimits()
+        idle = 1e9 if given.idle == usual else given.idle
+        return await any_rig(msgspec.structs.replace(given, idle=idle, lag_max=3600.0), **options)
+
+    return start
+
+
+@pytest.fixture
+async def rig(start_rig: StartRig) -> Rig:
+    return await start_rig()

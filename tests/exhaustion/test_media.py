@@ -185,7 +185,7 @@ def _key_frames_asked(rig: Rig) -> int:
 async def test_one_receiver_cant_have_key_frames_for_ever(start_rig: StartRig, way: str) -> None:
     """A key frame is ten times as large as others: a publisher with three a second harms everybody."""
     clock = Clock()
-    rig = await start_rig(MediaLimits(idle=1e9, report_interval=1e9), clock=clock)
+    rig = await start_rig(MediaLimits(report_interval=1e9), clock=clock)
     innocent = await Innocent.at(rig)
     ada, bob, eve = await rig.join((1, "video")), await rig.join(), await rig.join()
     ada.send_rtp(rtp(1, 1))
@@ -212,7 +212,7 @@ async def test_one_receiver_cant_have_key_frames_for_ever(start_rig: StartRig, w
 async def test_claims_about_the_network_hurt_nobody_else(start_rig: StartRig) -> None:
     """One receiver says that it can take 8 kbit/s, another 10 Gbit/s: the publisher is told neither."""
     clock = Clock()
-    rig = await start_rig(MediaLimits(idle=1e9), clock=clock)
+    rig = await start_rig(clock=clock)
     ada, bob, eve = await rig.join((1, "video")), await rig.join(), await rig.join()
     ada.send_rtp(rtp(1, 1))
     await bob.until(lambda: bool(bob.rtp))
