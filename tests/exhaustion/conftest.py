@@ -18,12 +18,10 @@ def start_rig(any_rig: StartRig) -> StartRig:
 
     An innocent's packet that is shed, or finds nobody, never comes, and a test would wait for it.
     """
-    usual = MediaLimits().idle
 
     async def start(limits: MediaLimits | None = None, **options: Any) -> Rig:
-        given = limits or MediaLimits()
-        idle = 1e9 if given.idle == usual else given.idle
-        return await any_rig(msgspec.structs.replace(given, idle=idle, lag_max=3600.0), **options)
+        patient = msgspec.structs.replace(limits or MediaLimits(), idle=1e9, lag_max=3600.0)
+        return await any_rig(patient, **options)
 
     return start
 
