@@ -11,7 +11,9 @@ from snugroom.lab.simulation.tale import Person, Tale
 from snugroom.lab.simulation.truth import ALARMS, Told
 
 #: How a sentence begins that says as a fact what the server did, and its words for another cause.
-_FACT: Final = re.compile(r"The server (gave|told|did not sign|drops|withholds|holds|keeps|does not)\b")
+_FACT: Final = re.compile(
+    r"The server (says [^.]*, and )?(gave|told|did not sign|drops|withholds|holds|keeps|does not)\b"
+)
 _HEDGE: Final = re.compile(
     r"program is wrong|report is false|unless|the network|may be lost|no longer has them"
 )

@@ -96,8 +96,7 @@ def test_what_a_busy_machine_leaves_proves_no_act_and_blames_nobody() -> None:
                 false.add(note.text)
     assert proven == UNPROVABLE
     assert {"away", "silent", "stale"} <= left <= LOADED
-    # The changes come later: this sentence says that the server does not deliver them.
-    assert all(text.startswith("The server says that the meeting has moved on") for text in false), false
+    assert not false
 
 
 @pytest.mark.parametrize("scene", PROVEN, ids=lambda scene: scene.id)
