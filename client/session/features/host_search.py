@@ -27,12 +27,9 @@ LOOK_AFTER: Final = (6.0, 1.2)
 #: The same for which it looks at one server.
 LOOK_STAY: Final = (8.0, 1.6)
 #: Seconds for which a host is heard elsewhere alone before a member follows. A host that hears us from there
-#: waits for us (`place_quorum.AWAITED_WAIT`), or looks here at once.
+#: looks here at once, and waits for us the next time. It does so for longer than this and a look together
+#: (`place_quorum.AWAITED_WAIT`): so we are there before it goes on.
 FOLLOW_WAIT: Final = 4.0
-#: The same at most: it doubles each time.
-FOLLOW_MAX: Final = 120.0
-#: Seconds with a host after which that wait is short again.
-HOST_STEADY: Final = 60.0
 
 
 class HostSearch(Feature):
@@ -45,9 +42,7 @@ class HostSearch(Feature):
         self._looks_since = 0.0
         self._room: bytes | None = None  # the incarnation of ours
         self._hosted_at = 0.0  # when a host was last heard here, or we came
-        self._hosted_since: float | None = None
         self._elsewhere_since: float | None = None
-        self._followed = 0  # how often, in a row
 
     # -- the connection ------------------------------------------------------------------------------
 
@@ -102,8 +97,7 @@ class HostSearch(Feature):
         if self._lookout is not None:
             self._lookout.tick(now)
         server = self._server_of(heard, now)
-        wait = min(FOLLOW_WAIT * 2.0 ** min(self._followed, 8), FOLLOW_MAX)
-        if server is not None and now - (self._elsewhere_since or now) > wait:
+        if server is not None and now - (self._elsewhere_since or now) > FOLLOW_WAIT:
             self._follow(server, heard, now)
 
     def _is_hosted(self, hosts: tuple[int, ...], now: float) -> bool:
@@ -116,12 +110,8 @@ class HostSearch(Feature):
         span = self._span(LOOK_AFTER)
         has_gone = now - heard > span and any(at > self._hosted_at for _, at in rooms)
         if has_gone or now - self._hosted_at > span:
-            self._hosted_since = None
             return False
         self._elsewhere_since = None
-        self._hosted_since = now if self._hosted_since is None else self._hosted_since
-        if now - self._hosted_since > HOST_STEADY:
-            self._followed = 0
         return True
 
     def _span(self, least_and_intervals: tuple[float, float]) -> float:
@@ -164,7 +154,6 @@ class HostSearch(Feature):
         room, m = self.room, self.room.membership
         origin = (room.origin, *m.policy.origins)[server]
         who = [m.name(leaf) for leaf in heard]
-        self._followed += 1
         self._elsewhere_since = None
         self._close()
         room.tell(sentences.status("following", who=who, origin=origin))

@@ -22,14 +22,11 @@ export const LOOK_AFTER = [6, 1.2] as const;
 /** The same for which it looks at one server. */
 export const LOOK_STAY = [8, 1.6] as const;
 /**
- * Seconds for which a host is heard elsewhere alone before a member follows. A host that hears us from there waits for us
- * (`AWAITED_WAIT`), or looks here at once.
+ * Seconds for which a host is heard elsewhere alone before a member follows. A host that hears us from there looks here at
+ * once, and waits for us the next time. It does so for longer than this and a look together (`AWAITED_WAIT`): so we are
+ * there before it goes on.
  */
 export const FOLLOW_WAIT = 4;
-/** The same at most: it doubles each time. */
-export const FOLLOW_MAX = 120;
-/** Seconds with a host after which that wait is short again. */
-export const HOST_STEADY = 60;
 
 /** One membership's search for its hosts: `hostSearch.ts` has its hooks, and loads it where it is needed. */
 export class Lookout {
@@ -41,10 +38,7 @@ export class Lookout {
   #ours: Bytes | null = null;
   /** When a host was last heard here, or we came. */
   #hostedAt = 0;
-  #hostedSince: number | null = null;
   #elsewhereSince: number | null = null;
-  /** How often, in a row. */
-  #followed = 0;
 
   constructor(readonly room: Room) {}
 
@@ -86,8 +80,7 @@ export class Lookout {
     await this.#look(heard, now);
     await this.#lookout?.tick(now);
     const server = this.#serverOf(heard, now);
-    const wait = Math.min(FOLLOW_WAIT * 2 ** this.#followed, FOLLOW_MAX);
-    if (server !== null && now - (this.#elsewhereSince ?? now) > wait) await this.#follow(server, heard, now);
+    if (server !== null && now - (this.#elsewhereSince ?? now) > FOLLOW_WAIT) await this.#follow(server, heard, now);
   }
 
   /** Return whether a host was heard here a moment ago, and none has been heard elsewhere since. */
@@ -103,13 +96,8 @@ export class Lookout {
     const heard = Math.max(0, ...rooms.flatMap(([where, at]) => (ours !== null && same(where, ours) ? [at] : [])));
     this.#hostedAt = Math.max(this.#hostedAt, heard);
     const hasGone = now - heard > span && rooms.some(([, at]) => at > this.#hostedAt);
-    if (hasGone || now - this.#hostedAt > span) {
-      this.#hostedSince = null;
-      return false;
-    }
+    if (hasGone || now - this.#hostedAt > span) return false;
     this.#elsewhereSince = null;
-    this.#hostedSince ??= now;
-    if (now - this.#hostedSince > HOST_STEADY) this.#followed = 0;
     return true;
   }
 
@@ -150,7 +138,6 @@ export class Lookout {
     const { room } = this;
     const { membership: m } = room;
     const origin = [room.origin, ...m.policy.servers.map((each) => each.origin)][server] ?? "";
-    this.#followed++;
     this.#elsewhereSince = null;
     this.close();
     room.tell(sentences.status("following", { who: heard.map((leaf) => m.name(leaf)), origin }));
