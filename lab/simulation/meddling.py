@@ -1,17 +1,21 @@
-"""Servers whose operators swallow chosen messages."""
+"""Servers whose operators swallow chosen messages, and networks that lose packets in one direction."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Literal
+from functools import partial
+from typing import Final, Literal
 
-from snugroom.lab.simulation.servers import Servers
-from snugroom.lab.simulation.world import Link
+from snugroom.client.session import events as ev
+from snugroom.lab.simulation.servers import CONNECT_TIME, Servers
+from snugroom.lab.simulation.world import ORIGIN, Link, Participant
 from snugroom.wire import messages as wire
 from snugroom.wire.messages import decode_client
 
 Way = Literal["up", "down"]
+#: Seconds after the first SYN at which a lost one is sent again.
+_SYN_AGAIN: Final = (1.0, 3.0)
 
 
 @dataclass(frozen=True)
@@ -38,16 +42,54 @@ class Meddled(Servers):
     def __init__(self, seed: int) -> None:
         #: All that is swallowed now.
         self.swallows: list[Swallow] = []
+        #: Until when no packet passes between a participant and a server, in one direction.
+        self.stalled: dict[tuple[str, str, Way], float] = {}
         #: When each participant last sent a heartbeat to a server, by label.
         self.beat_at: dict[str, float] = {}
         self._author = ""
         super().__init__(seed)
         self.link_filter = lambda link, message: not self._swallowed(link, "down", message)
 
-    def reaches(self, label: str, origins: Sequence[str]) -> bool:
-        """Return whether one of these servers runs, and a path leads there for this participant."""
+    def reached(self, label: str, origins: Sequence[str]) -> list[str]:
+        """Return those of these servers that run, and to which a path leads for this participant."""
         closed = self.down | self.holes | self.dropping
-        return any(o not in closed and (label, o) not in self.unreachable for o in origins)
+        open_ones = [o for o in origins if o not in closed and (label, o) not in self.unreachable]
+        return [origin for origin in open_ones if not self._stalls_for(label, origin)]
+
+    def stall(self, label: str, origin: str, way: Way, seconds: float) -> None:
+        """Packets are lost in one direction for so long: what was sent meanwhile comes after it, in order.
+
+        A new connection is made when a SYN is sent again after it, or not at all.
+        """
+        until = self.now + seconds
+        self.stalled[label, origin, way] = max(until, self.stalled.get((label, origin, way), 0.0))
+        for link in self.handles.values():
+            if link.who.label == label and link.hub is self.hubs[origin]:
+                if way == "up":
+                    link.last_up = max(link.last_up, until)
+                else:
+                    link.last_down = max(link.last_down, until)
+
+    def _stalls_for(self, label: str, origin: str) -> float:
+        """Return for how long packets are still lost on the way to that server, or back."""
+        ways: tuple[Way, ...] = ("up", "down")
+        return max(0.0, *(self.stalled.get((label, origin, way), 0.0) - self.now for way in ways))
+
+    def _connect(self, who: Participant, endpoint: ev.Endpoint) -> None:
+        seconds = self._stalls_for(who.label, who.origins.get(endpoint) or ORIGIN)
+        if not seconds:
+            super()._connect(who, endpoint)
+            return
+        number = who.tries[endpoint]
+        again = next((at for at in _SYN_AGAIN if at >= seconds), None)
+        if again is not None:
+            self._after(again, partial(self._tried, who, endpoint, number))
+        else:
+            self._after(CONNECT_TIME, partial(self._gives_up, who, endpoint, number))
+
+    def _gives_up(self, who: Participant, endpoint: ev.Endpoint, number: int) -> None:
+        if who.alive and who.tries[endpoint] == number:
+            self._feed(who, ev.Lost(endpoint, "no answer"))
 
     def _swallowed(self, link: Link, way: Way, message: object) -> bool:
         return any(

@@ -26,10 +26,11 @@ from snugroom.lab.bench.availability.lease import AS_BUILT, lease
 from snugroom.lab.bench.availability.recorder import BACK, STEP
 from snugroom.lab.bench.availability.scene import POWERS, Result, Scene, measured
 from snugroom.lab.bench.availability.scenes import SCENES
-from snugroom.lab.bench.availability.search import Actor, Step, script
+from snugroom.lab.bench.availability.search import Actor, Step, play, script
 from snugroom.lab.bench.availability.stage import HOSTILE, Stage, Word
 from snugroom.lab.simulation.accusations import is_false
 from snugroom.lab.simulation.tale import SERVER
+from snugroom.lab.simulation.world import ORIGIN
 from snugroom.wire import messages as wire
 
 ROOT = Path(__file__).parents[2]
@@ -91,6 +92,38 @@ def test_who_is_cut_off_from_one_of_two_servers_counts() -> None:
         stage.wait(4)
     assert {look.speakers for look in stage.recorder.looks} == {3}
     assert stage.recorder.share() == pytest.approx((0.5 + 0.5 + 0) / 3, abs=0.05)
+
+
+def test_who_reaches_no_server_of_the_others_does_not_count_and_nobody_does_without_most() -> None:
+    with Stage(further=1) as stage:
+        first, second = stage.origins
+        stage.cut("Cem", first)
+        for label in ("Ada", "Bo", "Dana"):
+            stage.cut(label, second)
+        stage.wait(2)
+        assert stage.recorder.looks[-1].speakers == 3
+        stage.cut("Dana", first)
+        stage.mend("Dana", second)
+        stage.wait(2)
+        assert stage.recorder.looks[-1].speakers == 0
+
+
+def test_what_is_sent_while_packets_are_lost_in_one_direction_comes_after_it_and_connections_stall() -> None:
+    with Stage(("Ada", "Bo")) as stage:
+        stage.stalls("Bo", ORIGIN, "down", 2.0)
+        stage.says("Ada")
+        stage.says("Bo")
+        stage.wait(1.9)
+        ada, bo = stage.who("Ada"), stage.who("Bo")
+        assert (ada.said, bo.said) == ([("Bo", "Bo 1")], [])
+        stage.wait(0.2)
+        assert bo.said == [("Ada", "Ada 0")]
+        stage.stalls("Bo", ORIGIN, "up", 2.0)
+        stage.breaks("Bo")
+        stage.wait(2.5)
+        assert ev.ROOM not in bo.links
+        stage.wait(2.5)
+        assert bo.links[ev.ROOM].up, "by the second SYN that was sent again"
 
 
 def test_exposure_is_short_with_an_honest_server_and_as_long_as_a_hosts_word_if_the_host_is_cut_off() -> None:
@@ -178,8 +211,8 @@ def test_the_worst_of_a_scenes_seeds_counts() -> None:
 
 @pytest.mark.parametrize("power", POWERS)
 def test_the_same_seed_gives_the_same_scripts_and_each_step_can_be_done(power: Any) -> None:
-    scripts = [script(power, random.Random(seed)) for seed in range(60)]
-    assert scripts == [script(power, random.Random(seed)) for seed in range(60)]
+    scripts = [script(power, random.Random(seed), 1) for seed in range(60)]
+    assert scripts == [script(power, random.Random(seed), 1) for seed in range(60)]
     assert len(set(scripts)) > 30
     one_of_each = {
         (step.act, *step.arguments[:1]) if step.act in ("lies", "signs") else step.act: step
@@ -187,18 +220,30 @@ def test_the_same_seed_gives_the_same_scripts_and_each_step_can_be_done(power: A
         for step in steps
     }
     hostile = "member" in power
-    with Stage((*THREE, HOSTILE) if hostile else THREE) as stage:
+    with Stage((*THREE, HOSTILE) if hostile else THREE, further=1) as stage:
         stage.wait = lambda seconds: stage.w.run(0.1)  # type: ignore[method-assign]  # to be done is enough
         actor = Actor(stage, 1, hostile=hostile)
         for step in one_of_each.values():
             if "Dana" not in step.arguments:
                 actor.do(step)
+        actor.stop()
     assert stage.tale.deeds
+    assert not stage.w.unreachable | stage.w.down
 
 
 def test_a_step_says_what_it_is() -> None:
     assert str(Step("network cuts", ("Bo", 5.0), 0.5)) == "network cuts: Bo, 5 s; 0.5 s"
     assert str(Step("compares", (), 12.0)) == "compares; 12 s"
+    step = Step("network cuts from", ("Bo", "second", inf), 2.0)
+    assert str(step) == "network cuts from: Bo, second, for good; 2 s"
+
+
+def test_a_script_is_judged_until_its_end_and_its_recovery_from_then_on() -> None:
+    cut = Step("network cuts from", ("Cem", "first", inf), 2.0)
+    stage = play("faults alone", (cut,), 1, 20.0, 1)
+    assert stage.acted_at == stage.began + 20.0 + BACK
+    assert stage.recorder.share(stage.began + 20.0) < 0.7
+    assert stage.recorder.together_after(stage.acted_at) < 10
 
 
 # -- a longer word of hosts --------------------------------------------------------------------------------
@@ -282,7 +327,7 @@ def test_json_has_the_documented_members(
     documented = set(re.findall(r"`(\w+)`", row))
     own = {*told, *told["scenes"][0], *told["goals"][0]}
     assert own <= documented
-    assert documented - own == {"tried", "cost", "steps"}  # of the search
+    assert documented - own == {"tried", "cost", "seed", "further", "steps", "slowest"}  # of the search
     assert (status, told["met"], told["bench"]) == (1, False, "availability")
     assert told["scenes"][-1]["together_s"] == "never"
 
@@ -299,7 +344,8 @@ def test_the_command_plays_a_scene_and_searches(
     assert status == (0 if told["met"] else 1)
     assert [row["scene"] for row in told["scenes"]] == ["two_die", "move", "found_for_ten_minutes"]
     assert [row["power"] for row in told["found"]] == list(POWERS)
-    assert {"tried", "cost", "steps"} <= told["found"][0].keys()
+    found = told["found"][0]
+    assert found.keys() - found["slowest"].keys() == {"tried", "slowest"}
     assert told["lease_s"] == 60
 
 

@@ -6,6 +6,12 @@ been cut off from all of them, or its program has begun anew, it counts again `B
 audience are the other members that count then. A member without an audience doesn't count. The beliefs
 of programs play no part in this: a member that others' programs have removed for its absence counts.
 
+No program brings members together that reach no common server. Of those that reach any, only the largest
+group counts whose members all reach one server: if several are as large, one with a host, then one of which
+most are there. If no group is more than half of them, nobody counts. A member that was outside of the group
+counts again `BACK` seconds after it is inside. A group may have to go to another server first: that time
+counts.
+
 At each look, each member that counts seals a frame of sound under its real keys, if it may seal sound and
 messages (`pause_reason` and `hold_reason` are None) and is in step with its server. A member of its
 audience hears it if it is connected to the same room at the same server, and its real keys open the frame,
@@ -106,15 +112,34 @@ class Recorder:
 
     def speakers(self) -> list[Person]:
         """Return those that count now."""
-        found = []
+        found, group = [], self._group()
         for person in self.tale.honest():
-            if not self.w.reaches(person.label, self._origins()):
-                self._counts_from[person.label] = self.w.now + BACK
-                person.disturbed_at = self.w.now
             here = person.wanted and person.who.alive and person.in_step_at is not None
+            if here and person.label not in group:
+                self._counts_from[person.label] = self.w.now + BACK
             if here and self.w.now >= self._counts_from.get(person.label, -inf):
                 found.append(person)
         return found
+
+    def _group(self) -> set[str]:
+        """Return the labels of those that one server can bring together."""
+        reached = {}
+        for person in self.tale.honest():
+            origins = self.w.reached(person.label, self._origins())
+            if len(origins) < len(self._origins()):
+                person.disturbed_at = self.w.now
+            if origins and person.wanted and person.who.alive:
+                reached[person.label] = origins
+
+        def of(origin: str) -> set[str]:
+            return {label for label, origins in reached.items() if origin in origins}
+
+        hosts = {person.label for person in self.tale.honest() if person.is_host}
+        best = max(
+            self._origins(),
+            key=lambda o: (len(of(o)), not of(o).isdisjoint(hosts), len(of(o) & self.w.at(o))),
+        )
+        return of(best) if 2 * len(of(best)) > len(reached) else set()
 
     def _note_in_step(self) -> None:
         """Note who is in step with the largest group of honest members that are."""
@@ -231,9 +256,9 @@ class Recorder:
 
     # -- results -------------------------------------------------------------------------------------
 
-    def share(self, since: float = -inf) -> float:
-        """Return the speaking share since a time, 0 to 1; 1 if nobody counted."""
-        looks = [look for look in self.looks if look.at >= since]
+    def share(self, until: float = inf) -> float:
+        """Return the speaking share until a time, 0 to 1; 1 if nobody counted."""
+        looks = [look for look in self.looks if look.at <= until]
         speakers = sum(look.speakers for look in looks)
         return sum(look.spoken for look in looks) / speakers if speakers else 1.0
 

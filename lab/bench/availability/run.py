@@ -67,8 +67,7 @@ def _as_json(
         "lease_s": seconds,
         "scenes": [_row(result) for result in results],
         "found": [
-            _row(each.result)
-            | {"tried": each.tried, "cost": round(each.cost, 4), "steps": [str(step) for step in each.steps]}
+            _row(each.result) | _script(each) | {"tried": each.tried, "slowest": _slowest(each)}
             for each in found
         ],
         "goals": [
@@ -83,6 +82,15 @@ def _as_json(
         ],
         "met": all(goal.met is not False for goal in goals),
     }
+
+
+def _script(found: Found) -> dict[str, Any]:
+    steps = [str(step) for step in found.steps]
+    return {"cost": round(found.cost, 4), "seed": found.seed, "further": found.further, "steps": steps}
+
+
+def _slowest(found: Found) -> dict[str, Any] | None:
+    return None if found.slowest is None else _row(found.slowest.result) | _script(found.slowest)
 
 
 def _row(result: Result) -> dict[str, Any]:
@@ -145,18 +153,26 @@ def _cells(result: Result) -> list[str]:
 
 def _searched(found: Sequence[Found]) -> Table:
     table = Table(
-        "power", "share", "cost a step", "false alarms", "steps",
+        "power", "most", "share", "cost a step", "recovery, s", "false alarms", "seed", "servers", "steps",
         title=f"The worst that was found for each power, of {found[0].tried} scripts of a minute",
     )  # fmt: skip
     for each in found:
-        table.add_row(
-            each.power,
-            f"{each.result.share:.3f}",
-            f"{each.cost:.3f}",
-            str(len(each.result.false_alarms)),
-            "\n".join(map(str, each.steps)),
-        )
+        for most, one in (("silence", each), ("recovery", each.slowest)):
+            if one is not None:
+                table.add_row(each.power, most, *_found(one))
     return table
+
+
+def _found(found: Found) -> list[str]:
+    return [
+        f"{found.result.share:.3f}",
+        f"{found.cost:.3f}",
+        _told(found.recovery),
+        str(len(found.result.false_alarms)),
+        str(found.seed),
+        str(1 + found.further),
+        "\n".join(map(str, found.steps)),
+    ]
 
 
 def _goals(goals: Sequence[Judged]) -> Table:

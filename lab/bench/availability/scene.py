@@ -61,14 +61,14 @@ def measured(scene: Scene) -> Result:
     return worst(scene, [result_of(scene, scene.play(seed)) for seed in scene.seeds])
 
 
-def result_of(scene: Scene, stage: Stage) -> Result:
-    """Measure one stage."""
+def result_of(scene: Scene, stage: Stage, until: float = inf) -> Result:
+    """Measure one stage; its speaking share until that time alone."""
     seen: Recorder = stage.recorder
     since = stage.began if stage.acted_at is None else stage.acted_at
     return Result(
         scene,
         stage.w.now - stage.began,
-        seen.share(),
+        seen.share(until),
         max((seen.exposed.get(label, 0.0) for label in seen.removals), default=None),
         seen.together_after(since) if scene.together else None,
         sum(len(word.audience) for word in stage.words) if stage.words else None,

@@ -1,7 +1,13 @@
 """A search for silence: random scripts of hostile steps, and the one that costs most speaking share per step.
 
 Each power has its own steps. A script is played for `LENGTH` seconds. Its cost is 1 - speaking share, divided
-by its number of steps. Of the script that costs most, the steps are left out that it is better without.
+by its number of steps. Of the scripts that cost most, the steps are left out that they are better without.
+Silence that no program can prevent costs nothing: who counts at a moment is told in `recorder`.
+
+After a script, everything is mended, and nobody does anything hostile any more. The script is found, too,
+after which it takes longest until everybody hears everybody; it is never if that takes more than `RECOVERY`
+seconds.
+
 All choices come from the seed, so the search finds the same in every run.
 """
 
@@ -11,13 +17,17 @@ import random
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
+from math import inf
 from typing import Final
 
 from snugroom.lab.bench.availability import members
+from snugroom.lab.bench.availability.recorder import BACK, STEADY
 from snugroom.lab.bench.availability.scene import Goal, Power, Result, Scene, result_of
 from snugroom.lab.bench.availability.stage import HOSTILE, NETWORK, Stage
 from snugroom.lab.simulation.liars import Liar
 from snugroom.lab.simulation.mallory import Mallory
+from snugroom.lab.simulation.meddling import Way
+from snugroom.lab.simulation.servers import OTHERS
 from snugroom.lab.simulation.tale import SERVER
 from snugroom.lab.simulation.world import ORIGIN
 from snugroom.wire import messages as wire
@@ -25,6 +35,10 @@ from snugroom.wire import messages as wire
 #: Seconds of a script, and most steps in it.
 LENGTH: Final = 60.0
 STEPS_MAX: Final = 4
+#: Most seconds from the end of a script until everybody hears everybody.
+RECOVERY: Final = 180.0
+#: How many of the scripts that cost most are tried without each of their steps.
+SHORTENED: Final = 6
 #: Scripts that are tried for each power.
 TRIES: Final = 12
 _HONEST: Final = ("Ada", "Bo", "Cem", "Dana")
@@ -41,6 +55,12 @@ _SIGNS: Final = (
     "cut_off",
 )  # fmt: skip
 _SECONDS: Final = (5.0, 15.0, 30.0)
+#: The same for a cut of one member from one server.
+_CUT_SECONDS: Final = (*_SECONDS, inf)
+#: The same for packets that are lost in one direction.
+_STALL_SECONDS: Final = (2.0, 5.0, 15.0)
+#: The servers of a meeting, by name.
+SERVERS: Final = dict(zip(("first", "second", "third"), (ORIGIN, *OTHERS), strict=True))
 
 
 @dataclass(frozen=True)
@@ -52,8 +72,14 @@ class Step:
     then: float
 
     def __str__(self) -> str:
-        said = ", ".join(f"{a:g} s" if isinstance(a, float) else a for a in self.arguments)
+        said = ", ".join(map(_said, self.arguments))
         return f"{self.act}{': ' if said else ''}{said}; {self.then:g} s"
+
+
+def _said(argument: str | float) -> str:
+    if isinstance(argument, str):
+        return argument
+    return "for good" if argument == inf else f"{argument:g} s"
 
 
 class Actor:
@@ -70,26 +96,66 @@ class Actor:
         getattr(self, step.act.replace(" ", "_"))(*step.arguments)
         self.stage.wait(step.then)
 
+    def stop(self) -> None:
+        """Mend everything. A hostile member does nothing more."""
+        w = self._w
+        for label in sorted({label for label, _ in w.unreachable}):
+            self.stage.mend(label)
+        for origin in sorted(w.down):
+            self.stage.server_is_back(origin)
+        for name in _HONEST:
+            if name in self.stage.tale.people:
+                self._returns(name)
+        w.swallows.clear()
+        if self._liar is not None:
+            self._liar.lie = None
+
     def network_cuts(self, label: str, seconds: float) -> None:
         self.stage.cut(label)
         self._w._after(seconds, partial(self.stage.mend, label))
 
+    def network_cuts_from(self, label: str, server: str, seconds: float) -> None:
+        self.stage.cut(label, SERVERS[server])
+        self._mends_after(seconds, label, server)
+
+    def network_mends(self, label: str, server: str) -> None:
+        self.stage.mend(label, SERVERS[server])
+
+    def network_stalls(self, label: str, server: str, way: Way, seconds: float) -> None:
+        self.stage.stalls(label, SERVERS[server], way, seconds)
+
+    def _mends_after(self, seconds: float, label: str, server: str) -> None:
+        if seconds != inf:
+            self._w._after(seconds, partial(self.stage.mend, label, SERVERS[server]))
+
     def crash(self, label: str, seconds: float) -> None:
         if self.stage.person(label).who.alive:
             self.stage.crashes(label)
-            self._w._after(seconds, partial(self.stage.returns, label))
+            self._w._after(seconds, partial(self._returns, label))
 
-    def restart(self, seconds: float) -> None:
-        if ORIGIN not in self._w.down:
-            self.stage.server_fails()
-            self._w._after(seconds, self.stage.server_is_back)
+    def _returns(self, label: str) -> None:
+        if not self.stage.person(label).who.alive:
+            self.stage.returns(label)
+
+    def restart(self, server: str, seconds: float) -> None:
+        origin = SERVERS[server]
+        if origin not in self._w.down:
+            self.stage.server_fails(origin)
+            self._w._after(seconds, partial(self._is_back, origin))
+
+    def _is_back(self, origin: str) -> None:
+        if origin in self._w.down:
+            self.stage.server_is_back(origin)
 
     def breaks(self, label: str) -> None:
         self.stage.breaks(label, by=NETWORK)
 
     def operator_cuts(self, label: str, seconds: float) -> None:
         self.stage.cut(label, ORIGIN, by=SERVER)
-        self._w._after(seconds, partial(self.stage.mend, label))
+        self._mends_after(seconds, label, "first")
+
+    def operator_stalls(self, label: str, way: Way, seconds: float) -> None:
+        self.stage.stalls(label, ORIGIN, way, seconds, by=SERVER)
 
     def operator_ends(self, label: str) -> None:
         self.stage.breaks(label, by=SERVER)
@@ -130,12 +196,15 @@ class Actor:
         members.acts(self.stage, getattr(self._mallory, act), act)
 
 
-def _steps(power: Power, chance: random.Random) -> tuple[str, tuple[str | float, ...]]:
-    """Return an act of this power, and arguments for it."""
+def _steps(power: Power, chance: random.Random, further: int) -> tuple[str, tuple[str | float, ...]]:
+    """Return an act of this power, and arguments for it. `further`: how many further servers there are."""
     who, seconds = chance.choice(_HONEST), chance.choice(_SECONDS)
     kind, author = chance.choice(sorted(_KINDS)), chance.choice(("", *_HONEST))
+    server, way = chance.choice([*SERVERS][: further + 1]), chance.choice(("up", "down"))
+    cut, stall = chance.choice(_CUT_SECONDS), chance.choice(_STALL_SECONDS)
     operator: list[tuple[str, tuple[str | float, ...]]] = [
-        ("operator cuts", (who, seconds)),
+        ("operator cuts", (who, cut)),
+        ("operator stalls", (who, way, stall)),
         ("operator ends", (who,)),
         ("operator swallows", (kind, who, author if kind == "heartbeats" else "", seconds)),
         ("operator ignores", (kind, who, seconds)),
@@ -150,9 +219,13 @@ def _steps(power: Power, chance: random.Random) -> tuple[str, tuple[str | float,
     ]
     faults: list[tuple[str, tuple[str | float, ...]]] = [
         ("network cuts", (who, seconds)),
+        ("network cuts from", (who, server, cut)),
+        ("network cuts from", (who, server, cut)),
+        ("network mends", (who, server)),
+        ("network stalls", (who, server, way, stall)),
         ("breaks", (who,)),
         ("crash", (who, seconds)),
-        ("restart", (chance.choice((0.5, 5.0, 12.0)),)),
+        ("restart", (server, chance.choice((0.5, 5.0, 12.0)))),
     ]
     sets = {
         "operator alone": operator,
@@ -163,51 +236,77 @@ def _steps(power: Power, chance: random.Random) -> tuple[str, tuple[str | float,
     return chance.choice(sets[power])
 
 
-def script(power: Power, chance: random.Random) -> tuple[Step, ...]:
-    """Return a random script."""
+def script(power: Power, chance: random.Random, further: int) -> tuple[Step, ...]:
+    """Return a random script for a meeting with so many further servers."""
     count = chance.randint(1, STEPS_MAX)
-    return tuple(Step(*_steps(power, chance), chance.choice((0.5, 2.0, 6.0, 12.0))) for _ in range(count))
+    return tuple(
+        Step(*_steps(power, chance, further), chance.choice((0.5, 2.0, 6.0, 12.0))) for _ in range(count)
+    )
 
 
 @dataclass(frozen=True)
 class Found:
-    """The script that costs most, and what was measured of it. `tried`: how many were.
+    """A script, and what was measured of it. `tried`: how many were.
 
     The false alarms are those of all that were tried.
     """
 
     power: Power
     steps: tuple[Step, ...]
+    further: int
     seed: int
     result: Result
     tried: int
+    #: The script after which it takes longest until everybody hears everybody.
+    slowest: Found | None = None
 
     @property
     def cost(self) -> float:
         """1 - speaking share, per step."""
         return (1 - self.result.share) / len(self.steps)
 
+    @property
+    def recovery(self) -> float:
+        """The seconds from the end of the script until everybody hears everybody; infinity: never."""
+        assert self.result.together is not None
+        return self.result.together
+
 
 def play(power: Power, steps: Sequence[Step], further: int, seconds: float, seed: int) -> Stage:
-    """Play a script for so long, again and again if it is shorter than `seconds` and those are many."""
+    """Play a script for so long: if that is longer than `LENGTH`, again and again; else mend all after it."""
     hostile = "member" in power
     names = (*_HONEST, HOSTILE) if hostile else _HONEST
     with Stage(names, seed=seed, further=further) as stage:
         actor = Actor(stage, seed, hostile=hostile)
+        repeats = seconds > LENGTH
         again = True
         while again and stage.w.now < stage.began + seconds:
             for step in steps:
                 actor.do(step)
-            again = seconds > LENGTH
+            again = repeats
         stage.wait(max(0.0, stage.began + seconds - stage.w.now))
+        if not repeats:
+            _recover(stage, actor)
     return stage
+
+
+def _recover(stage: Stage, actor: Actor) -> None:
+    """Mend everything, and wait until everybody hears everybody."""
+    actor.stop()
+    stage.acted_at = stage.w.now + BACK  # those that were cut off count again
+    stage.wait(BACK)
+    while stage.w.now < stage.acted_at + RECOVERY and stage.recorder.together_after(stage.acted_at) == inf:
+        stage.wait(STEADY)
 
 
 def _scene(
     name: str, power: Power, steps: Sequence[Step], further: int, seconds: float, goal: Goal = ""
 ) -> Scene:
     about = "; ".join(map(str, steps))
-    return Scene(name, about, power, partial(play, power, steps, further, seconds), goal, one_cause=False)
+    return Scene(
+        name, about, power, partial(play, power, steps, further, seconds), goal,
+        together=seconds <= LENGTH, one_cause=False,
+    )  # fmt: skip
 
 
 def search(power: Power, tries: int = TRIES, seed: int = 1, told: Callable[[], None] = lambda: None) -> Found:
@@ -218,22 +317,27 @@ def search(power: Power, tries: int = TRIES, seed: int = 1, told: Callable[[], N
     def found(steps: tuple[Step, ...], further: int, at: int) -> Found:
         told()
         scene = _scene(f"found: {power}", power, steps, further, LENGTH)
-        result = result_of(scene, scene.play(at))
+        stage = scene.play(at)
+        result = result_of(scene, stage, stage.began + LENGTH)
         false_alarms.update(result.false_alarms)
-        return Found(power, steps, at, result, tries)
+        return Found(power, steps, further, at, result, tries)
 
-    worst, its_servers = None, 0
+    assert tries, "there is at least one try"
+    all_found = []
     for at in range(tries):
-        steps, further = script(power, chance), chance.randrange(2)
-        one = found(steps, further, at)
-        if worst is None or one.cost > worst.cost:
-            worst, its_servers = one, further
-    assert worst is not None, "there is at least one try"
-    for step in worst.steps:
-        fewer = tuple(each for each in worst.steps if each is not step)
-        if fewer and (without := found(fewer, its_servers, worst.seed)).cost > worst.cost:
-            worst = without
-    return replace(worst, result=replace(worst.result, false_alarms=sorted(false_alarms)))
+        further = chance.choice((0, 1, 1, 2))
+        all_found.append(found(script(power, chance, further), further, at))
+    slowest = max(all_found, key=lambda each: each.recovery)
+    shortened = []
+    for one in sorted(all_found, key=lambda each: -each.cost)[:SHORTENED]:
+        for step in one.steps:
+            fewer = tuple(each for each in one.steps if each is not step)
+            if fewer and (without := found(fewer, one.further, one.seed)).cost > one.cost:
+                one = without
+        shortened.append(one)
+    worst = max(shortened, key=lambda each: each.cost)
+    result = replace(worst.result, false_alarms=sorted(false_alarms))
+    return replace(worst, result=result, slowest=slowest)
 
 
 def for_ten_minutes(found: Found, seconds: float) -> Result:

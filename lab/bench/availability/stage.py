@@ -176,11 +176,18 @@ class Stage:
         for link in list(person.who.links.values()):
             self.w.cut(link)
 
-    def mend(self, label: str) -> None:
-        """All servers are there for somebody again."""
+    def mend(self, label: str, *origins: str) -> None:
+        """These servers, or all, are there for somebody again."""
         person = self.person(label)
         person.disturbed_at = self.w.now
-        self.w.unreachable = {each for each in self.w.unreachable if each[0] != person.label}
+        self.w.unreachable -= {(person.label, origin) for origin in origins or (ORIGIN, *OTHERS)}
+
+    def stalls(self, label: str, origin: str, way: Way, seconds: float, by: str = NETWORK) -> None:
+        """Packets between somebody and a server are lost in one direction for so long."""
+        person = self.person(label)
+        self.tale.record(self.w.now, by, f"loses packets {way} of", person.label)
+        person.disturbed_at = self.w.now + seconds
+        self.w.stall(person.label, origin, way, seconds)
 
     def crashes(self, label: str) -> None:
         """Somebody's program ends without a word."""
