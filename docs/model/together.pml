@@ -12,8 +12,8 @@
 
    In the code: `PlaceQuorum.tick` and `_has_waited`, `HostSearch.tick`, `Moving.tick`. Not modelled: a mirror, more than
    two servers, members' places, called moves, how long a room takes to open. The wait where the meeting began doubles
-   twice at most. A member waits for less long before it follows a host than the host waits to be followed: else they can miss each other
-   for ever.
+   twice at most. The wait before a host is followed is shorter than the host's own at one place: else they can miss each
+   other for ever.
 
    mutant ONLY_FEW breaks most_meet: only a member that hears no more than half looks at the other server
    mutant STAYS breaks most_meet: a member that hears no more than half stays

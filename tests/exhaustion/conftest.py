@@ -6,7 +6,7 @@ import msgspec
 import pytest
 
 from snugroom.server.sfu.limits import MediaLimits
-from tests.media_server.conftest import Rig, StartRig
+from tests.media_server.conftest import Rig, StartRig, rig
 from tests.media_server.conftest import start_rig as any_rig
 
 __all__ = ["StartRig", "any_rig", "rig", "start_rig"]
@@ -24,8 +24,3 @@ def start_rig(any_rig: StartRig) -> StartRig:
         return await any_rig(patient, **options)
 
     return start
-
-
-@pytest.fixture
-async def rig(start_rig: StartRig) -> Rig:
-    return await start_rig()

@@ -122,24 +122,21 @@ class Recorder:
         return found
 
     def _group(self) -> set[str]:
-        """Return the labels of those that one server can bring together."""
-        reached = {}
+        """Return the labels of those that one server can bring together. Note who misses a server."""
+        groups: dict[str, set[str]] = {origin: set() for origin in self._origins()}
         for person in self.tale.honest():
-            origins = self.w.reached(person.label, self._origins())
-            if len(origins) < len(self._origins()):
+            reached = self.w.reached(person.label, [*groups])
+            if len(reached) < len(groups):
                 person.disturbed_at = self.w.now
-            if origins and person.wanted and person.who.alive:
-                reached[person.label] = origins
-
-        def of(origin: str) -> set[str]:
-            return {label for label, origins in reached.items() if origin in origins}
-
+            if person.wanted and person.who.alive:
+                for origin in reached:
+                    groups[origin].add(person.label)
         hosts = {person.label for person in self.tale.honest() if person.is_host}
-        best = max(
-            self._origins(),
-            key=lambda o: (len(of(o)), not of(o).isdisjoint(hosts), len(of(o) & self.w.at(o))),
+        _, group = max(
+            groups.items(),
+            key=lambda each: (len(each[1]), not each[1].isdisjoint(hosts), len(each[1] & self.w.at(each[0]))),
         )
-        return of(best) if 2 * len(of(best)) > len(reached) else set()
+        return group if 2 * len(group) > len(set().union(*groups.values())) else set()
 
     def _note_in_step(self) -> None:
         """Note who is in step with the largest group of honest members that are."""

@@ -17,7 +17,7 @@ from rich.table import Column, Table
 from snugroom.lab.bench.availability.goals import Judged, judged
 from snugroom.lab.bench.availability.lease import AS_BUILT, lease
 from snugroom.lab.bench.availability.scene import POWERS, TEN_MINUTES, Result, Scene, figure, measured
-from snugroom.lab.bench.availability.search import TRIES, Found, for_ten_minutes, search
+from snugroom.lab.bench.availability.search import TRIES, Found, Searched, for_ten_minutes, search
 
 
 def run(
@@ -40,9 +40,9 @@ def run(
             _progress(f"search: {power}")
             found.append(search(power, tries))
             if power == "one member alone":
-                results.append(for_ten_minutes(found[-1], TEN_MINUTES))
+                results.append(for_ten_minutes(found[-1].worst, TEN_MINUTES))
     _progress("")
-    goals = judged([*results, *(each.result for each in found)], seconds)
+    goals = judged([*results, *(each.worst.result for each in found)], seconds)
     if json_output:
         print(json.dumps(_as_json(results, found, goals, seconds)))
     else:
@@ -60,15 +60,14 @@ def _progress(what: str) -> None:
 
 
 def _as_json(
-    results: Sequence[Result], found: Sequence[Found], goals: Sequence[Judged], seconds: float
+    results: Sequence[Result], found: Sequence[Searched], goals: Sequence[Judged], seconds: float
 ) -> dict[str, Any]:
     return {
         "bench": "availability",
         "lease_s": seconds,
         "scenes": [_row(result) for result in results],
         "found": [
-            _row(each.result) | _script(each) | {"tried": each.tried, "slowest": _slowest(each)}
-            for each in found
+            _script(each.worst) | {"tried": each.tried, "slowest": _script(each.slowest)} for each in found
         ],
         "goals": [
             {
@@ -86,11 +85,8 @@ def _as_json(
 
 def _script(found: Found) -> dict[str, Any]:
     steps = [str(step) for step in found.steps]
-    return {"cost": round(found.cost, 4), "seed": found.seed, "further": found.further, "steps": steps}
-
-
-def _slowest(found: Found) -> dict[str, Any] | None:
-    return None if found.slowest is None else _row(found.slowest.result) | _script(found.slowest)
+    of_search = {"cost": round(found.cost, 4), "seed": found.seed, "further": found.further, "steps": steps}
+    return _row(found.result) | of_search
 
 
 def _row(result: Result) -> dict[str, Any]:
@@ -116,7 +112,7 @@ def _row(result: Result) -> dict[str, Any]:
 def _show(
     console: Console,
     results: Sequence[Result],
-    found: Sequence[Found],
+    found: Sequence[Searched],
     goals: Sequence[Judged],
     seconds: float,
 ) -> None:
@@ -151,15 +147,14 @@ def _cells(result: Result) -> list[str]:
     ]
 
 
-def _searched(found: Sequence[Found]) -> Table:
+def _searched(found: Sequence[Searched]) -> Table:
     table = Table(
         "power", "most", "share", "cost a step", "recovery, s", "false alarms", "seed", "servers", "steps",
         title=f"The worst that was found for each power, of {found[0].tried} scripts of a minute",
     )  # fmt: skip
     for each in found:
-        for most, one in (("silence", each), ("recovery", each.slowest)):
-            if one is not None:
-                table.add_row(each.power, most, *_found(one))
+        for most, one in (("silence", each.worst), ("recovery", each.slowest)):
+            table.add_row(one.power, most, *_found(one))
     return table
 
 

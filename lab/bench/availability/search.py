@@ -111,22 +111,21 @@ class Actor:
             self._liar.lie = None
 
     def network_cuts(self, label: str, seconds: float) -> None:
-        self.stage.cut(label)
-        self._w._after(seconds, partial(self.stage.mend, label))
+        self._cuts(label, seconds)
 
     def network_cuts_from(self, label: str, server: str, seconds: float) -> None:
-        self.stage.cut(label, SERVERS[server])
-        self._mends_after(seconds, label, server)
+        self._cuts(label, seconds, SERVERS[server])
+
+    def _cuts(self, label: str, seconds: float, *origins: str, by: str = NETWORK) -> None:
+        self.stage.cut(label, *origins, by=by)
+        if seconds != inf:
+            self._w._after(seconds, partial(self.stage.mend, label, *origins))
 
     def network_mends(self, label: str, server: str) -> None:
         self.stage.mend(label, SERVERS[server])
 
     def network_stalls(self, label: str, server: str, way: Way, seconds: float) -> None:
         self.stage.stalls(label, SERVERS[server], way, seconds)
-
-    def _mends_after(self, seconds: float, label: str, server: str) -> None:
-        if seconds != inf:
-            self._w._after(seconds, partial(self.stage.mend, label, SERVERS[server]))
 
     def crash(self, label: str, seconds: float) -> None:
         if self.stage.person(label).who.alive:
@@ -151,8 +150,7 @@ class Actor:
         self.stage.breaks(label, by=NETWORK)
 
     def operator_cuts(self, label: str, seconds: float) -> None:
-        self.stage.cut(label, ORIGIN, by=SERVER)
-        self._mends_after(seconds, label, "first")
+        self._cuts(label, seconds, ORIGIN, by=SERVER)
 
     def operator_stalls(self, label: str, way: Way, seconds: float) -> None:
         self.stage.stalls(label, ORIGIN, way, seconds, by=SERVER)
@@ -246,19 +244,13 @@ def script(power: Power, chance: random.Random, further: int) -> tuple[Step, ...
 
 @dataclass(frozen=True)
 class Found:
-    """A script, and what was measured of it. `tried`: how many were.
-
-    The false alarms are those of all that were tried.
-    """
+    """A script, and what was measured of it."""
 
     power: Power
     steps: tuple[Step, ...]
     further: int
     seed: int
     result: Result
-    tried: int
-    #: The script after which it takes longest until everybody hears everybody.
-    slowest: Found | None = None
 
     @property
     def cost(self) -> float:
@@ -270,6 +262,19 @@ class Found:
         """The seconds from the end of the script until everybody hears everybody; infinity: never."""
         assert self.result.together is not None
         return self.result.together
+
+
+@dataclass(frozen=True)
+class Searched:
+    """What a search found, of so many scripts that it `tried`.
+
+    `worst`: the one that costs most; its false alarms are those of all that were played. `slowest`: the one
+    after which it takes longest until everybody hears everybody.
+    """
+
+    worst: Found
+    slowest: Found
+    tried: int
 
 
 def play(power: Power, steps: Sequence[Step], further: int, seconds: float, seed: int) -> Stage:
@@ -309,8 +314,10 @@ def _scene(
     )  # fmt: skip
 
 
-def search(power: Power, tries: int = TRIES, seed: int = 1, told: Callable[[], None] = lambda: None) -> Found:
-    """Return what costs most of `tries` random scripts, without the steps that it does not need."""
+def search(
+    power: Power, tries: int = TRIES, seed: int = 1, told: Callable[[], None] = lambda: None
+) -> Searched:
+    """Search at least one random script; the worst is left without the steps that it does not need."""
     chance = random.Random(f"{power} {seed}")
     false_alarms: set[str] = set()
 
@@ -320,9 +327,8 @@ def search(power: Power, tries: int = TRIES, seed: int = 1, told: Callable[[], N
         stage = scene.play(at)
         result = result_of(scene, stage, stage.began + LENGTH)
         false_alarms.update(result.false_alarms)
-        return Found(power, steps, further, at, result, tries)
+        return Found(power, steps, further, at, result)
 
-    assert tries, "there is at least one try"
     all_found = []
     for at in range(tries):
         further = chance.choice((0, 1, 1, 2))
@@ -337,7 +343,7 @@ def search(power: Power, tries: int = TRIES, seed: int = 1, told: Callable[[], N
         shortened.append(one)
     worst = max(shortened, key=lambda each: each.cost)
     result = replace(worst.result, false_alarms=sorted(false_alarms))
-    return replace(worst, result=result, slowest=slowest)
+    return Searched(replace(worst, result=result), slowest, tries)
 
 
 def for_ten_minutes(found: Found, seconds: float) -> Result:
