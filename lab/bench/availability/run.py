@@ -125,7 +125,7 @@ def _show(
         table.add_row(*_cells(result))
     console.print(table)
     if found:
-        console.print(_searched(found))
+        _show_searched(console, found)
     console.print(_goals(goals))
 
 
@@ -147,15 +147,21 @@ def _cells(result: Result) -> list[str]:
     ]
 
 
-def _searched(found: Sequence[Searched]) -> Table:
+def _show_searched(console: Console, found: Sequence[Searched]) -> None:
+    """Print a table, and the scripts below it: a narrow terminal has no room for them in a column."""
     table = Table(
-        "power", "most", "share", "cost a step", "recovery, s", "false alarms", "seed", "servers", "steps",
+        "power", "script", "share", "cost a step", "recovery, s", "false alarms",
         title=f"The worst that was found for each power, of {found[0].tried} scripts of a minute",
     )  # fmt: skip
+    scripts = []
     for each in found:
-        for most, one in (("silence", each.worst), ("recovery", each.slowest)):
-            table.add_row(one.power, most, *_found(one))
-    return table
+        for what, one in (("most silence", each.worst), ("slowest recovery", each.slowest)):
+            table.add_row(one.power, what, *_found(one))
+            where = f"seed {one.seed}, servers: {1 + one.further}"
+            scripts.append(f"{one.power}, {what} ({where}): {one.result.scene.about}")
+    console.print(table)
+    for script in scripts:
+        console.print(script, highlight=False, markup=False)
 
 
 def _found(found: Found) -> list[str]:
@@ -164,9 +170,6 @@ def _found(found: Found) -> list[str]:
         f"{found.cost:.3f}",
         _told(found.recovery),
         str(len(found.result.false_alarms)),
-        str(found.seed),
-        str(1 + found.further),
-        "\n".join(map(str, found.steps)),
     ]
 
 

@@ -72,7 +72,7 @@ class Step:
     then: float
 
     def __str__(self) -> str:
-        said = ", ".join(map(_said, self.arguments))
+        said = ", ".join(_said(each) for each in self.arguments if each)
         return f"{self.act}{': ' if said else ''}{said}; {self.then:g} s"
 
 
