@@ -142,6 +142,7 @@ def test_a_withheld_removal_leaves_the_evicted_listening_for_seconds(beats_too: 
         w.until(lambda: bool(texts(ada, "removal_reach")), 20)
         assert w.now - removed < 11
         assert "1 of 2 members, but not \u201cBo\u201d" in texts(ada, "removal_reach")[0]
+        assert "for 15 s at most" in texts(ada, "removal_reach")[0]
         w.until(lambda: bool(texts(bo, "stale")), 20)
         assert w.now - removed < 16
         assert "hears no host" in texts(bo, "stale")[0]

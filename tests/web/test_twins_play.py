@@ -130,7 +130,7 @@ class Play:
         self.call("withholding", "adopted", change, self.now)
         self.call("unreadable", "adopted", change)
         if removed and not added:
-            self.call("removals", "track", [each.name for each in removed], self.now)
+            self.call("removals", "track", [each.name for each in removed], self.now, host=slot % 2 == 0)
 
     def beat(self) -> None:
         """A member's heartbeat arrives; it may lie."""
@@ -208,8 +208,9 @@ class Play:
         if self.chance.random() < 0.8:
             self.take("set", "members", "server_heard_at", self.now)
         others, host = dict(self.parts.members.others), self.parts.members.host
-        for part in ("silence", "removals", "disorder", "withholding"):
+        for part in ("silence", "disorder", "withholding"):
             self.call(part, "judge", self.now)
+        self.call("removals", "judge", self.now, self.chance.choice((25.0, 70.0)))
         self.call("withholding", "check_claims", self.parts.room.slot, self.now)
         self.call("withholding", "stop", self.now, fresh=self.chance.random() < 0.5)
         more = self.chance.choice((0.0, 45.0))
@@ -278,5 +279,5 @@ def test_the_steps_reach_what_the_parts_can_say() -> None:
         "alarm.two_stories.by", "alarm.withheld", "alarm.withheld.proven", "alarm.withheld.host",
         "alarm.withheld.server", "status.cleared.handed_over", "status.cleared.claims", "alarm.reordered",
         "alarm.reordered.renumbered", "alarm.reordered.held_back", "status.removal_reach",
-        "status.removal_reach.all", "alarm.unreadable_commit",
+        "status.removal_reach.all", "status.removal_reach.bound", "alarm.unreadable_commit",
     }  # fmt: skip

@@ -123,6 +123,11 @@ class Holding:
             return 0.0
         return max(0.0, LEASE - self._members.span(FRESH))
 
+    @property
+    def exposure(self) -> float:
+        """Seconds for which a member goes on at most after the last word of a host, if a server delays it."""
+        return self._members.span(ECHO) + self._more
+
     # -- what holds --------------------------------------------------------------------------------
 
     def hold_reason(self, now: float) -> str | None:

@@ -182,7 +182,8 @@ class Monitor(Feature):
         evicted = [r for r in change.removed if r[0] not in change.left] if not change.rejoined else []
         self._heartbeats.change_key(now)
         if evicted:
-            self._removals.track((name for _, name, _ in evicted), now)
+            host = any(key in change.policy_before.hosts for _, _, key in evicted)
+            self._removals.track((name for _, name, _ in evicted), now, host=host)
         self._replacements.adopted(change, now)
         self._unreadable_commits.adopted(change)
         if change.by == m.own_leaf:
@@ -323,7 +324,7 @@ class Monitor(Feature):
             self._holding.judge(now)
             self._silence.judge(now)
             self._disorder.judge(now)
-            self._removals.judge(now)
+            self._removals.judge(now, self._holding.exposure)
 
     # -- a beat ----------------------------------------------------------------------------------------
 

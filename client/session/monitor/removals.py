@@ -1,9 +1,10 @@
-"""Removals on their way to the others: hosts get a report of whom each has reached."""
+"""Removals on their way to the others: hosts read whom each has not reached, and how long that can last."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from math import ceil
 from typing import Final
 
 from snugroom.client.session.catalogue import sentences
@@ -24,6 +25,7 @@ class _Removal:
     names: tuple[str, ...]
     waiting: set[int]
     total: int
+    host: bool  # a host was removed: its word still counts where the removal has not arrived
     at: float
     told: bool = False
 
@@ -36,12 +38,15 @@ class Removals:
         self._members = members
         self._removals: list[_Removal] = []
 
-    def track(self, names: Iterable[str], now: float) -> None:
-        """Track the removal, in the current slot, of the members with those names, if we are a host."""
+    def track(self, names: Iterable[str], now: float, *, host: bool) -> None:
+        """Track the removal, in the current slot, of the members with those names, if we are a host.
+
+        `host`: one of them was a host.
+        """
         others = self._members.others
         if self._members.host and others:
             slot = self._room.membership.journal.slot
-            self._removals.append(_Removal(slot, tuple(names), set(others), len(others), now))
+            self._removals.append(_Removal(slot, tuple(names), set(others), len(others), host, now))
             del self._removals[:-REMOVALS_MAX]
 
     def heard(self, leaf: int, slot: int) -> None:
@@ -50,8 +55,11 @@ class Removals:
             if slot >= removal.slot:
                 removal.waiting.discard(leaf)
 
-    def judge(self, now: float) -> None:
-        """Report removals that have reached everybody, and those that take too long."""
+    def judge(self, now: float, exposure: float) -> None:
+        """Report removals that have reached everybody, and those that take too long.
+
+        `exposure`: the seconds for which a member goes on at most that hears of no host any more.
+        """
         for removal in list(self._removals):
             removal.waiting &= self._members.others.keys()
             if not removal.waiting:
@@ -63,7 +71,16 @@ class Removals:
             if not missing:
                 self._room.tell(sentences.status("removal_reach.all", names=names, total=total))
                 continue
-            reached = total - len(missing)
+            reached, left = total - len(missing), ceil(removal.at + exposure - now)
+            key = "removal_reach.bound" if left > 0 and self._has_end(removal) else "removal_reach"
             self._room.tell(
-                sentences.status("removal_reach", names=names, total=total, reached=reached, missing=missing)
+                sentences.status(
+                    key, names=names, total=total, reached=reached, missing=missing, seconds=left
+                )
             )
+
+    def _has_end(self, removal: _Removal) -> bool:
+        """Return whether those it has not reached stop by themselves: they have no host, or are too few."""
+        others, count = self._members.others, len(removal.names)
+        host = removal.host or any(others[leaf] for leaf in removal.waiting)
+        return not host or 2 * (len(removal.waiting) + count) <= 1 + removal.total + count

@@ -250,6 +250,7 @@ export default {
   "status.override.messages": "Nachrichten gehen auf dein Wort weiter. Vielleicht liest jemand mit, der entfernt wurde oder werden soll. Ton und Bild warten noch. {why}",
   "status.removal_reach": "Dass {names} entfernt {names|wurde|wurden}, wissen {reached} von {total}, noch nicht: {missing}. Was von dort kommt, {names|kann|können} {names} bis dahin noch sehen und hören.",
   "status.removal_reach.all": "Dass {names} entfernt {names|wurde|wurden}, wissen jetzt alle ({total} von {total}).",
+  "status.removal_reach.bound": "Dass {names} entfernt {names|wurde|wurden}, wissen {reached} von {total}, noch nicht: {missing}. Was von dort kommt, {names|kann|können} {names} bis dahin noch sehen und hören: höchstens {seconds} Sekunden, länger nur, wenn man dort ohne Leitung weitermacht.",
   "status.reports": "Was du hier schreibst, lässt sich später anderen beweisen: In diesem Treffen gibt es Unterschriften für Meldungen.",
   "status.return_stale": "Jemand im Raum sagt, dass sich die Schlüssel der Leitung geändert haben, seit diese Rückkehrdatei geschrieben wurde: Mit ihr kommt niemand zurück. Wenn nichts geschieht, komm mit dem Link als Gast herein und frag die Leitung auf einem anderen Weg.",
   "status.returning": "Wir suchen Leute, die die Leitung wieder hereinlassen können ...",

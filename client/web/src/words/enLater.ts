@@ -150,6 +150,7 @@ export default {
   "status.override.messages": "Messages go on because you said so. Somebody who has been or is to be removed may read them. Sound and video still wait. {why}",
   "status.removal_reach": "The removal of {names} has reached {reached} of {total} members, but not {missing}. Until it does, {names} may still hear and see what {missing} {missing|sends|send}.",
   "status.removal_reach.all": "The removal of {names} has reached everybody ({total} of {total}).",
+  "status.removal_reach.bound": "The removal of {names} has reached {reached} of {total} members, but not {missing}. Until it does, {names} may still hear and see what {missing} {missing|sends|send}: for {seconds} s at most, longer only if {missing} {missing|chooses|choose} to go on without a host.",
   "status.reports": "This meeting keeps signatures for reports: others can prove later what you write here.",
   "status.return_stale": "Somebody in the room says that the hosts' keys have changed since this recovery file was written: it brings nobody back. If nothing happens, join by the link as a guest, and ask a host over another channel.",
   "status.returning": "Looking for members who can let the host in again...",

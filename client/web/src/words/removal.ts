@@ -1,7 +1,7 @@
 // Written by `python -m snugroom.client.tools.typescript`, from client/session/catalogue/sentences: change it there.
 export const removal = {
   "en": {
-    "text": "The room gets new keys at once: {name} sees and hears nothing from then on.",
+    "text": "The room gets new keys at once: {name} sees and hears nothing from then on. If the server keeps them from somebody, you read from whom, and for how long at most.",
     "invite": "The invite that brought {name} in opens nothing any more.",
     "once": "{name}'s invite, which was for one person, opens nothing any more. All other links go on working.",
     "shared": "{name} came with a link that others have too. It opens nothing any more: everybody else's link too. Those who are in the room stay. The new link appears here afterwards.",
@@ -12,7 +12,7 @@ export const removal = {
     "done_no_link": "The old link opens nothing any more. Make a new invite for those who are still to come.",
   },
   "de": {
-    "text": "Der Raum bekommt sofort neue Schlüssel: {name} sieht und hört von da an nichts mehr.",
+    "text": "Der Raum bekommt sofort neue Schlüssel: {name} sieht und hört von da an nichts mehr. Hält der Server sie bei jemandem zurück, so liest du, bei wem und für wie lange höchstens.",
     "invite": "Auch die Einladung, mit der {name} hereinkam, öffnet nichts mehr.",
     "once": "Die Einladung von {name} war für eine Person und öffnet nichts mehr. Alle anderen Links gelten weiter.",
     "shared": "{name} kam mit einem Link, den auch andere haben. Er öffnet nichts mehr: auch für alle anderen nicht. Wer im Raum ist, bleibt. Der neue Link erscheint danach hier.",
@@ -23,7 +23,7 @@ export const removal = {
     "done_no_link": "Der alte Link öffnet nichts mehr. Mach eine neue Einladung für die, die noch kommen sollen.",
   },
   "zh-Hans": {
-    "text": "房间马上换新的密钥：从那时起{name}什么都看不到、听不到。",
+    "text": "房间马上换新的密钥：从那时起{name}什么都看不到、听不到。如果服务器没有把密钥交给某人，你会看到是谁，以及最多多久。",
     "invite": "{name}用来进来的邀请也不再有效。",
     "once": "{name}的单人邀请不再有效，其他链接照常可用。",
     "shared": "{name}用的链接别人也有。它会失效，别人手里的也一样。已在房间里的人不受影响。新链接随后显示在这里。",
@@ -34,7 +34,7 @@ export const removal = {
     "done_no_link": "旧链接已失效。请为还没到的人创建新的邀请。",
   },
   "zh-Hant": {
-    "text": "房間馬上換新的金鑰：從那時起{name}什麼都看不到、聽不到。",
+    "text": "房間馬上換新的金鑰：從那時起{name}什麼都看不到、聽不到。如果伺服器沒有把金鑰交給某人，你會看到是誰，以及最多多久。",
     "invite": "{name}用來進來的邀請也不再有效。",
     "once": "{name}的單人邀請不再有效，其他連結照常可用。",
     "shared": "{name}用的連結別人也有。它會失效，別人手裡的也一樣。已在房間裡的人不受影響。新連結隨後顯示在這裡。",

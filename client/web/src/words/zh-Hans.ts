@@ -250,6 +250,7 @@ export default {
   "status.override.messages": "消息依你的意思继续。已被或将被请出去的人可能还在看。声音和画面还在等。{why}",
   "status.removal_reach": "{names}被请出去的事，{total} 人中有 {reached} 人收到了，还没收到的是：{missing}。在那之前，{names}可能还看得到、听得到那边送来的东西。",
   "status.removal_reach.all": "{names}被请出去的事，所有人都收到了（{total} 人中的 {total} 人）。",
+  "status.removal_reach.bound": "{names}被请出去的事，{total} 人中有 {reached} 人收到了，还没收到的是：{missing}。在那之前，{names}可能还看得到、听得到那边送来的东西：最多 {seconds} 秒；只有那边选择在没有主持人的情况下继续，才会更久。",
   "status.reports": "你在这里写的东西，事后可以向别人证明：这场会议保留供举报用的签名。",
   "status.return_stale": "房间里有人说，写下这个恢复文件之后，主持人的密钥换过了：它不能再让人回来。如果没有动静，请用链接以客人身份进来，并用别的方式问问主持人。",
   "status.returning": "正在寻找能让主持人重新进来的人……",

@@ -250,6 +250,7 @@ export default {
   "status.override.messages": "訊息依你的意思繼續。已被或將被請出去的人可能還在看。聲音和畫面還在等。{why}",
   "status.removal_reach": "{names}被請出去的事，{total} 人中有 {reached} 人收到了，還沒收到的是：{missing}。在那之前，{names}可能還看得到、聽得到那邊送來的東西。",
   "status.removal_reach.all": "{names}被請出去的事，所有人都收到了（{total} 人中的 {total} 人）。",
+  "status.removal_reach.bound": "{names}被請出去的事，{total} 人中有 {reached} 人收到了，還沒收到的是：{missing}。在那之前，{names}可能還看得到、聽得到那邊送來的東西：最多 {seconds} 秒；只有那邊選擇在沒有主持人的情況下繼續，才會更久。",
   "status.reports": "你在這裡寫的東西，事後可以向別人證明：這場會議保留供檢舉用的簽名。",
   "status.return_stale": "房間裡有人說，寫下這個復原檔之後，主持人的金鑰換過了：它不能再讓人回來。如果沒有動靜，請用連結以客人身分進來，並用別的方式問問主持人。",
   "status.returning": "正在尋找能讓主持人重新進來的人……",

@@ -99,6 +99,15 @@ test("a withheld change stops our media, and is told", async () => {
   );
 });
 
+test("a host reads for how long at most a removal can be kept from somebody", async () => {
+  const world = await three();
+  const [ada, cem] = [world.room(0), world.room(2)];
+  await world.run(8);
+  await world.commit(0, { removed: [cem.gone] }, [ada]);
+  await world.run(12);
+  assert.match(ada.statuses("removal_reach")[0] ?? "", /0 of 1 members, but not “Bo”.* for 60 s at most/);
+});
+
 test("the word of who stands in an epoch that is long over is worth nothing", async () => {
   const world = await three();
   const [ada, bo] = [world.room(0), world.room(1)];

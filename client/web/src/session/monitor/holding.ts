@@ -130,6 +130,11 @@ export class Holding {
     return this.#room.membership.policy.strict ? 0 : Math.max(0, LEASE - this.#members.span(FRESH));
   }
 
+  /** Seconds for which a member goes on at most after the last word of a host, if a server delays it. */
+  get exposure(): number {
+    return this.#members.span(ECHO) + this.#more;
+  }
+
   // -- what holds ------------------------------------------------------------------------------------------
 
   /** Return why messages may not be sealed; null: they may. */

@@ -7,7 +7,7 @@
  * video itself.
  */
 import type { Heartbeat } from "../../crypto/agreed/heartbeat";
-import { type Bytes, hex, same } from "../../crypto/bytes";
+import { type Bytes, among, hex, same } from "../../crypto/bytes";
 import { H } from "../../crypto/kdf";
 import type { Receipt } from "../../crypto/proof/evidence";
 import { type Arg, type Sentence, sentence } from "../../words/sentence";
@@ -189,7 +189,8 @@ export class Monitor extends Feature {
     for (const leaf of this.#members.update(now)) this.#holding.cameIn(leaf, now);
     const evicted = change.rejoined ? [] : change.removed.filter(({ leaf }) => !change.left.has(leaf));
     this.#heartbeats.changeKey(now);
-    if (evicted.length > 0) this.#removals.track(evicted.map(({ name }) => name), now);
+    const host = evicted.some((each) => among(each.key, change.policyBefore.hosts));
+    if (evicted.length > 0) this.#removals.track(evicted.map(({ name }) => name), now, host);
     this.#replacements.adopted(change, now);
     this.#unreadableCommits.adopted(change);
     if (change.by === m.ownLeaf) this.#pending.committed();
@@ -321,7 +322,7 @@ export class Monitor extends Feature {
     this.#holding.judge(now);
     this.#silence.judge(now);
     this.#disorder.judge(now);
-    this.#removals.judge(now);
+    this.#removals.judge(now, this.#holding.exposure);
   }
 
   // -- a beat ----------------------------------------------------------------------------------------------

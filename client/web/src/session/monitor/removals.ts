@@ -1,4 +1,4 @@
-/** Removals on their way to the others: hosts get a report of whom each has reached. */
+/** Removals on their way to the others: hosts read whom each has not reached, and how long that can last. */
 import * as sentences from "../catalogue/sentences";
 import type { Room } from "../kernel/ports";
 import type { MemberTable } from "./memberTable";
@@ -14,6 +14,8 @@ interface Removal {
   readonly names: readonly string[];
   readonly waiting: Set<number>;
   readonly total: number;
+  /** A host was removed: its word still counts where the removal has not arrived. */
+  readonly host: boolean;
   readonly at: number;
   told: boolean;
 }
@@ -29,13 +31,13 @@ export class Removals {
     this.#members = members;
   }
 
-  /** Track the removal, in the current slot, of the members with those names, if we are a host. */
-  track(names: readonly string[], now: number): void {
-    const { host, others } = this.#members;
-    if (!host || others.size === 0) return;
+  /** Track the removal, in the current slot, of the members with those names, if we are a host; `host`: one was a host. */
+  track(names: readonly string[], now: number, host: boolean): void {
+    const { others } = this.#members;
+    if (!this.#members.host || others.size === 0) return;
     const { slot } = this.#room.membership.journal;
     this.#removals.push({
-      slot, names, waiting: new Set(others.keys()), total: others.size, at: now, told: false,
+      slot, names, waiting: new Set(others.keys()), total: others.size, host, at: now, told: false,
     });
     this.#removals = this.#removals.slice(-REMOVALS_MAX);
   }
@@ -45,8 +47,12 @@ export class Removals {
     for (const removal of this.#removals) if (slot >= removal.slot) removal.waiting.delete(leaf);
   }
 
-  /** Report removals that have reached everybody, and those that take too long. */
-  judge(now: number): void {
+  /**
+   * Report removals that have reached everybody, and those that take too long.
+   *
+   * `exposure`: the seconds for which a member goes on at most that hears of no host any more.
+   */
+  judge(now: number, exposure: number): void {
     for (const removal of [...this.#removals]) {
       for (const leaf of [...removal.waiting])
         if (!this.#members.others.has(leaf)) removal.waiting.delete(leaf);
@@ -55,11 +61,19 @@ export class Removals {
       else if (removal.told || now - removal.at <= REMOVAL_WAIT) continue;
       removal.told = true;
       const missing = this.#members.names(removal.waiting);
-      this.#room.tell(
-        missing.length === 0
-          ? sentences.status("removal_reach.all", { names, total })
-          : sentences.status("removal_reach", { names, total, reached: total - missing.length, missing }),
-      );
+      if (missing.length === 0) {
+        this.#room.tell(sentences.status("removal_reach.all", { names, total }));
+        continue;
+      }
+      const seconds = Math.ceil(removal.at + exposure - now);
+      const key = seconds > 0 && this.#hasEnd(removal) ? "removal_reach.bound" : "removal_reach";
+      this.#room.tell(sentences.status(key, { names, total, reached: total - missing.length, missing, seconds }));
     }
+  }
+
+  /** Return whether those it has not reached stop by themselves: they have no host, or are too few. */
+  #hasEnd({ waiting, names, total, host }: Removal): boolean {
+    const hosts = host || [...waiting].some((leaf) => this.#members.others.get(leaf));
+    return !hosts || 2 * (waiting.size + names.length) <= 1 + total + names.length;
   }
 }
