@@ -1,4 +1,4 @@
-"""Servers whose operators swallow chosen messages, and networks that lose packets in one direction."""
+"""Servers whose operators swallow or delay messages, and networks that lose packets in one direction."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from snugroom.client.session import events as ev
 from snugroom.lab.simulation.servers import CONNECT_TIME, Servers
 from snugroom.lab.simulation.world import ORIGIN, Link, Participant
 from snugroom.wire import messages as wire
-from snugroom.wire.messages import decode_client
+from snugroom.wire.messages import decode_client, encode
 
 Way = Literal["up", "down"]
 #: Seconds after the first SYN at which a lost one is sent again.
@@ -23,7 +23,7 @@ class Swallow:
     """Messages that the operator of a server keeps back: of these types, on one participant's connections.
 
     `author`: of heartbeats to the participant, only those that this one has sent. `origin`: at that server
-    alone; empty: at all.
+    alone; empty: at all. `late`: seconds after which those to the participant go on; 0: never.
     """
 
     label: str
@@ -31,6 +31,7 @@ class Swallow:
     kinds: tuple[type[wire.Message], ...]
     author: str = ""
     origin: str = ""
+    late: float = 0.0
 
 
 class Meddled(Servers):
@@ -48,7 +49,7 @@ class Meddled(Servers):
         self.beat_at: dict[str, float] = {}
         self._author = ""
         super().__init__(seed)
-        self.link_filter = lambda link, message: not self._swallowed(link, "down", message)
+        self.link_filter = self._passes
 
     def reached(self, label: str, origins: Sequence[str]) -> list[str]:
         """Return those of these servers that run, and to which a path leads for this participant."""
@@ -91,19 +92,28 @@ class Meddled(Servers):
         if who.alive and who.tries[endpoint] == number:
             self._feed(who, ev.Lost(endpoint, "no answer"))
 
-    def _swallowed(self, link: Link, way: Way, message: object) -> bool:
-        return any(
-            rule.label == link.who.label
+    def _passes(self, link: Link, message: object) -> bool:
+        """Return whether a message to a participant goes on now; one that is late does so later."""
+        late = [rule.late for rule in self._rules(link, "down", message)]
+        if late and all(late):
+            assert isinstance(message, wire.Message)
+            self._after(max(late), partial(self._deliver, link, encode(message)))
+        return not late
+
+    def _rules(self, link: Link, way: Way, message: object) -> list[Swallow]:
+        return [
+            rule
+            for rule in self.swallows
+            if rule.label == link.who.label
             and rule.way == way
             and isinstance(message, rule.kinds)
             and rule.author in ("", self._author)
             and (not rule.origin or link.hub is self.hubs[rule.origin])
-            for rule in self.swallows
-        )
+        ]
 
     def _ascend(self, link: Link, frame: bytes) -> None:
         message = decode_client(frame)
-        if self._swallowed(link, "up", message):
+        if self._rules(link, "up", message):
             return
         if isinstance(message, wire.Broadcast):
             self.beat_at[link.who.label] = self.now

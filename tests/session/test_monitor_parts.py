@@ -21,7 +21,7 @@ LIFE = b"server 1"
 def fresh(words: dict[int, float]) -> Freshness:
     freshness = Freshness()
     for leaf, until in words.items():
-        freshness.confirm(leaf, until)
+        freshness.confirm(leaf, until, until)
     return freshness
 
 
@@ -101,7 +101,7 @@ def test_at_most_one_side_of_a_partition_goes_on(members: int, data: st.DataObje
 
 def test_a_word_is_not_shortened_by_a_later_one_and_goes_with_its_leaf() -> None:
     freshness = fresh({1: 9.0})
-    freshness.confirm(1, 7.0)
+    freshness.confirm(1, 7.0, 7.0)
     assert freshness.missing({1: False, 2: False}, 8.0) == [2]
     assert freshness.missing({1: False}, 9.0) == [1]
     freshness.forget(1)

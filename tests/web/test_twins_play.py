@@ -153,7 +153,8 @@ class Play:
         self.call("silence", "heard", leaf, self.chance.randint(0, 9), self.now)
         others = dict(self.parts.members.others)
         if self.chance.random() < 0.5:
-            self.call("freshness", "confirm", leaf, self.now + self.chance.choice((0.0, 8.0, 15.0)))
+            until, lease = self.chance.choice(((0.0, 0.0), (8.0, 53.0), (15.0, 60.0), (15.0, 10.0)))
+            self.call("freshness", "confirm", leaf, self.now + until, self.now + lease)
             self.call("beginning", "answered", leaf, others)
         if self.chance.random() < 0.02:
             self.call("withholding", "contradicts", leaf)
@@ -210,14 +211,13 @@ class Play:
         others, host = dict(self.parts.members.others), self.parts.members.host
         for part in ("silence", "disorder", "withholding"):
             self.call(part, "judge", self.now)
-        self.call("removals", "judge", self.now, self.chance.choice((25.0, 70.0)))
+        self.call("removals", "judge", self.now, self.chance.choice((15.0, 60.0)))
         self.call("withholding", "check_claims", self.parts.room.slot, self.now)
         self.call("withholding", "stop", self.now, fresh=self.chance.random() < 0.5)
-        more = self.chance.choice((0.0, 45.0))
         if self.others and self.chance.random() < 0.2:
             self.call("freshness", "end_lease", self.chance.choice(self.others))
-        self.call("freshness", "until", others, host=host, more=more)
-        self.call("freshness", "lacks", others, self.now, host=host, more=more)
+        self.call("freshness", "until", others, host=host)
+        self.call("freshness", "lacks", others, self.now, host=host)
         self.call("freshness", "missing", others, self.now)
         self.call("beginning", "missing", others)
         self.take("get", "ordering", "waits")

@@ -29,24 +29,27 @@ def _freshness(draw: random.Random) -> list[dict[str, Any]]:
     cases = []
     for _ in range(60):
         others = {leaf: draw.random() < 0.3 for leaf in draw.sample(range(20), draw.randrange(1, 9))}
-        words = [(leaf, draw.randrange(100)) for leaf in others for _ in range(draw.randrange(3))]
-        host, now, more = draw.random() < 0.4, draw.randrange(100), draw.choice((0, 45))
+        words = [
+            (leaf, until, until + draw.choice((-5, 0, 45)))
+            for leaf in others
+            for until in draw.sample(range(100), draw.randrange(3))
+        ]
+        host, now = draw.random() < 0.4, draw.randrange(100)
         fresh = Freshness()
-        for leaf, until in words:
-            fresh.confirm(leaf, until)
+        for leaf, until, lease in words:
+            fresh.confirm(leaf, until, lease)
         ended = [leaf for leaf in others if draw.random() < 0.2]
         for leaf in ended:
             fresh.end_lease(leaf)
-        lacks = fresh.lacks(others, now, host=host, more=more)
+        lacks = fresh.lacks(others, now, host=host)
         cases.append(
             {
                 "others": list(others.items()),
                 "words": words,
                 "host": host,
                 "now": now,
-                "more": more,
                 "ended": ended,
-                "until": fresh.until(others, host=host, more=more),
+                "until": fresh.until(others, host=host),
                 "lacks": [lacks.no_host, lacks.few],
                 "missing": fresh.missing(others, now),
             }

@@ -15,9 +15,9 @@ from typing import Final, NamedTuple
 
 #: Seconds for which a member's confirmation holds, or that many beat intervals if they are longer.
 FRESH: Final = (15.0, 3)
-#: Seconds for which a host's confirmation lets more than half go on without another one of a host. In strict
-#: meetings it is `FRESH`.
-LEASE: Final = 60.0
+#: Seconds for which a host's confirmation lets more than half go on without another one of a host, since we
+#: sent the beat that it acknowledges: delaying it gains nothing. In strict meetings it is `FRESH`.
+LEASE: Final = 65.0
 
 
 class Beginning:
@@ -70,64 +70,63 @@ class Freshness:
 
     def __init__(self) -> None:
         self._until: dict[int, float] = {}
-        #: Hosts that have signed a change which we lack, since their lease began.
-        self._ended: set[int] = set()
+        self._leases: dict[int, float] = {}
 
-    def confirm(self, leaf: int, until: float) -> None:
-        """Extend a leaf's confirmation to `until`; never shorten it. A host's lease begins anew."""
-        self._until[leaf] = max(until, self._until.get(leaf, 0.0))
-        self._ended.discard(leaf)
+    def confirm(self, leaf: int, until: float, lease: float) -> None:
+        """Extend a leaf's confirmation to `until` and a host's lease to `lease`; shorten none."""
+        self._until[leaf] = max(until, self.confirmed_until(leaf))
+        self._leases[leaf] = max(lease, self._leases.get(leaf, 0.0))
 
     def end_lease(self, leaf: int) -> None:
         """End the lease of a host whose heartbeat contradicts our epoch; its confirmation runs out."""
-        self._ended.add(leaf)
+        self._leases[leaf] = min(self._leases.get(leaf, 0.0), self.confirmed_until(leaf))
 
     def carry_over(self, old: Freshness, leaf: int, was: int) -> None:
         """Take over the confirmation and the lease of a member that was at the leaf `was`."""
-        self._until[leaf] = old._until.get(was, 0.0)
-        if was in old._ended:
-            self._ended.add(leaf)
+        self._until[leaf] = old.confirmed_until(was)
+        self._leases[leaf] = old._leases.get(was, 0.0)
 
     def confirmed_until(self, leaf: int) -> float:
         """Return the time until which a leaf's confirmation holds; 0 if it has given none."""
         return self._until.get(leaf, 0.0)
 
-    def forget(self, leaf: int) -> None:
-        """Forget the member of a leaf that is empty now or has another member."""
+    def forget(self, leaf: int) -> float:
+        """Forget the member of a leaf that is empty now or has another member; return its lease's end."""
         self._until.pop(leaf, None)
-        self._ended.discard(leaf)
+        return self._leases.pop(leaf, 0.0)
 
     def missing(self, others: Mapping[int, bool], now: float) -> list[int]:
-        """Return the leaves without a valid confirmation."""
-        return [leaf for leaf in others if self._until.get(leaf, 0.0) <= now]
+        """Return the leaves without a valid confirmation, and the hosts without a lease."""
+        return [
+            leaf
+            for leaf, host in others.items()
+            if self.confirmed_until(leaf) <= now or (host and self._leases.get(leaf, 0.0) <= now)
+        ]
 
-    def lacks(self, others: Mapping[int, bool], now: float, *, host: bool, more: float = 0.0) -> Lacking:
+    def lacks(self, others: Mapping[int, bool], now: float, *, host: bool) -> Lacking:
         """Return whether every host's lease is over, and whether too few would be left with the hosts'.
 
         Arguments as for `until`: both are False exactly while that is later than `now`.
         """
-        missing = self.missing(others, now)
-        no_host = not host and self._leased(others, more) <= now
-        lost = [leaf for leaf in missing if not (no_host and others[leaf])]
+        no_host = not host and self._leased(others) <= now
+        lost = [
+            n for n, is_host in others.items() if self.confirmed_until(n) <= now and not (no_host and is_host)
+        ]
         return Lacking(no_host, 2 * (1 + len(others) - len(lost)) <= 1 + len(others))
 
-    def until(self, others: Mapping[int, bool], *, host: bool, more: float = 0.0) -> float:
+    def until(self, others: Mapping[int, bool], *, host: bool) -> float:
         """Return the time until which media may be sealed; infinity when alone.
 
-        `others` maps each leaf but ours to whether it is a host; `host`: we are a host; `more`: seconds by
-        which a host's lease is longer than its confirmation. Required are one lease, if the tree has a host,
-        and more than half of all members, ourselves included: of two halves of a room at most one goes on.
+        `others` maps each leaf but ours to whether it is a host; `host`: we are a host. Required are one
+        lease, if the tree has a host, and more than half of all members, ourselves included: of two halves of
+        a room at most one goes on.
         """
         if not others:
             return inf
-        times = sorted((self._until.get(leaf, 0.0) for leaf in others), reverse=True)
+        times = sorted(map(self.confirmed_until, others), reverse=True)
         enough = times[len(others) // 2 + len(others) % 2 - 1]
-        return enough if host else min(enough, self._leased(others, more))
+        return enough if host else min(enough, self._leased(others))
 
-    def _leased(self, others: Mapping[int, bool], more: float) -> float:
+    def _leased(self, others: Mapping[int, bool]) -> float:
         """Return the time until which the last of the hosts' leases holds; infinity without a host."""
-        times = [
-            until + (0.0 if leaf in self._ended or not until else more)
-            for leaf, until in ((leaf, self._until.get(leaf, 0.0)) for leaf, host in others.items() if host)
-        ]
-        return max(times, default=inf)
+        return max((self._leases.get(leaf, 0.0) for leaf, host in others.items() if host), default=inf)

@@ -79,16 +79,21 @@ class Holding:
 
     def adopted(self, change: Change) -> None:
         """Process a commit. A new listener ends an override; a member that comes in again is not new."""
-        for leaf, _, _ in change.removed:
-            self._fresh.forget(leaf)
+        leases = [0.0]
+        for leaf, _, key in change.removed:
+            lease = self._fresh.forget(leaf)
+            if key in change.policy_before.hosts:
+                leases.append(lease)
             self.going_on.forget(leaf)
             self.beginning.forget(leaf, self._members.others)
+        for leaf, _, _ in change.added:  # a host comes in again: what it said before counts as long as before
+            self._fresh.confirm(leaf, 0.0, max(leases))
         if (change.added or change.removed) and not change.rejoined:
             self._end_override()
 
     def came_in(self, leaf: int, now: float) -> None:
-        """A member that comes in later than we counts as confirmed for a while."""
-        self._fresh.confirm(leaf, now + self._members.span(FRESH))
+        """A member that comes in later than we counts as confirmed for a while; it gives no lease by that."""
+        self._fresh.confirm(leaf, now + self._members.span(FRESH), 0.0)
 
     def confirm(self, beat: Heartbeat, over: float | None, answered: float | None, now: float) -> None:
         """Extend a member's confirmation by its beat.
@@ -102,7 +107,8 @@ class Holding:
             return  # it may be from before we came in
         if answered is not None:
             until = min(now, now if over is None else over) + self._members.span(FRESH)
-            self._fresh.confirm(beat.leaf, min(until, answered + self._members.span(ECHO)))
+            lease = answered + self.lease if beat.acknowledged(self._room.membership.own_leaf) else 0.0
+            self._fresh.confirm(beat.leaf, min(until, answered + self._members.span(ECHO)), lease)
 
     def doubt(self, leaf: int) -> None:
         """A member's beat is not of our history: a host's lease ends with it."""
@@ -114,19 +120,13 @@ class Holding:
 
     @property
     def _until(self) -> float:
-        return self._fresh.until(self._members.others, host=self._members.host, more=self._more)
+        return self._fresh.until(self._members.others, host=self._members.host)
 
     @property
-    def _more(self) -> float:
-        """Seconds by which a host's lease is longer than its confirmation."""
-        if self._room.membership.policy.strict:
-            return 0.0
-        return max(0.0, LEASE - self._members.span(FRESH))
-
-    @property
-    def exposure(self) -> float:
-        """Seconds for which a member goes on at most after the last word of a host, if a server delays it."""
-        return self._members.span(ECHO) + self._more
+    def lease(self) -> float:
+        """Seconds for which a member goes on at most after the last word of a host, even if it comes late."""
+        fresh = self._members.span(FRESH)
+        return fresh if self._room.membership.policy.strict else max(LEASE, fresh)
 
     # -- what holds --------------------------------------------------------------------------------
 
@@ -159,7 +159,7 @@ class Holding:
 
     def _lacking(self, now: float) -> str:
         """Return the name of what is missing for freshness, in keys of sentences."""
-        no_host, few = self._fresh.lacks(self._members.others, now, host=self._members.host, more=self._more)
+        no_host, few = self._fresh.lacks(self._members.others, now, host=self._members.host)
         return "stale" if not no_host else "no_host_few" if few else "no_host"
 
     def _holds(self, now: float) -> tuple[set[bytes], set[bytes]]:

@@ -324,7 +324,7 @@ class Monitor(Feature):
             self._holding.judge(now)
             self._silence.judge(now)
             self._disorder.judge(now)
-            self._removals.judge(now, self._holding.exposure)
+            self._removals.judge(now, self._holding.lease)
 
     # -- a beat ----------------------------------------------------------------------------------------
 

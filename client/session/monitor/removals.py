@@ -55,10 +55,10 @@ class Removals:
             if slot >= removal.slot:
                 removal.waiting.discard(leaf)
 
-    def judge(self, now: float, exposure: float) -> None:
+    def judge(self, now: float, lease: float) -> None:
         """Report removals that have reached everybody, and those that take too long.
 
-        `exposure`: the seconds for which a member goes on at most that hears of no host any more.
+        `lease`: the seconds for which a member goes on at most that hears of no host any more.
         """
         for removal in list(self._removals):
             removal.waiting &= self._members.others.keys()
@@ -71,7 +71,7 @@ class Removals:
             if not missing:
                 self._room.tell(sentences.status("removal_reach.all", names=names, total=total))
                 continue
-            reached, left = total - len(missing), ceil(removal.at + exposure - now)
+            reached, left = total - len(missing), ceil(removal.at + lease - now)
             key = "removal_reach.bound" if left > 0 and self._has_end(removal) else "removal_reach"
             self._room.tell(
                 sentences.status(

@@ -20,6 +20,8 @@ _NAMES: Final = ("Ada", "Bo", "Cem", "Dana", HOSTILE)
 _OTHERS: Final = ("Bo", "Cem", "Dana")
 #: Seconds for which somebody listens after the removal: longer than any lease.
 _LISTENS: Final = 180.0
+#: Seconds by which heartbeats are late: little enough that nothing is told.
+_LATE: Final = 10.0
 
 
 def _host_cut_for_good(seed: int) -> Stage:
@@ -52,8 +54,10 @@ def _removal_withheld(seed: int, *, heartbeats: bool = False, strict: bool = Fal
     return stage
 
 
-def _removal_swallowed(seed: int, *, cut: bool = False, strict: bool = False) -> Stage:
+def _removal_swallowed(seed: int, *, cut: bool = False, late: float = 0.0, strict: bool = False) -> Stage:
     with Stage(_NAMES, seed=seed, strict=strict) as stage:
+        for label in _OTHERS if late else ():
+            stage.swallow(label, "down", wire.Broadcasted, author="Ada", late=late)
         stage.wait(_BEFORE)
         stage.wait_for_heartbeat("Ada")
         stage.swallow("Ada", "up", wire.Commit, *([wire.Broadcast] if cut else []))
@@ -117,5 +121,10 @@ SCENES: Final = (
         "remover_cut",
         "the operator cuts the host off before anybody hears of it",
         partial(_removal_swallowed, cut=True),
+    ),
+    *_strict_or_not(
+        "remover_cut_after_late_beats",
+        "the operator, which has delayed the host's heartbeats, cuts the host off before anybody hears of it",
+        partial(_removal_swallowed, cut=True, late=_LATE),
     ),
 )

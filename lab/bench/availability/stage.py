@@ -236,13 +236,21 @@ class Stage:
     # -- operators -------------------------------------------------------------------------------------
 
     def swallow(
-        self, label: str, way: Way, *kinds: type[wire.Message], author: str = "", origin: str = ""
+        self,
+        label: str,
+        way: Way,
+        *kinds: type[wire.Message],
+        author: str = "",
+        origin: str = "",
+        late: float = 0.0,
     ) -> None:
-        """The operator of a server, or of all, keeps messages back from now on."""
+        """The operator of a server, or of all, keeps messages back from now on, for good or for so long."""
         person = self.person(label)
         what = ", ".join(kind.__name__ for kind in kinds)
-        self.tale.record(self.w.now, SERVER, f"swallows {way} {what} of", person.label)
-        self.w.swallows.append(Swallow(person.label, way, kinds, author, origin))
+        self.tale.record(
+            self.w.now, SERVER, f"{'delays' if late else 'swallows'} {way} {what} of", person.label
+        )
+        self.w.swallows.append(Swallow(person.label, way, kinds, author, origin, late))
 
     def relent(self) -> None:
         """The operators swallow nothing any more."""

@@ -702,7 +702,7 @@ export default {
   "prejoin.sixteen": "16 Mikrofone gleichzeitig",
   "prejoin.sixteen_hint": "Sind mehr als 25 dabei, braucht jeder weniger Bandbreite. Der Server kann dann erkennen, wer spricht, aber nicht, was gesagt wird. Alle erfahren davon.",
   "prejoin.strict": "Streng beim Entfernen",
-  "prejoin.strict_hint": "Ein Server, der ein Entfernen verheimlicht, kann die entfernte Person höchstens 15 s mithören lassen statt 60 s. Dafür pausiert das Treffen früher, wenn keine Leitung verbunden ist.",
+  "prejoin.strict_hint": "Ein Server, der ein Entfernen verheimlicht, kann die entfernte Person höchstens 15 s mithören lassen statt 65 s. Dafür pausiert das Treffen früher, wenn keine Leitung verbunden ist.",
   "prejoin.identity": "Der Leitung meine Identität zeigen",
   "prejoin.identity_hint": "Die Leitung erfährt den Schlüssel, an dem sie dich in späteren Treffen erkennt. Der Server nicht.",
   "code_art.label": "Codebild: {petals} Blätter, {weave}, Marke auf {mark} Uhr",

@@ -415,7 +415,7 @@ export default {
   "prejoin.sixteen": "16 microphones at a time",
   "prejoin.sixteen_hint": "With more than 25 people, everybody needs less bandwidth. The server can then tell who speaks, and still not what is said. Everybody is told.",
   "prejoin.strict": "Strict about removals",
-  "prejoin.strict_hint": "A server that hides a removal can let the removed person listen for 15 s at most, and not for 60 s. The meeting then pauses sooner when no host is connected.",
+  "prejoin.strict_hint": "A server that hides a removal can let the removed person listen for 15 s at most, and not for 65 s. The meeting then pauses sooner when no host is connected.",
   "meet.held": "Not sent yet:",
   "meet.held_send": "Send anyway",
   "meet.held_discard": "Don't send",

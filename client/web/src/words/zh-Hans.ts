@@ -702,7 +702,7 @@ export default {
   "prejoin.sixteen": "同时只传 16 个麦克风",
   "prejoin.sixteen_hint": "超过 25 人时，每个人需要的带宽更少。服务器那时能看出谁在说话，但仍然不知道说了什么。每个人都会被告知。",
   "prejoin.strict": "请人离开时从严",
-  "prejoin.strict_hint": "如果服务器隐瞒了请人离开的事，被请出去的人最多还能听 15 秒，而不是 60 秒。代价是没有主持人连接时，会议会更早暂停。",
+  "prejoin.strict_hint": "如果服务器隐瞒了请人离开的事，被请出去的人最多还能听 15 秒，而不是 65 秒。代价是没有主持人连接时，会议会更早暂停。",
   "prejoin.identity": "向主持人出示我的身份",
   "prejoin.identity_hint": "主持人会得到一把密钥，以后的会议里能凭它认出你。服务器得不到。",
   "code_art.label": "图案：{petals} 片花瓣，{weave}，标记在 {mark} 点钟方向",

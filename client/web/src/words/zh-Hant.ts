@@ -702,7 +702,7 @@ export default {
   "prejoin.sixteen": "同時只傳 16 個麥克風",
   "prejoin.sixteen_hint": "超過 25 人時，每個人需要的頻寬更少。伺服器那時能看出誰在說話，但仍然不知道說了什麼。每個人都會被告知。",
   "prejoin.strict": "請人離開時從嚴",
-  "prejoin.strict_hint": "如果伺服器隱瞞了請人離開的事，被請出去的人最多還能聽 15 秒，而不是 60 秒。代價是沒有主持人連線時，會議會更早暫停。",
+  "prejoin.strict_hint": "如果伺服器隱瞞了請人離開的事，被請出去的人最多還能聽 15 秒，而不是 65 秒。代價是沒有主持人連線時，會議會更早暫停。",
   "prejoin.identity": "向主持人出示我的身分",
   "prejoin.identity_hint": "主持人會得到一把金鑰，以後的會議裡能憑它認出你。伺服器得不到。",
   "code_art.label": "圖案：{petals} 片花瓣，{weave}，標記在 {mark} 點鐘方向",

@@ -105,7 +105,7 @@ test("a host reads for how long at most a removal can be kept from somebody", as
   await world.run(8);
   await world.commit(0, { removed: [cem.gone] }, [ada]);
   await world.run(12);
-  assert.match(ada.statuses("removal_reach")[0] ?? "", /0 of 1 members, but not “Bo”.* for 60 s at most/);
+  assert.match(ada.statuses("removal_reach")[0] ?? "", /0 of 1 members, but not “Bo”.* for 55 s at most/);
 });
 
 test("the word of who stands in an epoch that is long over is worth nothing", async () => {
@@ -251,13 +251,13 @@ test("freshness asks for a host and for more than half", () => {
   ]);
   assert.equal(fresh.until(new Map(), false), Infinity);
   assert.equal(fresh.until(others, false), 0);
-  fresh.confirm(1, 10);
-  fresh.confirm(2, 20);
+  fresh.confirm(1, 10, 10);
+  fresh.confirm(2, 20, 20);
   assert.equal(fresh.until(others, false), 0); // no host
   assert.equal(fresh.until(others, true), 10); // with ourselves three of five
-  fresh.confirm(0, 15);
+  fresh.confirm(0, 15, 15);
   assert.equal(fresh.until(others, false), 15);
-  fresh.confirm(0, 5); // what held longer goes on to
+  fresh.confirm(0, 5, 5); // what held longer goes on to
   assert.equal(fresh.confirmedUntil(0), 15);
   assert.deepEqual(fresh.missing(others, 15), [0, 1, 3]);
   fresh.forget(2);

@@ -19,10 +19,9 @@ type Pairs<T> = readonly (readonly [number, T])[];
 const vectors = JSON.parse(readFileSync(join(import.meta.dirname, "../shared/session.json"), "utf8")) as {
   readonly freshness: readonly {
     readonly others: Pairs<boolean>;
-    readonly words: Pairs<number>;
+    readonly words: readonly (readonly [leaf: number, until: number, lease: number])[];
     readonly host: boolean;
     readonly now: number;
-    readonly more: number;
     readonly ended: readonly number[];
     readonly until: number;
     readonly lacks: readonly [boolean, boolean];
@@ -49,12 +48,12 @@ const vectors = JSON.parse(readFileSync(join(import.meta.dirname, "../shared/ses
 };
 
 test("freshness is reckoned alike", () => {
-  for (const { others, words, host, now, more, ended, until, lacks, missing } of vectors.freshness) {
+  for (const { others, words, host, now, ended, until, lacks, missing } of vectors.freshness) {
     const fresh = new Freshness();
-    for (const [leaf, at] of words) fresh.confirm(leaf, at);
+    for (const [leaf, at, lease] of words) fresh.confirm(leaf, at, lease);
     for (const leaf of ended) fresh.endLease(leaf);
-    assert.equal(fresh.until(new Map(others), host, more), until);
-    const lacking = fresh.lacks(new Map(others), now, host, more);
+    assert.equal(fresh.until(new Map(others), host), until);
+    const lacking = fresh.lacks(new Map(others), now, host);
     assert.deepEqual([lacking.noHost, lacking.few], lacks);
     assert.deepEqual(fresh.missing(new Map(others), now), missing);
   }

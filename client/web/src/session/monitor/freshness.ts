@@ -10,10 +10,10 @@
 /** Seconds for which a member's confirmation holds, or that many beat intervals if they are longer. */
 export const FRESH = [15, 3] as const;
 /**
- * Seconds for which a host's confirmation lets more than half go on without another one of a host. In strict meetings
- * it is `FRESH`.
+ * Seconds for which a host's confirmation lets more than half go on without another one of a host, since we sent the
+ * beat that it acknowledges: delaying it gains nothing. In strict meetings it is `FRESH`.
  */
-export const LEASE = 60;
+export const LEASE = 65;
 /** Maximum age of our acknowledged beat: a held-back beat is not fresh. */
 export const ECHO = [25, 5] as const;
 /**
@@ -77,24 +77,23 @@ export interface Lacking {
 /** All times are in seconds; this class reads no clock. */
 export class Freshness {
   readonly #until = new Map<number, number>();
-  /** Hosts that have signed a change which we lack, since their lease began. */
-  readonly #ended = new Set<number>();
+  readonly #leases = new Map<number, number>();
 
-  /** Extend a leaf's confirmation to `until`; never shorten it. A host's lease begins anew. */
-  confirm(leaf: number, until: number): void {
+  /** Extend a leaf's confirmation to `until` and a host's lease to `lease`; shorten none. */
+  confirm(leaf: number, until: number, lease: number): void {
     this.#until.set(leaf, Math.max(until, this.confirmedUntil(leaf)));
-    this.#ended.delete(leaf);
+    this.#leases.set(leaf, Math.max(lease, this.#lease(leaf)));
   }
 
   /** End the lease of a host whose heartbeat contradicts our epoch; its confirmation runs out. */
   endLease(leaf: number): void {
-    this.#ended.add(leaf);
+    this.#leases.set(leaf, Math.min(this.#lease(leaf), this.confirmedUntil(leaf)));
   }
 
   /** Take over the confirmation and the lease of a member that was at the leaf `was`. */
   carryOver(old: Freshness, leaf: number, was: number): void {
     this.#until.set(leaf, old.confirmedUntil(was));
-    if (old.#ended.has(was)) this.#ended.add(leaf);
+    this.#leases.set(leaf, old.#lease(was));
   }
 
   /** Return the time until which a leaf's confirmation holds; 0 if it has given none. */
@@ -102,15 +101,23 @@ export class Freshness {
     return this.#until.get(leaf) ?? 0;
   }
 
-  /** Forget the member of a leaf that is empty now or has another member. */
-  forget(leaf: number): void {
-    this.#until.delete(leaf);
-    this.#ended.delete(leaf);
+  #lease(leaf: number): number {
+    return this.#leases.get(leaf) ?? 0;
   }
 
-  /** Return the leaves without a valid confirmation. */
+  /** Forget the member of a leaf that is empty now or has another member; return its lease's end. */
+  forget(leaf: number): number {
+    const lease = this.#lease(leaf);
+    this.#until.delete(leaf);
+    this.#leases.delete(leaf);
+    return lease;
+  }
+
+  /** Return the leaves without a valid confirmation, and the hosts without a lease. */
   missing(others: ReadonlyMap<number, boolean>, now: number): number[] {
-    return [...others.keys()].filter((leaf) => this.confirmedUntil(leaf) <= now);
+    return [...others]
+      .filter(([leaf, host]) => this.confirmedUntil(leaf) <= now || (host && this.#lease(leaf) <= now))
+      .map(([leaf]) => leaf);
   }
 
   /**
@@ -118,33 +125,28 @@ export class Freshness {
    *
    * Arguments as for `until`: both are false exactly while that is later than `now`.
    */
-  lacks(others: ReadonlyMap<number, boolean>, now: number, host: boolean, more = 0): Lacking {
-    const noHost = !host && this.#leased(others, more) <= now;
-    const lost = this.missing(others, now).filter((leaf) => !(noHost && others.get(leaf) === true));
+  lacks(others: ReadonlyMap<number, boolean>, now: number, host: boolean): Lacking {
+    const noHost = !host && this.#leased(others) <= now;
+    const lost = [...others].filter(([leaf, isHost]) => this.confirmedUntil(leaf) <= now && !(noHost && isHost));
     return { noHost, few: 2 * (1 + others.size - lost.length) <= 1 + others.size };
   }
 
   /**
    * Return the time until which media may be sealed; infinity when alone.
    *
-   * `others` maps each leaf but ours to whether it is a host; `host`: we are a host; `more`: seconds by which a host's
-   * lease is longer than its confirmation. Required are one lease, if the tree has a host, and more than half of all
-   * members, ourselves included: of two halves of a room at most one goes on.
+   * `others` maps each leaf but ours to whether it is a host; `host`: we are a host. Required are one lease, if the tree
+   * has a host, and more than half of all members, ourselves included: of two halves of a room at most one goes on.
    */
-  until(others: ReadonlyMap<number, boolean>, host: boolean, more = 0): number {
+  until(others: ReadonlyMap<number, boolean>, host: boolean): number {
     if (others.size === 0) return Infinity;
     const times = [...others.keys()].map((leaf) => this.confirmedUntil(leaf)).sort((a, b) => b - a);
     const enough = times[Math.ceil(others.size / 2) - 1] ?? 0;
-    return host ? enough : Math.min(enough, this.#leased(others, more));
+    return host ? enough : Math.min(enough, this.#leased(others));
   }
 
   /** Return the time until which the last of the hosts' leases holds; infinity without a host. */
-  #leased(others: ReadonlyMap<number, boolean>, more: number): number {
-    const hosts = [...others].filter(([, isHost]) => isHost).map(([leaf]) => leaf);
-    const times = hosts.map((leaf) => {
-      const until = this.confirmedUntil(leaf);
-      return until === 0 || this.#ended.has(leaf) ? until : until + more;
-    });
+  #leased(others: ReadonlyMap<number, boolean>): number {
+    const times = [...others].filter(([, isHost]) => isHost).map(([leaf]) => this.#lease(leaf));
     return times.length === 0 ? Infinity : Math.max(...times);
   }
 }

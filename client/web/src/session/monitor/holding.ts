@@ -9,6 +9,7 @@ import { CommandError, type Sentence, sentence } from "../../words/sentence";
 import * as sentences from "../catalogue/sentences";
 import type { Room } from "../kernel/ports";
 import type { Change } from "../kernel/verdict";
+import { among } from "../../crypto/bytes";
 import { keyAt } from "./claims";
 import { Beginning, ECHO, FRESH, Freshness, LEASE, RETURN } from "./freshness";
 import { GoingOn } from "./goingOn";
@@ -85,17 +86,21 @@ export class Holding {
 
   /** Process a commit. Another listener ends an override; who comes in again is none. */
   adopted(change: Change): void {
-    for (const { leaf } of change.removed) {
-      this.#fresh.forget(leaf);
+    const leases = [0];
+    for (const { leaf, key } of change.removed) {
+      const lease = this.#fresh.forget(leaf);
+      if (among(key, change.policyBefore.hosts)) leases.push(lease);
       this.goingOn.forget(leaf);
       this.beginning.forget(leaf, this.#members.others);
     }
+    // A host comes in again: what it said before counts as long as before.
+    for (const { leaf } of change.added) this.#fresh.confirm(leaf, 0, Math.max(...leases));
     if (change.added.length + change.removed.length > 0 && !change.rejoined) this.#endOverride();
   }
 
-  /** A member that comes in later than we counts as confirmed for a while. */
+  /** A member that comes in later than we counts as confirmed for a while; it gives no lease by that. */
   cameIn(leaf: number, now: number): void {
-    this.#fresh.confirm(leaf, now + this.#members.span(FRESH));
+    this.#fresh.confirm(leaf, now + this.#members.span(FRESH), 0);
   }
 
   /**
@@ -108,7 +113,8 @@ export class Holding {
     else if (this.beginning.beforeUs.has(leaf)) return; // it may be from before we came in
     if (answered === null) return;
     const until = Math.min(now, over ?? now) + this.#members.span(FRESH);
-    this.#fresh.confirm(leaf, Math.min(until, answered + this.#members.span(ECHO)));
+    const lease = acknowledges ? answered + this.lease : 0;
+    this.#fresh.confirm(leaf, Math.min(until, answered + this.#members.span(ECHO)), lease);
   }
 
   /** A member's beat is not of our history: a host's lease ends with it. */
@@ -122,17 +128,13 @@ export class Holding {
   }
 
   get #until(): number {
-    return this.#fresh.until(this.#members.others, this.#members.host, this.#more);
+    return this.#fresh.until(this.#members.others, this.#members.host);
   }
 
-  /** Seconds by which a host's lease is longer than its confirmation. */
-  get #more(): number {
-    return this.#room.membership.policy.strict ? 0 : Math.max(0, LEASE - this.#members.span(FRESH));
-  }
-
-  /** Seconds for which a member goes on at most after the last word of a host, if a server delays it. */
-  get exposure(): number {
-    return this.#members.span(ECHO) + this.#more;
+  /** Seconds for which a member goes on at most after the last word of a host, even if it comes late. */
+  get lease(): number {
+    const fresh = this.#members.span(FRESH);
+    return this.#room.membership.policy.strict ? fresh : Math.max(LEASE, fresh);
   }
 
   // -- what holds ------------------------------------------------------------------------------------------
@@ -166,7 +168,7 @@ export class Holding {
 
   /** Return the name of what is missing for freshness, in keys of sentences. */
   #lacking(now: number): "stale" | "no_host" | "no_host_few" {
-    const { noHost, few } = this.#fresh.lacks(this.#members.others, now, this.#members.host, this.#more);
+    const { noHost, few } = this.#fresh.lacks(this.#members.others, now, this.#members.host);
     return noHost ? (few ? "no_host_few" : "no_host") : "stale";
   }
 

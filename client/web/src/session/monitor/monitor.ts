@@ -322,7 +322,7 @@ export class Monitor extends Feature {
     this.#holding.judge(now);
     this.#silence.judge(now);
     this.#disorder.judge(now);
-    this.#removals.judge(now, this.#holding.exposure);
+    this.#removals.judge(now, this.#holding.lease);
   }
 
   // -- a beat ----------------------------------------------------------------------------------------------

@@ -50,9 +50,9 @@ export class Removals {
   /**
    * Report removals that have reached everybody, and those that take too long.
    *
-   * `exposure`: the seconds for which a member goes on at most that hears of no host any more.
+   * `lease`: the seconds for which a member goes on at most that hears of no host any more.
    */
-  judge(now: number, exposure: number): void {
+  judge(now: number, lease: number): void {
     for (const removal of [...this.#removals]) {
       for (const leaf of [...removal.waiting])
         if (!this.#members.others.has(leaf)) removal.waiting.delete(leaf);
@@ -65,7 +65,7 @@ export class Removals {
         this.#room.tell(sentences.status("removal_reach.all", { names, total }));
         continue;
       }
-      const seconds = Math.ceil(removal.at + exposure - now);
+      const seconds = Math.ceil(removal.at + lease - now);
       const key = seconds > 0 && this.#hasEnd(removal) ? "removal_reach.bound" : "removal_reach";
       this.#room.tell(sentences.status(key, { names, total, reached: total - missing.length, missing, seconds }));
     }
