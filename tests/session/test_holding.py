@@ -298,7 +298,7 @@ def test_a_hosts_lease_ends_with_its_word_for_a_change_that_has_not_come(
     w.until(lambda: held_by(bo, w.now) != "", 6)
     w.kill(ada)
     w.run(25)
-    assert held_by(bo, w.now) != "", "and a lease of 60 s would not have been over"
+    assert held_by(bo, w.now) != "", "and a lease of 65 s would not have been over"
     assert held_by(cem, w.now) != ""
 
 

@@ -249,6 +249,9 @@ SCENARIOS = [
             "when_the_only_host_closes_its_page_the_others_learn_why_they_are_silent": "guests",
             "the_reason_changes_with_what_is_missing": "guests",
             "too_few_is_said_only_where_it_is_so": "host",
+            # it looks into the session of a guest
+            "a_hosts_word_lets_more_than_half_go_on_for_a_minute_or_for_15_s_if_strict": "host",
+            "a_hosts_lease_ends_with_its_word_for_a_change_that_has_not_come": "guests",
         },
         without=[
             "nobody_ends_anothers_override_by_coming_in_again",
