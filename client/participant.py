@@ -34,7 +34,7 @@ from snugroom.client.session import Session
 from snugroom.client.session import events as ev
 from snugroom.client.session.catalogue import reasons
 from snugroom.client.session.catalogue.sentence import table
-from snugroom.client.session.options import Options
+from snugroom.client.session.options import Options, ServersFrom
 from snugroom.crypto.entry.invite import canonical_origin
 from snugroom.crypto.errors import SnugError
 from snugroom.wire.messages import MediaKind
@@ -164,6 +164,7 @@ class Participant:
         title: str = "",
         admit: Literal["ask", "all"] = "ask",
         private_servers: bool = False,
+        servers: ServersFrom = "ask",
         media: Media | None = _TEST_CARD,
         on_event: Callable[[Event], None] | None = None,
         on_decoded: OnDecoded | None = None,
@@ -172,14 +173,17 @@ class Participant:
 
         `admit`: "ask" leaves each knock to `admit`, "all" admits everybody who has the link. `media`: None
         for no media at all, neither sent nor received. `private_servers`: from a public https server, the
-        meeting may lead this program to servers without https and into private networks too. `on_event` is
-        called with each event, and `on_decoded(leaf, kind, decoded)` with each decoded frame: `leaf` is the
-        authenticated sender's. ValueError, with a sentence, if origin, name or media can't be used.
+        meeting may lead this program to servers without https and into private networks too. `servers`: what
+        to do about a further server that a host names during the meeting, and that was not in the link:
+        "ask" with the status `server_asked`, which the command `allow` answers, "link" to keep to those of
+        the link, "any" to go there. `on_event` is called with each event, and `on_decoded(leaf, kind,
+        decoded)` with each decoded frame: `leaf` is the authenticated sender's. ValueError, with a sentence,
+        if origin, name or media can't be used.
         """
 
         def make(now: float) -> Session:
             where = canonical_origin(origin)
-            options = Options(private_servers=private_servers)
+            options = Options(private_servers=private_servers, servers=servers)
             return Session.host(
                 origin=where, name=name, title=title, admission=admit, options=options, now=now
             )
@@ -194,6 +198,7 @@ class Participant:
         name: str,
         greeting: str = "",
         private_servers: bool = False,
+        servers: ServersFrom = "ask",
         media: Media | None = _TEST_CARD,
         on_event: Callable[[Event], None] | None = None,
         on_decoded: OnDecoded | None = None,
@@ -204,7 +209,7 @@ class Participant:
         """
 
         def make(now: float) -> Session:
-            options = Options(private_servers=private_servers)
+            options = Options(private_servers=private_servers, servers=servers)
             return Session.join(link, name=name, greeting=greeting, options=options, now=now)
 
         return cls(make, name, media, on_event, on_decoded)

@@ -76,6 +76,7 @@ class Evidence(msgspec.Struct, forbid_unknown_fields=True):
 COMMANDS: Final[dict[str, Any]] = {
     "admit": int | Literal["all"],
     "refuse": int | Literal["all"],
+    "replace": int,
     "chat": str,
     "remove": int,
     "deputy": int,
@@ -83,8 +84,10 @@ COMMANDS: Final[dict[str, Any]] = {
     "handover": int,
     "lock": bool,
     "servers": _True | list[str],
+    "allow": str,
     "move": _True | str,
     "here": _True,
+    "withdraw": str,
     "invite": Invite,
     "invites": _True,
     "revoke": int,

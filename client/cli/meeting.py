@@ -10,7 +10,7 @@ from contextlib import ExitStack
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 from snugroom.client.cli import event_loop, language, permission, proxy_option
 from snugroom.client.cli.arguments import count, duration, link_of, usage
@@ -33,7 +33,7 @@ from snugroom.client.session.addresses import StrangeServerError
 from snugroom.client.session.catalogue import reasons
 from snugroom.client.session.catalogue.sentence import in_language
 from snugroom.client.session.entry.invites import LabelError
-from snugroom.client.session.options import Options
+from snugroom.client.session.options import Options, ServersFrom
 from snugroom.crypto.entry.invite import canonical_origin
 from snugroom.crypto.errors import SnugError
 
@@ -66,6 +66,13 @@ def add_parser(commands: Any) -> None:
         action="store_true",
         help="from a public https server, the meeting may lead this program to servers without https and "
         "into private networks too, such as to a host's own computer",
+    )
+    shared.add_argument(
+        "--servers",
+        choices=get_args(ServersFrom),
+        default="ask",
+        help="further servers that hosts name during the meeting, and that were not in your link: ask before "
+        "connecting to one (default), keep to those of the link, or connect to any",
     )
     proxy_option.add_argument(shared)
     language.add_argument(shared)
@@ -375,6 +382,7 @@ def _options(arguments: argparse.Namespace, book: Book | None) -> Options:
         patience=arguments.patience,
         slowness=1.0 if arguments.proxy is None else SLOWNESS,
         private_servers=arguments.private_servers,
+        servers=arguments.servers,
     )
 
 

@@ -73,6 +73,8 @@ def parse_json(line: str) -> ev.Input:
         return ev.Lock(argument)
     if name == "servers" and isinstance(argument, list) and all(isinstance(each, str) for each in argument):
         return ev.NameServers(tuple(argument))
+    if name == "allow" and isinstance(argument, str):
+        return ev.AllowServer(argument)
     if name == "move" and isinstance(argument, str):
         return ev.Move(argument)
     if name == "withdraw" and isinstance(argument, str):
@@ -259,6 +261,8 @@ def parse_human(line: str, names: Mapping[int, str] = MappingProxyType({})) -> e
         return ev.Compared(name == "same", _digits(argument))
     if name == "servers":
         return ev.NameServers(() if argument.strip() == "none" else tuple(argument.split()))
+    if name == "allow" and argument.strip():
+        return ev.AllowServer(argument.strip())
     if name == "move":
         return ev.Move(argument.strip())
     if name == "withdraw" and argument.strip():

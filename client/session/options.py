@@ -4,11 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from typing import Literal
 
 from snugroom.client.session.entry.contacts import Contacts
 from snugroom.crypto.agreed.room_state import MIRROR, REPORTS, SIXTEEN, STRICT
 from snugroom.crypto.entry.permission import Token
 from snugroom.crypto.proof.identity import IdentityKey
+
+#: Where a program goes of itself: to servers of the link, and to others that hosts name only if the person
+#: allows it, who is asked ("ask") or told ("link"); or to all of them ("any").
+ServersFrom = Literal["ask", "link", "any"]
 
 
 def _no_token(keys: Mapping[int, bytes]) -> Token | None:
@@ -53,6 +58,8 @@ class Options:
     slowness: float = 1.0
     #: Go on at servers without https, or in private networks, from a meeting that began at a public one too.
     private_servers: bool = False
+    #: Which servers beside those of the link are contacted. A person's program asks: the shell says so.
+    servers: ServersFrom = "any"
     #: The password or token that opens a room, where not anyone may.
     permission: PermissionMeans | None = None
 

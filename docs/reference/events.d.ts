@@ -367,6 +367,10 @@ export interface RefuseCommand {
   readonly refuse: number | "all";
 }
 
+export interface ReplaceCommand {
+  readonly replace: number;
+}
+
 export interface ChatCommand {
   readonly chat: string;
 }
@@ -395,12 +399,20 @@ export interface ServersCommand {
   readonly servers: true | readonly string[];
 }
 
+export interface AllowCommand {
+  readonly allow: string;
+}
+
 export interface MoveCommand {
   readonly move: true | string;
 }
 
 export interface HereCommand {
   readonly here: true;
+}
+
+export interface WithdrawCommand {
+  readonly withdraw: string;
 }
 
 export interface Invite {
@@ -548,6 +560,7 @@ export type SnugEvent =
 export type SnugCommand =
   | AdmitCommand
   | RefuseCommand
+  | ReplaceCommand
   | ChatCommand
   | RemoveCommand
   | DeputyCommand
@@ -555,8 +568,10 @@ export type SnugCommand =
   | HandoverCommand
   | LockCommand
   | ServersCommand
+  | AllowCommand
   | MoveCommand
   | HereCommand
+  | WithdrawCommand
   | InviteCommand
   | InvitesCommand
   | RevokeCommand

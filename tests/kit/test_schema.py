@@ -29,7 +29,9 @@ EXAMPLES: dict[str, list[Any]] = {
     "chat": ["text"],
     "react": ["heart"],
     "servers": [True, ["https://b.example"]],
+    "allow": ["https://b.example"],
     "move": [True, "https://b.example"],
+    "withdraw": ["Bo"],
     "same": ["", "digits 44192"],
     "different": ["digits"],
 }

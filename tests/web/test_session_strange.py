@@ -1,8 +1,8 @@
-"""Page participants in meetings whose hosts name servers in private networks."""
+"""Page participants in meetings whose hosts name servers in private networks, or outside the link."""
 
 from __future__ import annotations
 
-from tests.session import test_strange_servers
+from tests.session import test_known_servers, test_strange_servers
 from tests.web.mixed import played, scenarios
 
 #: A page does not see where names lead, and has no option to go anywhere; the host is hostile.
@@ -14,3 +14,10 @@ WITHOUT = (
     "a_returning_host_goes_nowhere_strange_either",
 )
 test_pages_go_nowhere_strange = played(scenarios(test_strange_servers, mixes=("guests",), without=WITHOUT))
+#: These need no meeting.
+ALONE = (
+    "a_host_that_walks_members_across_a_network_has_so_many_questions",
+    "a_withdrawn_question_is_told_and_may_come_again",
+    "the_links_servers_are_known_and_others_with_the_persons_word",
+)
+test_pages_ask_first = played(scenarios(test_known_servers, mixes=("guests",), without=ALONE))

@@ -152,4 +152,5 @@ def from_options(options: Options) -> dict[str, Any]:
         "evidence": options.evidence is not None,
         "evidenceNames": options.evidence_names,
         "patience": options.patience,
+        "servers": options.servers,
     }

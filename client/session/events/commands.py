@@ -182,6 +182,13 @@ class ListServers:
 
 
 @dataclass(frozen=True)
+class AllowServer:
+    """Let our program connect to that server of the list, which was not in our link."""
+
+    origin: str
+
+
+@dataclass(frozen=True)
 class Move:
     """As a host, have everybody go on at that server of the list; empty: at the next one."""
 
@@ -305,6 +312,7 @@ Command = (
     | ListInvites
     | NameServers
     | ListServers
+    | AllowServer
     | Move
     | RemoveAbsent
     | Withdraw

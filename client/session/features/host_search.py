@@ -15,7 +15,7 @@ from snugroom.client.session import events as ev
 from snugroom.client.session.catalogue import sentences
 from snugroom.client.session.features.mirror import Mirror
 from snugroom.client.session.kernel.feature import Feature
-from snugroom.client.session.kernel.places import further_place, leads
+from snugroom.client.session.kernel.places import further_place
 from snugroom.client.session.kernel.ports import Room
 from snugroom.client.session.kernel.second_room import SecondRoom
 from snugroom.client.session.kernel.verdict import Change
@@ -127,7 +127,7 @@ class HostSearch(Feature):
         mirror = room.feature(Mirror).mirrored
         origins = (room.origin, *m.policy.origins)
         skipped = {room.here.server, None if mirror is None else mirror.here.server}
-        skipped |= {server for server, origin in enumerate(origins) if not leads(room, origin)}
+        skipped |= {server for server, origin in enumerate(origins) if not room.servers.leads(origin)}
         count = len(origins)
         order = [(self._server + step) % count for step in range(1, count + 1)]
         server = next((each for each in order if each not in skipped), None)

@@ -13,7 +13,7 @@ from snugroom.client.session import events as ev
 from snugroom.client.session.features.apart import Apart
 from snugroom.client.session.features.mirror_reach import Reach
 from snugroom.client.session.kernel.feature import Feature
-from snugroom.client.session.kernel.places import further_place, leads
+from snugroom.client.session.kernel.places import further_place
 from snugroom.client.session.kernel.ports import Room
 from snugroom.client.session.kernel.second_room import SecondRoom
 from snugroom.client.session.kernel.verdict import Change
@@ -89,7 +89,7 @@ class Mirror(Feature):
         """Connect to the next server of the list, if the meeting is mirrored; leave any other."""
         m, here = self.room.membership, self.room.here
         servers = m.policy.servers if m.policy.mirrored else ()
-        ours = [n for n, each in enumerate(servers, 1) if leads(self.room, each.origin)]
+        ours = [n for n, each in enumerate(servers, 1) if self.room.servers.leads(each.origin)]
         number = next((n for n in ours if n > here.server), ours[0] if ours else 0)
         wanted = servers[number - 1] if number else None
         if wanted is None or wanted.origin == here.origin:

@@ -11,6 +11,7 @@ from snugroom.client.session.catalogue.sentence import Arg, sentence
 from snugroom.client.session.features.announcement import Announcement
 from snugroom.client.session.features.mirror import Mirror
 from snugroom.client.session.kernel.intents import PolicyIntent, RemoveIntent
+from snugroom.client.session.kernel.known_servers import QUESTIONS_MAX
 from snugroom.client.session.kernel.ports import Room
 from snugroom.client.session.kernel.verdict import Change
 from snugroom.client.session.monitor.monitor import Monitor
@@ -29,12 +30,16 @@ class Moves(Announcement[content.Move]):
         super().__init__(room)
         self._wanted: int | None = None  # the server's index in the list, 0 where the meeting began
         self._judged: Policy | None = None  # whose servers are judged
+        self._author: int | None = None  # the leaf of the host who has changed the list last
+        self._left = ""  # a server to which a host has called us, and that our person has not allowed
         self._gathers = False  # at the hosts' place: somebody has come in, and does not know a member's
 
     # -- commands ----------------------------------------------------------------------------------
 
     def carry_out(
-        self, what: ev.NameServers | ev.ListServers | ev.Move | ev.RemoveAbsent, now: float
+        self,
+        what: ev.NameServers | ev.ListServers | ev.AllowServer | ev.Move | ev.RemoveAbsent,
+        now: float,
     ) -> None:
         """Carry out a command; ValueError, with a sentence, if that is impossible."""
         match what:
@@ -42,6 +47,8 @@ class Moves(Announcement[content.Move]):
                 self.name_servers(origins, now)
             case ev.ListServers():
                 self.list_servers(now)
+            case ev.AllowServer(origin):
+                self.allow(origin, now)
             case ev.Move(origin):
                 self.move(origin, now)
             case ev.RemoveAbsent():
@@ -58,6 +65,7 @@ class Moves(Announcement[content.Move]):
         if len(origins) > SERVERS_MAX or len({room.origin, *origins}) != 1 + len(origins):
             raise ValueError(sentence("link.many_servers", most=SERVERS_MAX))
         addresses.check_all(room.origin, origins, anywhere=room.options.private_servers)
+        room.servers.allow(origins)
 
         def change(policy: Policy) -> Policy | None:
             if room.host_keys is None:
@@ -81,6 +89,21 @@ class Moves(Announcement[content.Move]):
         seconds = int(now - reach.since)
         self.room.tell(sentences.status(key, **where, mirror=reach.origin, seconds=seconds))
 
+    def allow(self, origin: str, now: float) -> None:
+        """Let our program go to that server of the list, at once if the others have been called there.
+
+        ValueError if the list does not have it, or if this meeting leads nobody there.
+        """
+        room, origin = self.room, canonical_origin(origin)
+        if origin not in self._origins():
+            raise ValueError(sentence("room.no_such_server", origin=origin))
+        addresses.check_all(room.origin, [origin], anywhere=room.options.private_servers)
+        room.servers.allow([origin])
+        room.tell(sentences.status("cleared.server_asked.allowed", servers=[origin]))
+        if origin == self._left:
+            self._left = ""
+            room.look_elsewhere(now, self._origins().index(origin))
+
     def move(self, origin: str, now: float) -> None:
         """Have everybody go on at that server of the list; empty: at the next one.
 
@@ -99,6 +122,7 @@ class Moves(Announcement[content.Move]):
         if origin == here:
             raise ValueError(sentence("room.is_there", origin=origin))
         addresses.check_all(room.origin, [origin], anywhere=room.options.private_servers)
+        room.servers.allow([origin])
         self._wanted = origins.index(origin)
         self.announce(now)
 
@@ -114,15 +138,26 @@ class Moves(Announcement[content.Move]):
         for leaf in away:
             room.queue(RemoveIntent(leaf, m.signature_key(leaf) or b"", absent=True), now)
 
-    def _tell_strange(self) -> None:
-        """Tell of servers of the list to which our program does not go."""
-        policy = self.room.membership.policy
+    def _judge_list(self) -> None:
+        """Tell of servers of the list to which our program does not go, or not without our person's word."""
+        m, policy = self.room.membership, self.room.membership.policy
         if policy is self._judged:
             return
         self._judged = policy
         first, anywhere = self.room.origin, self.room.options.private_servers
         for origin, why in addresses.strange(first, policy.origins, anywhere=anywhere):
             self.room.tell(sentences.strange_server(first, origin, why))
+        by, self._author = self._author, None
+        who: Arg = sentence("room.a_host") if by is None else m.name(by)
+        key = b"" if by is None else m.signature_key(by) or b""
+        found = self.room.servers.listed(policy.origins, key)
+        if found.withdrawn:
+            self.room.tell(sentences.status("cleared.server_asked", servers=found.withdrawn))
+        if found.asked:
+            told = "server_asked.link" if self.room.options.servers == "link" else "server_asked"
+            self.room.tell(sentences.status(told, who=who, servers=found.asked))
+        if found.passed:
+            self.room.tell(sentences.status("server_asked.many", who=who, most=QUESTIONS_MAX))
 
     def _origins(self) -> list[str]:
         return [self.room.origin, *self.room.membership.policy.origins]
@@ -131,11 +166,13 @@ class Moves(Announcement[content.Move]):
 
     def adopted(self, change: Change, now: float) -> None:
         super().adopted(change, now)
+        if change.policy_before.origins != change.policy_after.origins:
+            self._author = change.by
         self._gathers |= bool(change.added) and bool(self.room.here.attempt)
 
     def tick(self, now: float) -> None:
         room, here = self.room, self.room.here
-        self._tell_strange()
+        self._judge_list()
         if here.attempt and here.server and room.is_synced(now):
             if self._gathers and room.idle:
                 self._gathers = False
@@ -154,14 +191,19 @@ class Moves(Announcement[content.Move]):
     def follow(self, what: content.Move, by: int, now: float) -> None:
         self._wanted = None
         room = self.room
+        self._left = ""
         origins, server, here = self._origins(), what.server, room.here
         if server >= len(origins) or (origins[server] == here.origin and not here.attempt):
             return
         who, origin = room.membership.name(by), origins[server]
-        objection = addresses.objection(room.origin, origin, anywhere=room.options.private_servers)
+        objection = room.servers.objection(origin)
         if objection is not None:
             why = sentence(f"room.strange_{objection}")
             room.tell(sentences.status("move_refused", who=who, origin=origin, why=why))
+            return
+        if not room.servers.leads(origin):
+            self._left = origin
+            room.tell(sentences.status("server_asked.moved", who=who, origin=origin, servers=[origin]))
             return
         if origin != here.origin:
             room.tell(sentences.status("moving", who=who, origin=origin))

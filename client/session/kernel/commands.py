@@ -68,7 +68,7 @@ def carry_out(room: RoomSession, what: ev.Input, now: float) -> None:
             room.feature(Roles).hand_over(leaf, now)
         case ev.Lock(on):
             room.feature(Roles).lock(on, now)
-        case ev.NameServers() | ev.ListServers() | ev.Move() | ev.RemoveAbsent():
+        case ev.NameServers() | ev.ListServers() | ev.AllowServer() | ev.Move() | ev.RemoveAbsent():
             room.feature(Moves).carry_out(what, now)
         case ev.Vouch(leaf):
             room.feature(Vouching).vouch(leaf, now)

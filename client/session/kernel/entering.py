@@ -10,6 +10,7 @@ from snugroom.client.session.addresses import led, strange
 from snugroom.client.session.catalogue import sentences
 from snugroom.client.session.entry.guest import Entry, GuestLobby
 from snugroom.client.session.entry.recovery import RejoinLobby
+from snugroom.client.session.kernel.known_servers import KnownServers
 from snugroom.client.session.kernel.me import Me
 from snugroom.client.session.kernel.membership import Membership
 from snugroom.client.session.kernel.rejoin_keys import RejoinKeys
@@ -151,7 +152,7 @@ def rejoin_lobby(
         link,
         psks,
         is_stuck=lambda: room.stuck_at is not None,
-        anywhere=room.options.private_servers,
+        servers=room.servers,
         first=first,
         now=now,
         rng=rng,
@@ -163,7 +164,7 @@ def comeback_lobby(
     kept: MemberRecoveryData,
     keys: RejoinKeys,
     psks: dict[bytes, bytes],
-    options: Options,
+    servers: KnownServers,
     *,
     now: float,
     rng: Rng,
@@ -176,7 +177,7 @@ def comeback_lobby(
         kept.invite,
         psks,
         is_stuck=lambda: False,
-        anywhere=options.private_servers,
+        servers=servers,
         first=None,
         final=True,
         now=now,
@@ -192,7 +193,7 @@ def _rejoin_lobby(
     psks: dict[bytes, bytes],
     *,
     is_stuck: Callable[[], bool],
-    anywhere: bool,
+    servers: KnownServers,
     first: int | None,
     final: bool = False,
     now: float,
@@ -210,7 +211,7 @@ def _rejoin_lobby(
         )
         return me.package(at, keys.request(), ticket, keys.ticket_signers())
 
-    link = replace(link, servers=led(link.origin, now_standing().policy.origins, anywhere=anywhere))
+    link = replace(link, servers=servers.led(now_standing().policy.origins))
     return RejoinLobby(
         link, me.name, now_standing, keys, package, psks, first=first, final=final, now=now, rng=rng
     )
@@ -238,7 +239,13 @@ def member_recovery_data(me: Me, room: RoomSession, link: Invite) -> MemberRecov
     """Return what a device keeps for `comeback_lobby`."""
     keys = room.membership.rejoin_keys
     return MemberRecoveryData(
-        me.name, me.private, tuple(keys.all()), keys.request_count, link, standing(room), room.host_keys
+        me.name,
+        me.private,
+        tuple(keys.all()),
+        keys.request_count,
+        room.servers.kept(link),
+        standing(room),
+        room.host_keys,
     )
 
 
@@ -247,7 +254,7 @@ def recovery_data(me: Me, room: RoomSession, link: Invite) -> HostRecoveryData |
     if room.host_keys is None:
         return None
     m = room.membership
-    door = room.door_key.seed
+    door, servers = room.door_key.seed, room.servers.led(m.policy.origins)
     return HostRecoveryData(
-        room.host_keys, door, link.secret, m.group.group_id, link.origin, me.name, m.policy.origins
+        room.host_keys, door, link.secret, m.group.group_id, link.origin, me.name, servers
     )

@@ -14,7 +14,6 @@ from typing import Final
 
 import msgspec
 
-from snugroom.client.session import addresses
 from snugroom.client.session.kernel.membership import Membership
 from snugroom.client.session.kernel.place import Place
 from snugroom.client.session.kernel.ports import Room
@@ -75,11 +74,6 @@ def _listed_places(room: Room) -> Iterator[Place]:
         for attempt, admin in ((0, found.room_admin_public), *islice(opened, _OPENED_TRIED)):
             door = place_door_key(m.move_key, found.origin, attempt)
             yield Place(server, attempt, found.origin, door, admin)
-
-
-def leads(room: Room, origin: str) -> bool:
-    """Return whether our program goes to that server of the policy's list."""
-    return addresses.objection(room.origin, origin, anywhere=room.options.private_servers) is None
 
 
 def _listed(m: Membership, origin: str) -> int:
@@ -166,7 +160,7 @@ class PlaceRoom:
     @property
     def leads_elsewhere(self) -> bool:
         """Whether the policy's list has a server to which our program goes."""
-        return any(leads(self._room, origin) for origin in self._room.membership.policy.origins)
+        return bool(self._room.servers.led(self._room.membership.policy.origins))
 
     @property
     def openers(self) -> list[bytes]:
@@ -339,8 +333,8 @@ class Places(PlaceRoom):
 
     def _skipped(self, server: int) -> int:
         """Return that server of the policy's list, or the next one to which our program goes; 0: none."""
-        listed = self._room.membership.policy.origins
-        numbers = (n for n in range(max(server, 1), len(listed) + 1) if leads(self._room, listed[n - 1]))
+        listed, leads = self._room.membership.policy.origins, self._room.servers.leads
+        numbers = (n for n in range(max(server, 1), len(listed) + 1) if leads(listed[n - 1]))
         return next(numbers, 0) if server else 0
 
     def go(self, server: int, attempt: int = 0) -> bool:

@@ -13,6 +13,7 @@ from snugroom.client.session import events as ev
 from snugroom.client.session.catalogue import content
 from snugroom.client.session.kernel.announcements import Announcements
 from snugroom.client.session.kernel.intents import EntryIntent, Intent
+from snugroom.client.session.kernel.known_servers import KnownServers
 from snugroom.client.session.kernel.membership import Membership
 from snugroom.client.session.kernel.place import Place
 from snugroom.client.session.kernel.room_admin_keys import RoomAdminKeys
@@ -130,6 +131,8 @@ class Server(Protocol):
     def door_key(self) -> SigningKey: ...
     @property
     def room_admin_keys(self) -> RoomAdminKeys: ...
+    @property
+    def servers(self) -> KnownServers: ...
     @property
     def handle(self) -> bytes: ...
     @property

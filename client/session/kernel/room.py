@@ -21,6 +21,7 @@ from snugroom.client.session.kernel.commit_queue import CommitQueue
 from snugroom.client.session.kernel.feature import Feature, Hooks
 from snugroom.client.session.kernel.frames import Frames
 from snugroom.client.session.kernel.intents import HealIntent, Intent, RemoveIntent
+from snugroom.client.session.kernel.known_servers import KnownServers
 from snugroom.client.session.kernel.membership import Membership
 from snugroom.client.session.kernel.message_log import MessageLog
 from snugroom.client.session.kernel.moving import Moving
@@ -53,7 +54,7 @@ class RoomSession:
         self,
         membership: Membership,
         *,
-        origin: str,
+        servers: KnownServers,
         door_key: SigningKey,
         room_admin_public: bytes,
         host_keys: HostKeys | None,
@@ -64,7 +65,7 @@ class RoomSession:
         rng: Rng = os.urandom,
     ) -> None:
         self.membership = membership
-        self.origin = origin
+        self.origin, self.servers = servers.first, servers
         self.door_key = door_key
         self.host_keys = host_keys
         self.options = options

@@ -26,6 +26,7 @@ from snugroom.client.session.kernel.alarms import RepeatedAlarms
 from snugroom.client.session.kernel.commands import carry_out
 from snugroom.client.session.kernel.frames import Frames
 from snugroom.client.session.kernel.keeping import Comeback, Keeping
+from snugroom.client.session.kernel.known_servers import KnownServers
 from snugroom.client.session.kernel.me import Me
 from snugroom.client.session.kernel.meeting_invites import MeetingInvites
 from snugroom.client.session.kernel.readmission import Readmission
@@ -56,6 +57,7 @@ class Session:
         self._admissions = Admissions(rng)
         self._readmission = Readmission(rng)
         self._options = options
+        self._servers = KnownServers(invite, options)
         self._rng = rng
         self._effects: list[ev.Effect] = []
         self._room: RoomSession | None = None
@@ -149,7 +151,8 @@ class Session:
     ) -> Session:
         """Return to a meeting as a host after a crash, with the data that `kept` gave before (SNUG-9)."""
         me = Me(kept.name, rng)
-        session = cls(me, kept.host_keys.seeds[0].invite(kept.origin, kept.secret, 0), options, rng, now)
+        link = kept.host_keys.seeds[0].invite(kept.origin, kept.secret, 0, kept.servers)
+        session = cls(me, link, options, rng, now)
         session._kept = kept
         rejoin_key, make_package = me.new_leaf()
         session._guest = HostReturnLobby(
@@ -172,7 +175,7 @@ class Session:
         session = cls(me, kept.invite, options, rng, now)
         session._comeback = comeback = Comeback.begin(kept, rng)
         session._guest = entering.comeback_lobby(
-            me, kept, comeback.keys, session._invites.psks, options, now=now, rng=rng
+            me, kept, comeback.keys, session._invites.psks, session._servers, now=now, rng=rng
         )
         session._collect(now)
         return session
@@ -424,7 +427,7 @@ class Session:
     def _make_room(self, arrival: entering.Arrival, keys: HostKeys | None, now: float) -> RoomSession:
         return RoomSession(
             arrival.membership,
-            origin=self._invites.own.origin,
+            servers=self._servers,
             door_key=arrival.door_key,
             room_admin_public=arrival.room_admin_public,
             host_keys=keys,

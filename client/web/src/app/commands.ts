@@ -36,7 +36,7 @@ export const chatCommands = (chat: Chat): Pick<Commands, "say" | "sendFiles" | "
 
 type SessionCommands = Pick<
   Commands,
-  | "react" | "report" | "remove" | "deputise" | "undeputise" | "handOver" | "lock" | "nameServers" | "endMeeting" | "leave"
+  | "react" | "report" | "remove" | "deputise" | "undeputise" | "handOver" | "lock" | "nameServers" | "allowServers" | "endMeeting" | "leave"
   | "newInvite" | "revoke" | "refreshInvites" | "compare" | "compared" | "vouch" | "know" | "verified" | "override"
   | "sendHeld"
   | "saveEvidence" | "saveCalendar"
@@ -55,6 +55,7 @@ export function sessionCommands(ask: (command: Command) => Promise<unknown>): Se
     handOver: (leaf) => tell({ type: "HandOver", leaf }),
     lock: (on) => tell({ type: "Lock", on }),
     nameServers: (origins) => tell({ type: "NameServers", origins }),
+    allowServers: (origins) => origins.forEach((origin) => tell({ type: "AllowServer", origin })),
     endMeeting: () => tell({ type: "EndMeeting" }),
     leave: () => tell({ type: "Leave" }),
     newInvite: (label, once) => void ask({ type: "NewInvite", label, once }).then(refreshInvites),

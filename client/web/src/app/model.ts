@@ -10,8 +10,10 @@ import type { KeptMeeting } from "../kept";
 import type { Blurred } from "../media/blur";
 import type { TreeView } from "../worker/messages";
 import type { Sentence } from "../words/sentence";
+import type { Attention } from "./attentionModel";
 import type { Identity } from "./identityModel";
 
+export type { Attention, Notice } from "./attentionModel";
 export type { BookEntry, Identity } from "./identityModel";
 
 export type Language = "en" | "de" | "zh-Hant" | "zh-Hans";
@@ -43,18 +45,6 @@ export interface Devices {
   readonly microphoneTrouble: DeviceTrouble;
   /** The direction of the current camera; null: none is on, or it has no direction, as on a desk. */
   readonly facing: "user" | "environment" | null;
-}
-
-/** What draws the person's attention: a sound, a notification of the browser for a knock, a bubble for a message. */
-export type Notice = "knock" | "came" | "left" | "notify" | "unread";
-
-export interface Attention {
-  /** The notices that are on. */
-  readonly on: ReadonlySignal<ReadonlySet<Notice>>;
-  /** Whether the person lets the page use the browser's notifications; null: the browser has none. */
-  readonly permission: ReadonlySignal<NotificationPermission | null>;
-  /** Turn a notice on or off; the browser asks the person before the first notification. */
-  turn(notice: Notice, on: boolean): void;
 }
 
 /** Return whether our own video is shown as in a mirror: that of a camera that looks away from us is not. */
@@ -475,6 +465,8 @@ export interface Commands {
   lock(on: boolean): void;
   /** Name the servers where the meeting can continue. */
   nameServers(origins: readonly string[]): void;
+  /** Let the page connect to these servers of the list. */
+  allowServers(origins: readonly string[]): void;
   endMeeting(): void;
   leave(): void;
   newInvite(label: string, once: boolean): void;

@@ -120,6 +120,8 @@ export type Command =
   /** The servers where the meeting goes on if its own ends it: origins, in order. */
   | { readonly type: "NameServers"; readonly origins: readonly string[] }
   | { readonly type: "ListServers" }
+  /** Let our page connect to that server of the list, which was not in our link. */
+  | { readonly type: "AllowServer"; readonly origin: string }
   /** Go on at that server of the list; empty: at the next one. */
   | { readonly type: "Move"; readonly origin: string }
   /** Remove all members that are not heard at this server. */

@@ -10,6 +10,9 @@ export interface PermissionMeans {
   takeToken(keys: ReadonlyMap<number, Bytes>): Token | null;
 }
 
+/** Where a page goes of itself: to others that hosts name if the person, who is asked, allows it; or to all of them. */
+export type ServersFrom = "ask" | "any";
+
 export interface Options {
   /** Our identity and contact book; none of it is sent unless a person asks for it. */
   readonly contacts: Contacts | null;
@@ -34,6 +37,8 @@ export interface Options {
   readonly patience: number;
   /** What opens a room, where not anyone may. */
   readonly permission: PermissionMeans | null;
+  /** Which servers beside those of the link are contacted. A person's page asks: the shell says so. */
+  readonly servers: ServersFrom;
 }
 
 export const OPTIONS: Options = {
@@ -49,4 +54,5 @@ export const OPTIONS: Options = {
   evidenceNames: false,
   patience: 60,
   permission: null,
+  servers: "any",
 };

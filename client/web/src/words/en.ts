@@ -302,6 +302,7 @@ export default {
   "meet.severity_calm": "Note:",
   "meet.incident_more": "More · since {time}",
   "meet.incident_dismiss": "Dismiss",
+  "meet.incident_allow": "Allow",
   "meet.incident_people": "Show people",
   "meet.alarm_code": "Compare codes",
   "meet.alarm_evidence": "Save the evidence",

@@ -62,7 +62,7 @@ export class Shell {
   #epoch = -1;
   #keeper: Keeper | null = null;
   /** The session's options: the contact book among them changes when the page changes it. */
-  readonly #options: { -readonly [K in keyof Options]: Options[K] } = { ...OPTIONS };
+  readonly #options: { -readonly [K in keyof Options]: Options[K] } = { ...OPTIONS, servers: "ask" };
   /** Effects that wait until the device has kept what they make necessary. */
   #effects: Effect[] = [];
   #waits = false;
@@ -196,8 +196,9 @@ export class Shell {
         if (data == null) throw new CommandError(sentence("note.not_kept"));
         const { invite, name, standing } = data.fields;
         const { title, mode, origins } = standing.fields.policy;
+        const servers = origins.filter((each) => invite.servers.includes(each)); // that our person knows
         const admission = mode === Mode.WAVE_IN ? "all" : "ask";
-        if (wish.again) return Session.host({ origin: invite.origin, servers: origins, name, title, admission, again: data, options, now });
+        if (wish.again) return Session.host({ origin: invite.origin, servers, name, title, admission, again: data, options, now });
         return Session.comeBack(data, { options, now });
       }
     }

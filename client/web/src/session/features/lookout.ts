@@ -7,7 +7,6 @@
  * for longer than it needs to come back by itself.
  */
 import { type Bytes, same } from "../../crypto/bytes";
-import { objection } from "../addresses";
 import * as sentences from "../catalogue/sentences";
 import { FOURTH, type InputOf } from "../events";
 import { furtherPlace } from "../kernel/places";
@@ -115,7 +114,7 @@ export class Lookout {
     const skipped = [room.here.server, room.feature(Mirror).mirrored?.here.server];
     const count = origins.length;
     const order = Array.from({ length: count }, (_, step) => (this.#server + 1 + step) % count);
-    const server = order.find((each) => !skipped.includes(each) && objection(room.origin, origins[each] ?? "") === null);
+    const server = order.find((each) => !skipped.includes(each) && room.servers.leads(origins[each] ?? ""));
     if (server === undefined) return; // the mirror is at the only other server
     this.close();
     this.#server = server;

@@ -5,7 +5,6 @@
  * other one withholds. A member that departs knows the key of the place that the others had so far. They leave it for a
  * new one, and stay for a while to be heard by members from whom the departure is withheld.
  */
-import { objection } from "../addresses";
 import { type Bytes, hex, same } from "../../crypto/bytes";
 import { type Endpoint, type InputOf, SECOND, THIRD } from "../events";
 import { Feature } from "../kernel/feature";
@@ -92,7 +91,7 @@ export class Mirror extends Feature {
   async #keepMirror(now: number): Promise<void> {
     const { membership: m, here } = this.room;
     const { mirrored, servers } = m.policy;
-    const ours = servers.filter(({ origin }) => objection(this.room.origin, origin) === null);
+    const ours = servers.filter(({ origin }) => this.room.servers.leads(origin));
     const wanted = mirrored ? (ours.find((each) => servers.indexOf(each) >= here.server) ?? ours[0]) : undefined;
     if (wanted === undefined || wanted.origin === here.origin) return this.#closeMirror();
     const there = this.#mirror?.here;

@@ -21,6 +21,7 @@ export async function nameServers(room: Room, given: readonly string[], now: num
   if (origins.length > SERVERS_MAX || new Set([room.origin, ...origins]).size !== 1 + origins.length)
     throw new CommandError(sentence("link.many_servers", { most: SERVERS_MAX }));
   checkAll(room.origin, origins);
+  room.servers.allow(origins);
   if (room.hostKeys === null) throw new CommandError(sentence("room.host_only"));
   const servers = await room.hostKeys.current.servers(room.membership.group.groupId, origins);
   const change = (policy: Policy): Policy | null =>

@@ -61,6 +61,8 @@ export async function carryOut(room: RoomSession, what: Input, now: number): Pro
       return await (await load()).nameServers(room, what.origins, now);
     case "ListServers":
       return (await load()).listServers(room, now);
+    case "AllowServer":
+      return await room.feature(Moves).allow(what.origin, now);
     case "Move":
       return await room.feature(Moves).move(what.origin, now);
     case "RemoveAbsent":

@@ -108,7 +108,7 @@ export function memberRecoveryData(me: Me, room: RoomSession, invite: Invite): M
     signature: me.key,
     rejoinKeys: rejoinKeys.all(),
     requests: rejoinKeys.requestCount,
-    invite,
+    invite: room.servers.kept(invite),
     standing: standing(room),
     hostKeys: room.hostKeys,
   });

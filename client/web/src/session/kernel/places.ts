@@ -5,7 +5,6 @@
  * writes the place's into messages for its server, and reads the meeting's out of the server's answers: a session goes
  * on there as after a restart of its server.
  */
-import { led, objection } from "../addresses";
 import * as envelope from "../../crypto/agreed/envelope";
 import { among, type Bytes, hex, same, utf8 } from "../../crypto/bytes";
 import * as invite from "../../crypto/entry/invite";
@@ -59,7 +58,7 @@ export class PlaceRoom implements Here {
   }
 
   get leadsElsewhere(): boolean {
-    return led(this.room.origin, this.room.membership.policy.origins).length > 0;
+    return this.room.servers.led(this.room.membership.policy.origins).length > 0;
   }
 
   get doorKey(): SigningKey {
@@ -275,7 +274,7 @@ export class Places extends PlaceRoom {
   /** Return that server of the policy's list, or the next one to which our page goes; 0: none. */
   #skipped(server: number): number {
     const { origins } = this.room.membership.policy;
-    const at = origins.findIndex((origin, i) => i + 1 >= server && objection(this.room.origin, origin) === null);
+    const at = origins.findIndex((origin, i) => i + 1 >= server && this.room.servers.leads(origin));
     return server === 0 ? 0 : at + 1;
   }
 

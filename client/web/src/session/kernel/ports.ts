@@ -15,6 +15,7 @@ import type { Options } from "../options";
 import type { Announcements } from "./announcements";
 import type { Place } from "./place";
 import type { EntryIntent, Intent } from "./intents";
+import type { KnownServers } from "./knownServers";
 import type { Membership } from "./membership";
 import type { RoomAdminKeys } from "./roomAdminKeys";
 
@@ -79,6 +80,8 @@ export interface Server {
   readonly here: Here;
   /** The origin of the server where the meeting began. */
   readonly origin: string;
+  /** The servers to which our page goes. */
+  readonly servers: KnownServers;
   readonly number: Bytes;
   readonly doorKey: SigningKey;
   readonly roomAdminKeys: RoomAdminKeys;

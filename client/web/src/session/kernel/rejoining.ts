@@ -7,6 +7,7 @@ import { RejoinTicket } from "../../crypto/agreed/roomState";
 import type * as mls from "../../mls";
 import { RejoinLobby } from "../entry/recovery";
 import { standing } from "./entering";
+import type { KnownServers } from "./knownServers";
 import type { Me } from "./me";
 import type { RejoinKeys } from "./rejoinKeys";
 import type { RoomSession } from "./room";
@@ -29,13 +30,19 @@ export interface RejoinFacts {
 export function rejoinLobby(me: Me, room: RoomSession, link: Invite, facts: RejoinFacts): Promise<RejoinLobby> {
   const { rejoinKeys } = room.membership;
   const isStuck = (): boolean => room.stuckAt !== null;
-  return toMembers({ me, standing: () => standing(room), rejoinKeys, link, isStuck }, facts);
+  return toMembers({ me, standing: () => standing(room), rejoinKeys, link, isStuck, servers: room.servers }, facts);
 }
 
 /** Ask the members to let us in again, with what our device has kept. */
-export function comebackLobby(me: Me, kept: MemberRecoveryData, rejoinKeys: RejoinKeys, facts: RejoinFacts): Promise<RejoinLobby> {
+export function comebackLobby(
+  me: Me,
+  kept: MemberRecoveryData,
+  rejoinKeys: RejoinKeys,
+  servers: KnownServers,
+  facts: RejoinFacts,
+): Promise<RejoinLobby> {
   const { standing, invite: link } = kept.fields;
-  return toMembers({ me, standing: () => standing, rejoinKeys, link, isStuck: () => false }, facts);
+  return toMembers({ me, standing: () => standing, rejoinKeys, link, isStuck: () => false, servers }, facts);
 }
 
 interface Asking {
@@ -44,16 +51,17 @@ interface Asking {
   readonly rejoinKeys: RejoinKeys;
   readonly link: Invite;
   readonly isStuck: () => boolean;
+  readonly servers: KnownServers;
 }
 
-function toMembers({ me, standing, rejoinKeys, link, isStuck }: Asking, facts: RejoinFacts): Promise<RejoinLobby> {
+function toMembers({ me, standing, rejoinKeys, link, isStuck, servers: known }: Asking, facts: RejoinFacts): Promise<RejoinLobby> {
   const makePackage = async (at: number, nonce: Bytes, by: number): Promise<mls.KeyPackageBundle> => {
     const { groupId, slot, chain } = standing().fields;
     const ticket = new RejoinTicket({ groupId, slot, chain, nonce, stuck: isStuck(), by });
     return me.package(at, await rejoinKeys.request(), ticket, await rejoinKeys.ticketSigners());
   };
   const { origin, secret, hostPublic, index, token } = link;
-  const servers = standing().fields.policy.origins;
+  const servers = known.led(standing().fields.policy.origins);
   return RejoinLobby.begin({
     link: new Invite(origin, secret, hostPublic, index, token, servers),
     name: me.name,
@@ -68,7 +76,7 @@ function toMembers({ me, standing, rejoinKeys, link, isStuck }: Asking, facts: R
 export function recoveryData({ name }: Me, room: RoomSession, { secret, origin }: Invite): HostRecoveryData | null {
   const { hostKeys, doorKey, membership: m } = room;
   if (hostKeys === null) return null;
-  const servers = m.policy.origins;
+  const servers = room.servers.led(m.policy.origins);
   const [doorSeed, { groupId }] = [doorKey.seed, m.group];
   return new HostRecoveryData({ hostKeys, doorSeed, secret, groupId, origin, name, servers });
 }

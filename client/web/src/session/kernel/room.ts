@@ -21,6 +21,7 @@ import { connect, type Effect, type Ended, type Event, type InputOf, ROOM } from
 import { Frames } from "./frames";
 import { CommitQueue } from "./commitQueue";
 import type { Intent } from "./intents";
+import type { KnownServers } from "./knownServers";
 import type { Membership } from "./membership";
 import { OPTIONS, type Options } from "../options";
 import type { FeatureClass, Owner, Room } from "./ports";
@@ -37,7 +38,7 @@ const LEAVE_MAX = 6;
 /** Seconds for which members expect a host whose connection may have broken in the lobby. */
 const LEFT_FOR = 20;
 export interface RoomFacts {
-  readonly origin: string;
+  readonly servers: KnownServers;
   readonly doorKey: SigningKey;
   readonly roomAdminPublic: Bytes;
   readonly hostKeys: HostKeys | null;
@@ -51,6 +52,7 @@ export interface RoomFacts {
 /** One member's room. Feed it with `received`, `lost`, `tick` and commands; drain `effects`. */
 export class RoomSession implements Room {
   readonly origin: string;
+  readonly servers: KnownServers;
   readonly doorKey: SigningKey;
   hostKeys: HostKeys | null;
   readonly options: Options;
@@ -88,7 +90,8 @@ export class RoomSession implements Room {
   }
 
   private constructor(readonly membership: Membership, facts: RoomFacts, readonly rng: Rng, box: X25519Key) {
-    this.origin = facts.origin;
+    this.origin = facts.servers.first;
+    this.servers = facts.servers;
     this.doorKey = facts.doorKey;
     this.hostKeys = facts.hostKeys;
     this.options = facts.options ?? OPTIONS;
@@ -156,9 +159,7 @@ export class RoomSession implements Room {
   }
 
   /** Whether the server has not answered our pass, or not taken the blob that we handed over. */
-  get isUnanswered(): boolean {
-    return this.sync.isUnanswered;
-  }
+  get isUnanswered(): boolean { return this.sync.isUnanswered; }
 
   /** The server's current slot; null while it is unknown. */
   get serverSlot(): number | null {

@@ -24,6 +24,7 @@ import { Admissions } from "./admissions";
 import { RepeatedAlarms } from "./alarms";
 import { type Arrival, enterMeeting, foundMeeting } from "./entering";
 import { Comeback, Keeping } from "./keeping";
+import { KnownServers } from "./knownServers";
 import { load, loadedLater } from "./load";
 import { Me } from "./me";
 import { inviteMade, MeetingInvites } from "./meetingInvites";
@@ -50,6 +51,7 @@ export class Session {
   readonly #admissions: Admissions;
   readonly #readmission: Readmission;
   readonly #options: Options;
+  readonly #servers: KnownServers;
   readonly #rng: Rng;
   readonly #effects: Effect[] = [];
   readonly #repeated = new RepeatedAlarms();
@@ -77,6 +79,7 @@ export class Session {
     this.#readmission = new Readmission(rng);
     this.#reentry = new Reentry(rng);
     this.#options = options;
+    this.#servers = new KnownServers(invite, options);
     this.#keeping = new Keeping(options.keep);
     this.#rng = rng;
   }
@@ -137,7 +140,7 @@ export class Session {
   static async rejoinAsHost(kept: HostRecoveryData, facts: Common): Promise<Session> {
     const { options = OPTIONS, now, rng = systemRng } = facts;
     const me = await Me.make(kept.name, rng);
-    const session = new Session(me, kept.hostKeys.first.invite(kept.origin, kept.secret, 0), options, rng, now);
+    const session = new Session(me, kept.hostKeys.first.invite(kept.origin, kept.secret, 0, kept.servers), options, rng, now);
     session.#kept = kept;
     const leaf = { ...(await me.newLeaf()), psks: session.#invites.psks };
     const { HostReturnLobby } = await load();
@@ -154,7 +157,7 @@ export class Session {
     const comeback = await Comeback.begin(kept);
     const { psks } = session.#invites;
     const { comebackLobby } = await load();
-    session.#guest = await comebackLobby(me, kept, comeback.keys, { psks, first: null, final: true, now, rng });
+    session.#guest = await comebackLobby(me, kept, comeback.keys, session.#servers, { psks, first: null, final: true, now, rng });
     session.#comeback = comeback;
     await session.#collect(now);
     return session;
@@ -436,9 +439,8 @@ export class Session {
   }
 
   #makeRoom({ membership, ...keys }: Arrival, hostKeys: HostKeys | null, now: number): Promise<RoomSession> {
-    const { origin } = this.#invites.own;
-    const [options, rng, owner] = [this.#options, this.#rng, this.#admissions];
-    return RoomSession.create(membership, { ...keys, origin, hostKeys, owner, buildFeatures, now, options, rng });
+    const [servers, options, rng, owner] = [this.#servers, this.#options, this.#rng, this.#admissions];
+    return RoomSession.create(membership, { ...keys, servers, hostKeys, owner, buildFeatures, now, options, rng });
   }
 
   /** Ask to be let in again while the room needs it, and stop if it goes on without. */

@@ -56,11 +56,12 @@ function Line({ incident }: { readonly incident: Incident }) {
   );
 }
 
-function Action({ incident: { rule, severity } }: { readonly incident: Incident }) {
+function Action({ incident: { rule, severity, text } }: { readonly incident: Incident }) {
   const ui = useUi();
   const { model } = ui;
   const override = overriding(ui);
   const acts: Readonly<Record<string, readonly [Key, () => void]>> = {
+    allow: ["meet.incident_allow", () => model.do.allowServers(text.args?.["servers"] as readonly string[])],
     compare: ["meet.alarm_code", () => (model.panel.value = "code")],
     evidence: ["meet.alarm_evidence", () => model.do.saveEvidence(false)],
     ...(override === null ? {} : { override: ["meet.override", override] as const }),
