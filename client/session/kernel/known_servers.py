@@ -42,7 +42,7 @@ class KnownServers:
         """`link`: the link by which the person came, or that of a meeting which the person opens."""
         self.first = link.origin
         self._options = options
-        #: Beside the first: those of the link, and those that the person has allowed or named, the newest last.
+        #: Beside the first: those of the link, and those that the person has allowed or named, newest last.
         self._known = list(link.servers)
         self._asked: list[str] = []
         self._questions: Counter[bytes] = Counter()  # by the signature key of the host
