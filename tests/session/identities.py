@@ -12,7 +12,7 @@ from snugroom.client.session.options import Options
 from snugroom.crypto import hpke
 from snugroom.crypto.agreed import envelope
 from snugroom.crypto.errors import SnugError
-from snugroom.crypto.proof.identity import IdentityKey, VouchContext
+from snugroom.crypto.proof.identity import IdentityKey, VouchContext, open_vouch
 from snugroom.lab.simulation.world import ORIGIN, Participant, World, seeded
 from snugroom.wire import messages as wire
 from snugroom.wire.limits import BUCKETS
@@ -94,7 +94,7 @@ class Wire:
         return not self.stops(who)
 
     def vouches(self, anybody: Participant) -> list[tuple[str, bytes]]:
-        """The recorded messages that are vouches, read with a member's key."""
+        """The recorded messages that are vouches or dummies, read with a member's key."""
         found = []
         for label, blob in self.seen:
             try:
@@ -103,6 +103,17 @@ class Wire:
                 continue
             found.append((label, blob))
         return found
+
+
+def opens(who: Participant, blob: bytes) -> bool:
+    """Whether the blob is another member's vouch to that one."""
+    room, m = who.room, who.room.membership
+    try:
+        inner = envelope.open(m.heartbeat_key, "vouch", room.number, blob)
+        opened = open_vouch(inner, room.box, m.signature_key(m.own_leaf) or b"", m.group.group_id)
+    except SnugError:
+        return False
+    return opened.leaf != m.own_leaf
 
 
 def ends(by: Participant, to: Participant) -> VouchContext:

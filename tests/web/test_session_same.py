@@ -139,7 +139,7 @@ def trust(s: Script) -> None:
     assert s.w.agreed([ada, bo, cem])
     for asks, leaf in ((ada, 1), (bo, 0), (cem, 0)):
         s.do(asks, ev.Vouch(leaf))
-    s.run(2)
+    s.run(11)
     s.do(ada, ev.Know(1))
     s.do(ada, ev.Verified(1))
     s.do(cem, ev.Verified(1))

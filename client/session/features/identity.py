@@ -1,8 +1,8 @@
 """Identities in the room: vouch for our own leaf to one other member, and receive vouches.
 
 Protocol section 9. A vouch is a blob that the server does not store and no leaf signs (see
-`crypto.proof.identity`). Members can see that some member vouches to another; the server sees a blob of the
-smallest size.
+`crypto.proof.identity`). Each member sends one at random moments, or a dummy. Only its receiver can tell a
+vouch from a dummy, so that neither the server nor a member learns who shows an identity to whom.
 """
 
 from __future__ import annotations
@@ -19,10 +19,17 @@ from snugroom.client.session.entry.identity_check import check_identity
 from snugroom.client.session.kernel.feature import Feature
 from snugroom.client.session.kernel.ports import Room
 from snugroom.client.session.kernel.verdict import Change
+from snugroom.client.session.monitor.heartbeats import interval
 from snugroom.crypto import hpke
 from snugroom.crypto.agreed import envelope
 from snugroom.crypto.errors import SnugError
-from snugroom.crypto.proof.identity import OpenedVouch, VouchContext, fingerprint, open_vouch
+from snugroom.crypto.proof.identity import (
+    IdentityKey,
+    OpenedVouch,
+    VouchContext,
+    fingerprint,
+    open_vouch,
+)
 from snugroom.wire.limits import BUCKETS
 
 #: Vouches to us that arrived before their senders' announcements.
@@ -40,7 +47,10 @@ class Vouching(Feature):
     def __init__(self, room: Room) -> None:
         super().__init__(room)
         self._identities: dict[bytes, bytes] = {}  # signature key -> identity
-        self._to: dict[bytes, bytes] = {}  # signature key -> the box that has had our vouch; empty: none yet
+        #: Signature key -> the box that has had our vouch; empty: none yet. The next one in turn comes first.
+        self._to: dict[bytes, bytes] = {}
+        self._at = 0.0  # when we send the next vouch or dummy
+        self._nobody: IdentityKey | None = None  # the identity in our dummies
         self._told: set[bytes] = set()
         self._handles: dict[int, bytes] = {}
         self._announced: set[int] = set()
@@ -62,14 +72,13 @@ class Vouching(Feature):
     # -- commands ----------------------------------------------------------------------------------
 
     def vouch(self, leaf: int, now: float) -> None:
-        """Show our identity to the member at `leaf` as soon as possible.
+        """Show our identity to the member at `leaf`, in place of our next dummy.
 
         ValueError if there is no other member at that leaf, or we have no identity.
         """
         key = self._other(leaf, now)
         self._book()
-        self._to[key] = b""
-        self._send(now)
+        self._to = {key: b""} | {other: box for other, box in self._to.items() if other != key}
 
     def know(self, leaf: int, petname: str | None, now: float) -> None:
         """Add the identity shown at `leaf` to the book, by default under the member's name here.
@@ -118,6 +127,8 @@ class Vouching(Feature):
 
     def synced(self, now: float) -> None:
         self._again(self._to)
+        if now >= self._at:  # after a restart of the server, the members' moments stay apart
+            self._at = now + self._gap()
 
     def adopted(self, change: Change, now: float) -> None:
         if not change.rejoined:
@@ -148,30 +159,57 @@ class Vouching(Feature):
         # Members that were away, or had other keys, have not received it; the others ignore duplicates.
         self._to.update(dict.fromkeys(list(keys), b""))
 
+    def _gap(self) -> float:
+        """Return the seconds until the next vouch or dummy: one to two intervals of heartbeats."""
+        part = int.from_bytes(self.room.rng(4), "big") / 2**32
+        return interval(len(self.room.membership.members())) * (1 + part)
+
     def _send(self, now: float) -> None:
-        room, book = self.room, self.room.options.contacts
-        if not self._to or book is None or not room.speaks(now):
+        # Whether, when and how large depends on no identity and on nobody's reconnection.
+        room, m = self.room, self.room.membership
+        if now < self._at or not room.is_synced(now):
             return
-        m = room.membership
-        for leaf, box in room.announcements.boxes():
-            key = m.signature_key(leaf)
-            if key is None or leaf == m.own_leaf or self._to.get(key, box) == box:
-                continue
-            self._to[key] = box
-            own = m.signature_key(m.own_leaf) or b""
-            ends = VouchContext(m.group.group_id, m.own_leaf, leaf, own, key, hpke.public_key(room.box), box)
-            try:
-                vouch = book.own.vouch(ends, room.box, rng=room.rng)
-            except SnugError:
-                continue  # a box that is no key: no identity can be proven to its owner
+        self._at = now + self._gap()
+        if len(m.members()) > 1:
+            self._nobody = self._nobody or IdentityKey.generate(room.rng)
+            vouch = self._vouch_in_turn(now) or self._dummy(self._nobody)
             room.broadcast(
                 envelope.seal(
                     m.heartbeat_key, "vouch", room.number, m.epoch_slot, vouch, BUCKETS, rng=room.rng
                 )
             )
+
+    def _vouch_in_turn(self, now: float) -> bytes | None:
+        room, book, m = self.room, self.room.options.contacts, self.room.membership
+        if not self._to or book is None or not room.speaks(now):
+            return None
+        boxes = {m.signature_key(leaf): (leaf, box) for leaf, box in room.announcements.boxes()}
+        for key, had in list(self._to.items()):
+            leaf, box = boxes.get(key, (m.own_leaf, had))
+            if box == had or leaf == m.own_leaf:
+                continue
+            del self._to[key]  # to the end of the queue: nobody who reconnects all the time delays the others
+            self._to[key] = box
+            try:
+                vouch = book.own.vouch(self._ends(leaf, key, box), room.box, rng=room.rng)
+            except SnugError:
+                continue  # a box that is no key: no identity can be proven to its owner
             if key not in self._told:
                 self._told.add(key)
                 room.tell(sentences.status("vouched", name=m.name(leaf)))
+            return vouch
+        return None
+
+    def _dummy(self, nobody: IdentityKey) -> bytes:
+        """Return a vouch that only we could open: of nobody's identity, to ourselves."""
+        room, m = self.room, self.room.membership
+        own = m.signature_key(m.own_leaf) or b""
+        return nobody.vouch(self._ends(m.own_leaf, own, hpke.public_key(room.box)), room.box, rng=room.rng)
+
+    def _ends(self, leaf: int, key: bytes, box: bytes) -> VouchContext:
+        m = self.room.membership
+        own, own_box = m.signature_key(m.own_leaf) or b"", hpke.public_key(self.room.box)
+        return VouchContext(m.group.group_id, m.own_leaf, leaf, own, key, own_box, box)
 
     # -- to us -----------------------------------------------------------------------------------------
 

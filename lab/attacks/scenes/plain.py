@@ -1,4 +1,4 @@
-"""Acts that succeed, and are documented as such: cryptography does not prevent them."""
+"""What the server sees of any meeting, and acts that no cryptography prevents."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from snugroom.client.session.options import Options
 from snugroom.lab.attacks.member import Member
 from snugroom.lab.attacks.scenes.book import nobody_is_heard, scene
 from snugroom.lab.attacks.stage import Stage
-from snugroom.lab.attacks.verdict import Outcome, succeeds
+from snugroom.lab.attacks.verdict import Outcome, impossible, succeeds
 
 _THEME = "plainly"
 #: How often the operator cuts a connection, and the numbers of the two that it compares.
@@ -46,13 +46,14 @@ async def addresses_and_timing(stage: Stage) -> Outcome:
 @scene(
     _THEME,
     "case 5",
-    succeeds(severity="attention"),
-    "The operator cuts one member's connection a few times, and counts who sends something when it is back: "
-    "who has shown it an identity shows it again, so the server learns that, though not which identity.",
+    impossible(severity="attention"),
+    "The operator cuts one member's connection a few times, and counts what the others send when it is back. "
+    "All members send vouches or dummies at random moments, as many as ever, so the server does not learn which "
+    "of them has shown it an identity.",
     names=("Ada", "Bo"),
 )
 async def vouch_traffic(stage: Stage) -> Outcome:
-    """A vouch is a broadcast like any other. When it is sent tells whom it is for."""
+    """A vouch takes the place of a dummy. Each member sends these on a clock of its own."""
     stage.host.welcome |= {"Dana", "Eda", "Fay"}
     for name in ("Dana", "Eda", "Fay"):
         stage.knock(name, make_session=_with_identity(name), media=False)
@@ -61,6 +62,7 @@ async def vouch_traffic(stage: Stage) -> Outcome:
     eda.do(ev.Vouch(eda.leaf_of("Dana")))
     shown = lambda: any(isinstance(event, ev.Vouched) for event in dana.events)  # noqa: E731
     await stage.need(shown, "Eda's identity was not shown")
+    sizes: Counter[str] = Counter()
     sent: Counter[str] = Counter()
     for _ in range(_CUTS):
         back = _returns(dana)
@@ -71,14 +73,15 @@ async def vouch_traffic(stage: Stage) -> Outcome:
         await asyncio.sleep(2.0)
         await stage.operator.end("record")
         await stage.operator.end("kick")
-        for kind, by, _blob in stage.operator.blobs[first:]:
+        for kind, by, blob in stage.operator.blobs[first:]:
             if kind == "broadcast" and by in _NUMBERS:
                 sent[_NUMBERS[by]] += 1
+                sizes[_NUMBERS[by]] += len(blob)
     harms = () if await stage.talk("Is everybody here?") else ("words of the host no longer reach everybody",)
     return Outcome(
         sent["Eda"] >= sent["Fay"] + _CUTS // 2 + 1,
         f"Of two silent members, the one that had shown an identity sent {sent['Eda']} broadcasts around "
-        f"{_CUTS} cuts, and the other {sent['Fay']}.",
+        f"{_CUTS} cuts ({sizes['Eda']} bytes), and the other {sent['Fay']} ({sizes['Fay']} bytes).",
         harms=harms,
     )
 

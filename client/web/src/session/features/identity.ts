@@ -2,11 +2,12 @@
  * Identities in the room: vouch for our own leaf to one other member, and receive vouches.
  *
  * Protocol section 9. A vouch is a blob that the server does not store and no leaf signs (see `crypto/proof/identity`).
- * Members can see that some member vouches to another; the server sees a blob of the smallest size.
+ * Each member sends one at random moments, or a dummy. Only its receiver can tell a vouch from a dummy, so that
+ * neither the server nor a member learns who shows an identity to whom.
  */
 import { type Bytes, hex, same } from "../../crypto/bytes";
 import { SnugError } from "../../crypto/errors";
-import { fingerprint, openVouch, verifyVouch } from "../../crypto/proof/identity";
+import { fingerprint, IdentityKey, openVouch, verifyVouch } from "../../crypto/proof/identity";
 import type { OpenedVouch, VouchContext } from "../../wire/layouts/identity";
 import * as envelope from "../../crypto/agreed/envelope";
 import { BUCKETS } from "../../wire/limits";
@@ -17,6 +18,7 @@ import type { Announcement } from "../catalogue/content";
 import type { Change } from "../kernel/verdict";
 import type { Room } from "../kernel/ports";
 import { checkIdentity } from "../entry/identityCheck";
+import { interval } from "../monitor/heartbeats";
 import * as sentences from "../catalogue/sentences";
 
 /** Vouches to us that arrived before their senders' announcements. */
@@ -34,8 +36,12 @@ const NONE: Bytes = new Uint8Array();
 export class Vouching extends Feature {
   /** signature key -> identity */
   #identities = new Map<string, Bytes>();
-  /** signature key -> the box that has had our vouch; empty: none yet */
+  /** Signature key -> the box that has had our vouch; empty: none yet. The next one in turn comes first. */
   #to = new Map<string, Bytes>();
+  /** When we send the next vouch or dummy. */
+  #at = 0;
+  /** The identity in our dummies. */
+  #nobody: IdentityKey | null = null;
   #told = new Set<string>();
   readonly #handles = new Map<number, string>();
   #announced = new Set<number>();
@@ -64,15 +70,15 @@ export class Vouching extends Feature {
   // -- commands --------------------------------------------------------------------------------------------
 
   /**
-   * Show our identity to the member at `leaf` as soon as possible.
+   * Show our identity to the member at `leaf`, in place of our next dummy.
    *
    * CommandError if there is no other member at that leaf, or we have no identity.
    */
-  async vouch(leaf: number, now: number): Promise<void> {
-    const key = this.#other(leaf, now);
+  vouch(leaf: number, now: number): void {
+    const key = hex(this.#other(leaf, now));
     this.#book();
-    this.#to.set(hex(key), NONE);
-    await this.#send(now);
+    this.#to.delete(key);
+    this.#to = new Map([[key, NONE], ...this.#to]);
   }
 
   /**
@@ -127,8 +133,10 @@ export class Vouching extends Feature {
 
   // -- to others -------------------------------------------------------------------------------------------
 
-  override synced(_now: number): void {
+  override synced(now: number): void {
     this.#again([...this.#to.keys()]);
+    // After a restart of the server, the members' moments stay apart.
+    if (now >= this.#at) this.#at = now + this.#gap();
   }
 
   override adopted(change: Change, now: number): void {
@@ -165,41 +173,75 @@ export class Vouching extends Feature {
     for (const key of keys) this.#to.set(key, NONE);
   }
 
+  /** Return the seconds until the next vouch or dummy: one to two intervals of heartbeats. */
+  #gap(): number {
+    const [a = 0, b = 0, c = 0, d = 0] = this.room.rng(4);
+    const part = (((a * 256 + b) * 256 + c) * 256 + d) / 2 ** 32;
+    return interval(this.room.membership.members().length) * (1 + part);
+  }
+
   async #send(now: number): Promise<void> {
+    // Whether, when and how large depends on no identity and on nobody's reconnection.
     const room = this.room;
-    const book = room.options.contacts;
-    if (this.#to.size === 0 || book === null || !room.speaks(now)) return;
     const m = room.membership;
+    if (now < this.#at || !room.isSynced(now)) return;
+    this.#at = now + this.#gap();
+    if (m.members().length < 2) return;
+    this.#nobody ??= await IdentityKey.generate(room.rng);
+    const vouch = (await this.#vouchInTurn(now)) ?? (await this.#dummy(this.#nobody));
+    room.broadcast(await envelope.seal(m.heartbeatKey, "vouch", room.number, m.epochSlot, vouch, BUCKETS, room.rng));
+  }
+
+  async #vouchInTurn(now: number): Promise<Bytes | null> {
+    const room = this.room;
+    const m = room.membership;
+    const book = room.options.contacts;
+    if (this.#to.size === 0 || book === null || !room.speaks(now)) return null;
+    const boxes = new Map<string, readonly [number, Bytes, Bytes]>();
     for (const [leaf, box] of room.announcements.boxes()) {
-      const signatureKey = m.signatureKey(leaf);
-      if (signatureKey === null || leaf === m.ownLeaf) continue;
-      const key = hex(signatureKey);
-      const had = this.#to.get(key);
-      if (had === undefined || same(had, box)) continue;
-      this.#to.set(key, box);
-      const ends: VouchContext = {
-        groupId: m.group.groupId,
-        leaf: m.ownLeaf,
-        signatureKey: m.signatureKey(m.ownLeaf) ?? NONE,
-        box: room.box.public,
-        toLeaf: leaf,
-        toSignatureKey: signatureKey,
-        toBox: box,
-      };
+      const key = m.signatureKey(leaf);
+      if (key !== null && leaf !== m.ownLeaf) boxes.set(hex(key), [leaf, key, box]);
+    }
+    for (const [key, had] of [...this.#to]) {
+      const found = boxes.get(key);
+      if (found === undefined || same(found[2], had)) continue;
+      // To the end of the queue: nobody who reconnects all the time delays the others.
+      this.#to.delete(key);
+      this.#to.set(key, found[2]);
       let vouch: Bytes;
       try {
-        vouch = await book.own.vouch(ends, room.box, room.rng);
+        vouch = await book.own.vouch(this.#ends(...found), room.box, room.rng);
       } catch (error) {
         // A box that is no key: no identity can be proven to its owner.
         if (error instanceof SnugError) continue;
         throw error;
       }
-      room.broadcast(await envelope.seal(m.heartbeatKey, "vouch", room.number, m.epochSlot, vouch, BUCKETS, room.rng));
       if (!this.#told.has(key)) {
         this.#told.add(key);
-        room.tell(sentences.status("vouched", { name: m.name(leaf) }));
+        room.tell(sentences.status("vouched", { name: m.name(found[0]) }));
       }
+      return vouch;
     }
+    return null;
+  }
+
+  /** Return a vouch that only we could open: of nobody's identity, to ourselves. */
+  #dummy(nobody: IdentityKey): Promise<Bytes> {
+    const { box, rng, membership: m } = this.room;
+    return nobody.vouch(this.#ends(m.ownLeaf, m.signatureKey(m.ownLeaf) ?? NONE, box.public), box, rng);
+  }
+
+  #ends(leaf: number, key: Bytes, box: Bytes): VouchContext {
+    const m = this.room.membership;
+    return {
+      groupId: m.group.groupId,
+      leaf: m.ownLeaf,
+      signatureKey: m.signatureKey(m.ownLeaf) ?? NONE,
+      box: this.room.box.public,
+      toLeaf: leaf,
+      toSignatureKey: key,
+      toBox: box,
+    };
   }
 
   // -- to us -----------------------------------------------------------------------------------------------

@@ -70,7 +70,7 @@ export async function carryOut(room: RoomSession, what: Input, now: number): Pro
     case "Withdraw":
       return await room.feature(Absence).withdraw(what.name, now);
     case "Vouch":
-      return await room.feature(Vouching).vouch(what.leaf, now);
+      return room.feature(Vouching).vouch(what.leaf, now);
     case "Know":
       return room.feature(Vouching).know(what.leaf, what.name, now);
     case "Verified":
