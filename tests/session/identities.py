@@ -113,7 +113,7 @@ def opens(who: Participant, blob: bytes) -> bool:
         opened = open_vouch(inner, room.box, m.signature_key(m.own_leaf) or b"", m.group.group_id)
     except SnugError:
         return False
-    return opened.leaf != m.own_leaf
+    return bool(opened.leaf != m.own_leaf)
 
 
 def ends(by: Participant, to: Participant) -> VouchContext:
