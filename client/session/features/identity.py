@@ -1,8 +1,8 @@
 """Identities in the room: vouch for our own leaf to one other member, and receive vouches.
 
 Protocol section 9. A vouch is a blob that the server does not store and no leaf signs (see
-`crypto.proof.identity`). Each member sends one at random moments, or a dummy. Only its receiver can tell a
-vouch from a dummy, so that neither the server nor a member learns who shows an identity to whom.
+`crypto.proof.identity`). Each member sends one on a clock of its own, or a dummy. Only its receiver can tell
+a vouch from a dummy, so that neither the server nor a member learns who shows an identity to whom.
 """
 
 from __future__ import annotations
@@ -161,8 +161,9 @@ class Vouching(Feature):
 
     def _gap(self) -> float:
         """Return the seconds until the next vouch or dummy: one to two intervals of heartbeats."""
-        part = int.from_bytes(self.room.rng(4), "big") / 2**32
-        return interval(len(self.room.membership.members())) * (1 + part)
+        room = self.room
+        members = len(room.membership.members())
+        return interval(members) * (1 + room.member_index / members)
 
     def _send(self, now: float) -> None:
         # Whether, when and how large depends on no identity and on nobody's reconnection.

@@ -2,7 +2,7 @@
  * Identities in the room: vouch for our own leaf to one other member, and receive vouches.
  *
  * Protocol section 9. A vouch is a blob that the server does not store and no leaf signs (see `crypto/proof/identity`).
- * Each member sends one at random moments, or a dummy. Only its receiver can tell a vouch from a dummy, so that
+ * Each member sends one on a clock of its own, or a dummy. Only its receiver can tell a vouch from a dummy, so that
  * neither the server nor a member learns who shows an identity to whom.
  */
 import { type Bytes, hex, same } from "../../crypto/bytes";
@@ -175,9 +175,9 @@ export class Vouching extends Feature {
 
   /** Return the seconds until the next vouch or dummy: one to two intervals of heartbeats. */
   #gap(): number {
-    const [a = 0, b = 0, c = 0, d = 0] = this.room.rng(4);
-    const part = (((a * 256 + b) * 256 + c) * 256 + d) / 2 ** 32;
-    return interval(this.room.membership.members().length) * (1 + part);
+    const room = this.room;
+    const members = room.membership.members().length;
+    return interval(members) * (1 + room.memberIndex / members);
   }
 
   async #send(now: number): Promise<void> {
