@@ -48,7 +48,7 @@ async def addresses_and_timing(stage: Stage) -> Outcome:
     "case 5",
     impossible(severity="attention"),
     "The operator cuts one member's connection a few times, and counts what the others send when it is back. "
-    "All members send vouches or dummies on clocks of their own, as many as ever, so the server does not learn "
+    "All members send vouches or dummies on clocks of their own, as many as ever: the server does not learn "
     "which of them has shown it an identity.",
     names=("Ada", "Bo"),
 )
