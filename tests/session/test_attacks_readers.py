@@ -49,7 +49,7 @@ def test_what_a_member_writes_waits_when_a_removal_is_withheld_from_it() -> None
 def test_a_file_that_is_under_way_waits_too() -> None:
     w = Forked(921)
     _, bo, mallory = withheld_removal(w)
-    w.run(8)
+    w.run(3)
     w.do(bo, ev.SendFile("", "plans.txt", "text/plain", bytes(61_440 * 130)))
     w.run(30)
     assert mallory.of(ev.FileOffered) != []

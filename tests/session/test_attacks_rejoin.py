@@ -155,8 +155,13 @@ def test_a_member_lured_into_a_fork_seals_nothing_there() -> None:
     w.do(bo, ev.Tick())
     lobby = bo.session._guest
     assert isinstance(lobby, RejoinLobby)
-    lobby._connections._entered.add(day_of(w.now))
-    w.run(4)
+
+    def asks() -> bool:
+        """The fork's server has Bo in its lobby, whatever becomes of the connection."""
+        lobby._connections._entered.add(day_of(w.now))
+        return bool(lobby._asked)
+
+    w.until(asks, 20)
     lure(w, bo, kept)
     w.do(bo, ev.Tick())
     assert bo.session._guest is None, "it can't be told from the room"

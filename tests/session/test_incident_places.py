@@ -125,13 +125,18 @@ def stall(
         ascend(link, frame)
 
     def enter(guest: Participant, endpoint: ev.Endpoint, hub: Hub) -> None:
-        left = end - w.now
+        left, number = end - w.now, guest.tries[endpoint]
+
+        def late() -> None:
+            if guest.tries[endpoint] == number:  # it has not given this connection up
+                join(guest, endpoint, hub)
+
         if guest is not who or hub not in hubs or left <= 0:
             join(guest, endpoint, hub)
         elif left > CONNECT_TIME:
             w._after(CONNECT_TIME, lambda: w._feed(guest, ev.Lost(endpoint, "no answer")))
         else:
-            w._after(left, lambda: None if endpoint in guest.links else join(guest, endpoint, hub))
+            w._after(left, late)
 
     monkeypatch.setattr(w, "_deliver", down)
     monkeypatch.setattr(w, "_ascend", up)
@@ -140,7 +145,7 @@ def stall(
 
 @pytest.mark.parametrize("seed", [2404, 2406, 2411, 2417])
 def test_a_way_back_from_another_server_is_no_restart(seed: int, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Bo was in step with nobody but itself at the second server, which has another key."""
+    """Bo was in step with nobody but itself at another server, which has another key."""
     monkeypatch.setattr(
         Servers, "TICK", 0.1
     )  # the clocks of real clients: these ways back end between two ticks
@@ -150,7 +155,7 @@ def test_a_way_back_from_another_server_is_no_restart(seed: int, monkeypatch: py
     changes(w, people[0])
     w.run(39)
     told = [str(event.text) for event in people[1].told if isinstance(event, ev.Status)]
-    assert f"The meeting goes on at {OTHERS[0]}." in told
+    assert any(f"The meeting goes on at {origin}." in told for origin in OTHERS)
     assert all("restarted" not in line for line in told)
     calm_after(w, people)
 

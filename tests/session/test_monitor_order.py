@@ -52,9 +52,10 @@ def test_messages_that_are_withheld_are_missed() -> None:
     began = w.now
     w.until(lambda: bool(texts(bo, "reordered")), 20)
     assert w.now - began < 17
-    assert "reports messages that have not arrived here" in texts(bo, "reordered")[0]
     w.until(lambda: "that server withholds them, unless they all lie" in texts(bo, "reordered")[-1], 10)
-    assert len(texts(bo, "reordered")) == 2
+    # Ada and Cem may have said so before the first is told
+    assert all("reports messages that have not arrived here" in text for text in texts(bo, "reordered")[:-1])
+    assert len(texts(bo, "reordered")) <= 2
     assert not ours(ada)
     assert not ours(cem)
 

@@ -43,7 +43,7 @@ EXACT = {
     "a_selective_drop_is_seen_by_the_victim_and_reported_to_the_others",
     "a_server_that_changes_layers_does_not_show_the_past_again",
     "a_starved_computer",
-    "a_warm_move_takes_two_seconds_at_most",
+    "a_warm_move_takes_about_two_seconds",
     "around_a_reconnect_the_past_waits_for_a_list_that_does_not_come",
     "joins_leaves_heals_and_removals_raise_no_alarm",
     "layers_change_in_mid_stream_and_frames_are_lost_and_nothing_is_refused",
