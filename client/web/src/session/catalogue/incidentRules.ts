@@ -20,7 +20,7 @@ export const RULES: Readonly<Record<string, Rule>> = {
   "status.back": {"ends": ["server", "dropped", "full", "unopened", "version", "refused"]},
   "status.moving": {"severity": "calm", "cause": "move", "lasts": 60},
   "status.server_asked": {"severity": "attention", "parts": "servers", "by": "who", "action": "allow"},
-  "status.server_asked.moved": {"severity": "calm", "cause": "move", "lasts": 600, "action": "allow"},
+  "status.server_asked.moved": {"severity": "calm", "cause": "move", "lasts": 60, "action": "allow"},
   "status.server_asked.many": {"severity": "attention", "cause": "many_servers"},
   "status.cleared.server_asked": {"parts": "servers", "ends": ["server_asked"]},
   "status.back.moved": {"severity": "calm", "cause": "move", "lasts": 60, "ends": ["places", "server", "dropped", "full", "unopened", "version", "refused"]},
