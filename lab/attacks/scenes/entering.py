@@ -272,7 +272,7 @@ async def leaked_once_invite(stage: Stage) -> Outcome:
 @scene(
     _THEME,
     "case 2",
-    impossible("not_admitted", within=15.0, severity="calm", names=("\u0410d\u0430",)),
+    impossible(severity="none"),  # the knock says it, before the host answers
     "Somebody knocks under a name that looks like a member's; the host is shown whom it looks like, and even "
     "a yes doesn't let it in.",
 )
