@@ -163,7 +163,7 @@ def perform(check: Check) -> Result:
         ]
         _call(["gcc", *flags, "-o", "pan", "pan.c"], folder)
         # -E: an atomic step whose guard fails in the middle is no deadlock.
-        depth = [] if check.shortest else ["-m2000000"]
+        depth = [] if check.shortest else ["-m6000000"]
         cycles = ["-l"] if check.cycles else ["-a", "-f", "-N", check.formula] if check.formula else []
         report = _call(["./pan", "-E", *cycles, *depth], folder)
         violated, states = _read(report, check)
