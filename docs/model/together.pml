@@ -20,7 +20,7 @@
    mutant NO_DOUBLING breaks most_meet: where the meeting began, a member that comes back alone waits no longer than before
    mutant HEARS_ENOUGH breaks most_meet: a host stays where it hears more than half, and they don't hear it
    run HOST_MUTE: the other server passes on all heartbeats but the host's
-   limit ONE_WAY breaks most_meet: the other server delivers heartbeats to the host alone
+   limit ONE_WAY breaks most_meet: the other server delivers heartbeats to the host alone, which counts who has just come
    limit APART breaks all_meet: the other server cuts off a member that is no host, and the others do not look for it
    large FAULTS
    large FOLLOW=4 */

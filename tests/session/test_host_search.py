@@ -126,6 +126,17 @@ def test_a_host_that_its_server_lets_nobody_hear_is_found_elsewhere(
     assert together(w, people)
 
 
+@pytest.mark.parametrize("hears", [{"Ada"}, {"Bo", "Cem"}], ids=["the host alone", "all but the host"])
+def test_heartbeats_in_one_direction_hold_nobody_at_a_server(hears: set[str]) -> None:
+    """Members that hear nothing come, go and rejoin. A deaf host hears their lookouts at the other server."""
+    w, people = meeting(3201, 3, 1, mirror=False)
+    hub = w.hubs[ORIGIN]
+    w.link_filter = lambda link, message: (
+        link.hub is not hub or not isinstance(message, wire.Broadcasted) or link.who.label in hears
+    )
+    w.until(lambda: w.at(OTHERS[0]) == {*NAMES[:3]} and together(w, people), 70)
+
+
 @pytest.mark.parametrize("mirror", [False, True])
 def test_members_at_a_further_server_look_where_the_meeting_began(mirror: bool) -> None:
     w, people = meeting(2010, 4, 1, mirror=mirror)

@@ -3,7 +3,8 @@
 At a further server, a member commits and stays only with more than half of all. Where the meeting began, a
 member looks elsewhere that is alone, or hears no more than half and sends nothing for want of the others:
 they may have gone on while it slept. So does a host that hears them, and that they do not hear: they look for
-it there (`host_search`).
+it there (`host_search`). A member hears the host that acknowledges the host's heartbeats. Coming here proves
+nothing, and neither does a rejoin: a server that delivers heartbeats to the host alone has members do both.
 
 Heartbeats name the incarnation of the room that their author is in. A server that plays a second room to some
 members can therefore not count those of the first.
@@ -24,6 +25,8 @@ from snugroom.client.session.kernel.intents import (
     SelfRemoveIntent,
 )
 from snugroom.client.session.kernel.ports import Room
+from snugroom.client.session.monitor.freshness import ECHO
+from snugroom.client.session.monitor.heartbeats import interval
 from snugroom.client.session.monitor.monitor import Monitor
 
 #: Seconds for which a member hears no more than half before it looks elsewhere.
@@ -44,6 +47,10 @@ class PlaceQuorum(Feature):
     def __init__(self, room: Room) -> None:
         super().__init__(room)
         self._incarnation: bytes | None = None
+        self._came_at = 0.0
+        #: By signature key, when we sent the newest heartbeat that the member acknowledges; until there is
+        #: one, since when we count the member here.
+        self._answered: dict[bytes, float] = {}
         self._met = False  # more than half have been heard since we came here
         self._searched = False  # for the others, elsewhere, since then
         self._without_since: float | None = None
@@ -54,7 +61,8 @@ class PlaceQuorum(Feature):
 
     def synced(self, now: float) -> None:
         if self._incarnation != self.room.incarnation:
-            self._incarnation, self._met = self.room.incarnation, False
+            self._incarnation, self._met, self._came_at = self.room.incarnation, False, now
+            self._answered = {}
 
     def holds_commits(self, now: float) -> bool:
         room = self.room
@@ -83,7 +91,16 @@ class PlaceQuorum(Feature):
 
     def _heard(self, now: float) -> int:
         """Return how many members have said in our epoch that they are here, with ourselves."""
-        return 1 + len(self.room.feature(Monitor).at_incarnation(self.room.incarnation, now))
+        return 1 + len(self._here(now))
+
+    def _here(self, now: float) -> list[int]:
+        """Return the others that have said here, since we came, that they are here.
+
+        At another server we hear the lookouts of members that stayed here.
+        """
+        monitor = self.room.feature(Monitor)
+        here = monitor.at_incarnation(self.room.incarnation, now)
+        return [leaf for leaf in here if self.room.heard_recently(leaf, now, self._came_at)]
 
     def tick(self, now: float) -> None:
         room = self.room
@@ -116,12 +133,19 @@ class PlaceQuorum(Feature):
             room.look_elsewhere(now, called_to, together=False)
 
     def _is_mute(self, now: float) -> bool:
-        """Return whether we are a host that sends nothing, because no more than half hear it."""
-        room, m, monitor = self.room, self.room.membership, self.room.feature(Monitor)
-        if not (m.is_host(m.own_leaf) and monitor.unheard) or room.hold_reason(now) is None:
+        """Return whether we are a host that hears more than half, and that no more than half acknowledge."""
+        m, monitor = self.room.membership, self.room.feature(Monitor)
+        if not m.is_host(m.own_leaf):
             return False
-        hear_us = set(monitor.at_incarnation(room.incarnation, now)) - monitor.unheard
-        return 2 * (1 + len(hear_us)) <= len(m.members())
+        keys = {leaf: m.signature_key(leaf) or b"" for leaf, _, _ in m.members()}
+        self._answered = {
+            key: max(self._answered.get(key, now), monitor.acknowledged_at(leaf))
+            for leaf, key in keys.items()
+        }
+        span = max(ECHO[0], ECHO[1] * interval(len(keys)))
+        here = self._here(now)
+        hear_us = [leaf for leaf in here if now - self._answered[keys[leaf]] <= span]
+        return 2 * (1 + len(hear_us)) <= len(keys) < 2 * (1 + len(here))
 
     def _has_waited(self, now: float, since: float) -> bool:
         """Return whether we have waited here for the others for long enough, without them `since` then."""

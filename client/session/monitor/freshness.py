@@ -15,6 +15,8 @@ from typing import Final, NamedTuple
 
 #: Seconds for which a member's confirmation holds, or that many beat intervals if they are longer.
 FRESH: Final = (15.0, 3)
+#: Maximum age of our acknowledged beat, in seconds or beat intervals: a held-back beat is not fresh.
+ECHO: Final = (25.0, 5)
 #: Seconds for which a host's confirmation lets more than half go on without another one of a host, since we
 #: sent the beat that it acknowledges: delaying it gains nothing. In strict meetings it is `FRESH`.
 LEASE: Final = 65.0

@@ -12,15 +12,13 @@ from snugroom.client.session.catalogue import sentences
 from snugroom.client.session.catalogue.sentence import sentence
 from snugroom.client.session.kernel.ports import Room
 from snugroom.client.session.kernel.verdict import Change
-from snugroom.client.session.monitor.freshness import FRESH, LEASE, Beginning, Freshness
+from snugroom.client.session.monitor.freshness import ECHO, FRESH, LEASE, Beginning, Freshness
 from snugroom.client.session.monitor.going_on import GoingOn
 from snugroom.client.session.monitor.member_table import MemberTable
 from snugroom.client.session.monitor.pending import Pending
 from snugroom.client.session.monitor.withholding import Withholding
 from snugroom.crypto.agreed.heartbeat import Heartbeat
 
-#: Maximum age of our acknowledged beat, in seconds or beat intervals: a held-back beat is not fresh.
-ECHO: Final = (25.0, 5)
 #: Seconds on a new connection before lost freshness is reported (after coming in, a beat interval if longer):
 #: the others beat when they see us.
 RETURN: Final = (8.0, 1)

@@ -227,10 +227,12 @@ class Monitor(Feature):
         beats = [known[leaf].last for leaf in recent if leaf in known]
         return [b.leaf for b in beats if b is not None and (b.incarnation, b.epoch) == (incarnation, epoch)]
 
-    @property
-    def unheard(self) -> frozenset[int]:
-        """The others whose heartbeats acknowledge nothing newer of ours, as was reported."""
-        return self._silence.unheard
+    def acknowledged_at(self, leaf: int) -> float:
+        """Return when we sent the heartbeat that a member's last one acknowledges; 0 without one."""
+        history = self._heartbeats.histories.get(leaf)
+        if history is None or history.last is None:
+            return 0.0
+        return self._heartbeats.sent_at(history.last.acknowledged(self.room.membership.own_leaf)) or 0.0
 
     @property
     def incarnations(self) -> dict[int, tuple[bytes, float]]:

@@ -74,11 +74,6 @@ class Silence:
         for told in (self._silent, self._gone, self._unheard):
             told.forget(leaf)
 
-    @property
-    def unheard(self) -> frozenset[int]:
-        """The members that do not hear us, as was reported."""
-        return frozenset(self._unheard.leaves)
-
     def heard(self, leaf: int, acknowledged: int, now: float) -> None:
         """Process the number of our beat that a member's beat acknowledges."""
         missed = self._heartbeats.first_sent_after(

@@ -4,13 +4,17 @@
  * At a further server, a member commits and stays only with more than half of all. Where the meeting began, a member
  * looks elsewhere that is alone, or hears no more than half and sends nothing for want of the others: they may have gone
  * on while it slept. So does a host that hears them, and that they do not hear: they look for it there (`hostSearch`).
+ * A member hears the host that acknowledges the host's heartbeats. Coming here proves nothing, and neither does a rejoin:
+ * a server that delivers heartbeats to the host alone has members do both.
  *
  * Heartbeats name the incarnation of the room that their author is in. A server that plays a second room to some
  * members can therefore not count those of the first.
  */
-import { type Bytes, same } from "../../crypto/bytes";
+import { type Bytes, hex, same } from "../../crypto/bytes";
 import * as sentences from "../catalogue/sentences";
 import { Feature } from "../kernel/feature";
+import { ECHO } from "../monitor/freshness";
+import { interval } from "../monitor/heartbeats";
 import { Monitor } from "../monitor/monitor";
 import { Mirror } from "./mirror";
 
@@ -30,6 +34,12 @@ export const COUNT_EVERY = 1;
 /** Counts the members at our place. */
 export class PlaceQuorum extends Feature {
   #incarnation: Bytes | null = null;
+  #cameAt = 0;
+  /**
+   * By signature key, when we sent the newest heartbeat that the member acknowledges; until there is one, since when we
+   * count the member here.
+   */
+  #answered = new Map<string, number>();
   /** More than half have been heard since we came here. */
   #met = false;
   /** For the others, elsewhere, since then. */
@@ -42,11 +52,13 @@ export class PlaceQuorum extends Feature {
   #wentToThem = false;
   #countedAt = 0;
 
-  override synced(_now: number): void {
+  override synced(now: number): void {
     const { incarnation } = this.room;
     if (incarnation !== null && this.#incarnation !== null && same(incarnation, this.#incarnation)) return;
     this.#incarnation = incarnation;
     this.#met = false;
+    this.#cameAt = now;
+    this.#answered = new Map();
   }
 
   override holdsCommits(now: number): boolean {
@@ -74,8 +86,18 @@ export class PlaceQuorum extends Feature {
 
   /** Return how many members have said in our epoch that they are here, with ourselves. */
   #heard(now: number): number {
+    return 1 + this.#here(now).length;
+  }
+
+  /**
+   * Return the others that have said here, since we came, that they are here.
+   *
+   * At another server we hear the lookouts of members that stayed here.
+   */
+  #here(now: number): number[] {
     const { incarnation } = this.room;
-    return 1 + (incarnation === null ? 0 : this.room.feature(Monitor).atIncarnation(incarnation, now).length);
+    const here = incarnation === null ? [] : this.room.feature(Monitor).atIncarnation(incarnation, now);
+    return here.filter((leaf) => this.room.heardRecently(leaf, now, this.#cameAt));
   }
 
   override async tick(now: number): Promise<void> {
@@ -114,13 +136,19 @@ export class PlaceQuorum extends Feature {
     }
   }
 
-  /** Return whether we are a host that sends nothing, because no more than half hear it. */
+  /** Return whether we are a host that hears more than half, and no more than half acknowledge what we send. */
   #isMute(now: number): boolean {
-    const { membership: m, incarnation } = this.room;
-    const { unheard } = this.room.feature(Monitor);
-    if (!m.isHost(m.ownLeaf) || unheard.size === 0 || incarnation === null || this.room.holdReason(now) === null) return false;
-    const hearUs = this.room.feature(Monitor).atIncarnation(incarnation, now).filter((leaf) => !unheard.has(leaf));
-    return 2 * (1 + hearUs.length) <= m.members().length;
+    const { membership: m } = this.room;
+    if (!m.isHost(m.ownLeaf)) return false;
+    const monitor = this.room.feature(Monitor);
+    const keys = new Map(m.members().map(({ leaf }) => [leaf, hex(m.signatureKey(leaf) ?? new Uint8Array())]));
+    const answered = new Map<string, number>();
+    for (const [leaf, key] of keys) answered.set(key, Math.max(this.#answered.get(key) ?? now, monitor.acknowledgedAt(leaf)));
+    this.#answered = answered;
+    const span = Math.max(ECHO[0], ECHO[1] * interval(keys.size));
+    const here = this.#here(now);
+    const hearUs = here.filter((leaf) => now - (answered.get(keys.get(leaf) ?? "") ?? 0) <= span);
+    return 2 * (1 + hearUs.length) <= keys.size && keys.size < 2 * (1 + here.length);
   }
 
   /** Return whether we have waited here for the others for long enough, without them `since` then. */

@@ -241,9 +241,10 @@ export class Monitor extends Feature {
     return [...this.#members.others.keys()].filter((leaf) => this.heardRecently(leaf, now) && this.#heartbeats.isAt(leaf, epoch, incarnation));
   }
 
-  /** The others whose heartbeats acknowledge nothing newer of ours, as was reported. */
-  get unheard(): ReadonlySet<number> {
-    return this.#silence.unheard;
+  /** Return when we sent the heartbeat that a member's last one acknowledges; 0 without one. */
+  acknowledgedAt(leaf: number): number {
+    const got = this.#heartbeats.histories.get(leaf)?.last?.got ?? [];
+    return this.#heartbeats.sentAt(got.find((g) => g.leaf === this.room.membership.ownLeaf)?.seq ?? 0) ?? 0;
   }
 
   /** Return the room that a member's last heartbeat names, 8 bytes, and when that came; null without one. */

@@ -59,11 +59,6 @@ export class Silence {
     this.#heartbeats = heartbeats;
   }
 
-  /** The members that do not hear us, as was reported. */
-  get unheard(): ReadonlySet<number> {
-    return this.#unheard.leaves;
-  }
-
   /** Start over on a new connection of ours. */
   reset(): void {
     this.#deaf.clear();
