@@ -32,8 +32,8 @@ from tests.web.visitor import Visitor, meeting_server, rgb_of, until
 
 #: Bytes, packed with Brotli, of the files that are loaded to be in a meeting in English. The goal is 190,000
 #: bytes until the room is shown, which `snug bench page` measures (decision 61); headers have 7,000 of them.
-#: It is missed by 9,400, for rules against members and servers that silence a meeting.
-SIZE_MAX: Final = 193_700
+#: It is missed by 9,500, for rules against members and servers that silence a meeting.
+SIZE_MAX: Final = 193_800
 #: And of each language beside English.
 LANGUAGE_MAX: Final = 24_700
 IN_BROWSERS: Final = pytest.mark.asyncio(loop_scope="session")
