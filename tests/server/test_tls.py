@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import datetime
 import signal
 import ssl
@@ -130,7 +131,8 @@ async def test_broken_and_endless_handshakes_leave_nothing(tmp_path: Path) -> No
         await eventually(lambda: len(server.signaling.byte_limiters) == 8)
         async with asyncio.timeout(PATIENCE / 2):  # asyncio's own limit is 60 s
             for reader, writer in opened:
-                await reader.read()
+                with contextlib.suppress(ConnectionResetError):  # bytes came that nobody read any more
+                    await reader.read()
                 writer.close()
         await eventually(lambda: not server.signaling.byte_limiters and not server.greeting)
         await (await place.guest()).member()
