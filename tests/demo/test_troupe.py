@@ -114,7 +114,8 @@ async def test_an_act_is_told_with_its_severity_and_ends(troupe: Troupe, name: s
         )
         assert all(_told_first(each["text"])["key"].startswith("alarm.") for each in told), told
         lesser = {each["kind"] for each in told if each["severity"] != act.severity}
-        assert lesser <= {"reordered"}, "no other line has two severities"
+        # the victim may also be told, calmly, that words went by
+        assert lesser <= {"reordered", "missed"}, "no other line has two severities"
         await over(troupe)
         assert _worst(troupe.view()["incidents"]) in (act.severity, None)
     report = troupe.view()["act"]
