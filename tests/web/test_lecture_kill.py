@@ -46,7 +46,8 @@ async def test_the_meeting_goes_on_when_the_lecturer_kills_its_server(tmp_path: 
 
         await until(everybody_is_there, "not everybody has come to the next server", 60)
         # sound and picture wait for no connection any more; one calm line says where the meeting is
-        await see(member, "document.querySelector('.incident.attention, .incident.attack, .banner') === null", 30)
+        loud = "document.querySelector('.incident.attention, .incident.attack, .banner')"
+        await see(member, f"{loud} === null", 30)
         calm = await member.locator(".incident").all_inner_texts()
         assert ["The meeting goes on at" in text for text in calm] == [True], calm
         assert await violations(member) == []

@@ -79,7 +79,10 @@ class Moves(Announcement[content.Move]):
         """Tell where the meeting is, and where it can go on."""
         origin, origins = self.room.here.origin, self._origins()
         at = origins.index(origin) if origin in origins else 0
-        listed = ", ".join([*origins[at + 1 :], *origins[:at]])  # after the last one comes the first
+        others = [*origins[at + 1 :], *origins[:at]]  # after the last one comes the first
+        listed = ", ".join(others)
+        if away := [each for each in others if not self.room.servers.leads(each)]:
+            self.room.tell(sentences.status("servers.without_you", servers=away))
         reach = self.room.feature(Mirror).reach
         where: dict[str, Arg] = {"origin": origin, "servers": listed}
         if not listed or not reach.origin:
