@@ -61,10 +61,6 @@ def test_nobody_is_led_to_a_named_server_without_their_word() -> None:
     w.until(lambda: len(told(bo, "server_asked")) == 1)
     w.do(ada, ev.NameServers((SECOND,)))
     w.until(lambda: len(told(bo, "server_asked")) == 2)
-    for who in (ada, bo):
-        w.do(who, ev.ListServers())
-    assert f"only if you allow it: {SECOND}" in told(bo, "servers")[-2]
-    assert len(told(ada, "servers")) == 1, "whoever has named it goes there"
     w.do(ada, ev.Move(SECOND))
     w.until(lambda: len(told(cem, "server_asked")) == 3)
     assert not any(w.connects(bo, origin) for origin in [SECOND, *others]), "not for heartbeats either"
@@ -78,13 +74,29 @@ def test_nobody_is_led_to_a_named_server_without_their_word() -> None:
     with pytest.raises(ValueError, match="not among"):
         w.do(bo, ev.AllowServer("https://elsewhere.example"))
     w.do(bo, ev.AllowServer(SECOND))
-    w.do(bo, ev.ListServers())
-    assert len(told(bo, "servers")) == 3
     w.until(lambda: "Bo" in w.at(SECOND), 5)
     w.fails(FIRST)
     w.run(12)
     assert w.connects(cem, SECOND) == 0, "not even when its own server is gone"
     assert told(bo, "moving") == told(cem, "moving") == []
+
+
+def test_the_list_of_servers_says_where_the_program_does_not_go() -> None:
+    w = Public(33)
+    ada = w.opened(Options())
+    w.until(lambda: bool(ada.of(ev.InviteMade)))
+    bo = w.guest(w.link_of(ada), "Bo", options=ASKS)
+    w.until(lambda: w.agreed([ada, bo]))
+    w.do(ada, ev.NameServers((SECOND,)))
+    w.until(lambda: len(told(bo, "server_asked")) == 1)
+    for who in (ada, bo):
+        w.do(who, ev.ListServers())
+    assert f"only if you allow it: {SECOND}" in told(bo, "servers")[0]
+    assert len(told(bo, "servers")) == 2
+    assert len(told(ada, "servers")) == 1, "whoever has named it goes there"
+    w.do(bo, ev.AllowServer(SECOND))
+    w.do(bo, ev.ListServers())
+    assert len(told(bo, "servers")) == 3, "the list alone: it goes there now"
 
 
 def test_servers_of_the_link_need_no_word() -> None:

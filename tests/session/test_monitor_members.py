@@ -64,10 +64,10 @@ def test_the_others_heartbeats_say_that_a_commit_was_valid(monkeypatch: pytest.M
     w = World(81)
     ada, bo, cem = w.meeting("Ada", "Bo", "Cem")
     w.run(12)
-    slot = stuck(w, monkeypatch, bo, cem)
-    w.until(lambda: "stuck" in cem.alarms, 5)
     kept = monitor(cem)
+    slot = stuck(w, monkeypatch, bo, cem)
     assert kept.verdict_on_slot(slot) is None, "nobody has said anything of it yet"
+    w.until(lambda: "stuck" in cem.alarms, 5)
     w.until(lambda: kept.verdict_on_slot(slot) is not None, 2)
     assert kept.verdict_on_slot(slot) == "valid"
     assert monitor(ada).verdict_on_slot(slot + 1) is None

@@ -23,6 +23,7 @@ SCENARIOS = [
             "a_knock_with_a_stolen_identity_is_not_shown": "host -Mallory",
             "a_leaf_has_one_identity_and_the_first_counts": "-Bo-Mallory",
             "a_vouch_convinces_only_its_receiver": "-Ada-Cem-Mallory",
+            "an_operator_changes_nothing_and_saying_it_twice_is_saying_it_once": "-Bo",
         },
         without=[
             "a_vouch_that_overtakes_its_makers_announcement_waits_for_it",
