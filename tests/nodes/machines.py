@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+import random
 import re
 import shutil
 import signal
@@ -64,7 +65,10 @@ class Bus:
 
 
 class Proxy(socketserver.ThreadingTCPServer):
-    """What nginx does: `/n/2/` goes to node 2, all else to each in turn; a dead one is passed over."""
+    """What the documented nginx does: `/n/2/` goes to node 2, all else to any; a dead one is passed over.
+
+    In turn, two who come again at the same time would both always come to the same node.
+    """
 
     daemon_threads = True
     allow_reuse_address = True
@@ -72,7 +76,6 @@ class Proxy(socketserver.ThreadingTCPServer):
     def __init__(self) -> None:
         super().__init__(("127.0.0.1", 0), _Visitor)
         self.nodes: dict[int, int] = {}
-        self._turn = 0
         threading.Thread(target=self.serve_forever, daemon=True).start()
 
     @property
@@ -83,10 +86,8 @@ class Proxy(socketserver.ThreadingTCPServer):
         if number is not None:
             port = self.nodes.get(int(number))
             return [] if port is None else [port]
-        self._turn += 1
         ports = list(self.nodes.values())
-        at = self._turn % max(1, len(ports))
-        return ports[at:] + ports[:at]
+        return random.sample(ports, len(ports))
 
 
 class _Visitor(socketserver.BaseRequestHandler):
