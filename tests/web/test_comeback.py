@@ -97,7 +97,10 @@ async def test_a_guest_closes_the_page_goes_back_and_leaves_by_mistake(
         await bo.here("Ada")
         assert len(ada.events("knock")) == 1
         assert alarms(ada) == []
+        left = len(ada.lines)
         await bo.press("Leave")
+        # nobody can be let in under the name of one who is still in the room
+        await asyncio.to_thread(ada.wait, "roster", lambda e: len(e["members"]) == 1, left)
         await bo.press("Knock again")
         await bo.press("Knock")
         again = await asyncio.to_thread(ada.wait, "knock", lambda e: e["id"] != 1)
