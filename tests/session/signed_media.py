@@ -9,6 +9,7 @@ from functools import partial
 from typing import Any, ClassVar
 
 from snugroom.client.session import events as ev
+from snugroom.client.session.catalogue import content
 from snugroom.client.session.features.signing import Signing
 from snugroom.crypto.agreed import envelope
 from snugroom.crypto.errors import MissingKeyError, SnugError
@@ -18,6 +19,7 @@ from snugroom.crypto.media.sframe import Header
 from snugroom.crypto.media.signatures import FrameList
 from snugroom.lab.simulation.world import GREETING, Participant, World
 from snugroom.wire import messages as wire
+from tests.session.contents import overheard
 
 SOUND = b"s" * 60
 
@@ -164,3 +166,9 @@ def lists_in(who: Participant, message: object) -> FrameList | None:
             except SnugError:
                 continue
     return None
+
+
+def published(who: Participant, by: Participant) -> Callable[[], list[bytes]]:
+    """Return what lists all secret halves of media keys that `who` is told by a member from now on."""
+    told, leaf = overheard(who, content.MediaSecret), leaf_of(by)
+    return lambda: [secret for sender, what in told if sender == leaf for secret in what.secrets]

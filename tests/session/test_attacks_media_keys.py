@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from snugroom.client.session import events as ev
-from snugroom.client.session.catalogue import content
 from snugroom.client.session.features.signing import PUBLISH_AFTER, PUBLISH_EVERY
 from snugroom.client.session.kernel.intents import HealIntent
 from snugroom.crypto.agreed import envelope
@@ -14,22 +13,7 @@ from snugroom.crypto.media.signatures import FrameList, Signer
 from snugroom.lab.simulation.world import Participant, World
 from snugroom.wire import messages as wire
 from snugroom.wire.limits import BUCKETS
-from tests.session.signed_media import Mallory, counter_of, leaf_of, meeting, of_media, signing
-
-
-def published(who: Participant, by: Participant) -> list[bytes]:
-    """All secret halves of media keys that `who` is told by a member, from now on."""
-    told: list[bytes] = []
-    feature = signing(who)
-    hear = feature.content_received
-
-    def listen(received, what: content.AnyContent, now: float) -> bool:  # type: ignore[no-untyped-def]
-        if isinstance(what, content.MediaSecret) and received.sender == leaf_of(by):
-            told.extend(what.secrets)
-        return hear(received, what, now)
-
-    feature.content_received = listen  # type: ignore[method-assign]  # listens in
-    return told
+from tests.session.signed_media import Mallory, counter_of, leaf_of, meeting, of_media, published, signing
 
 
 def withhold_next_epoch(w: World, victim: Participant) -> None:
@@ -81,7 +65,7 @@ def test_published_media_keys_sign_for_nobody_who_is_kept_in_their_epoch() -> No
     assert bo.room.membership.group.epoch > epoch.number
 
     played = media.opened["Ada", "Bo"]
-    secret = next((s for s in told if SigningKey(s).public == bos.key), None)
+    secret = next((s for s in told() if SigningKey(s).public == bos.key), None)
     signer = Signer(victim, epoch.scope, SigningKey(secret or bytes(32)), bos.certificate)
     signer._next[0] = 100_000
     began, told_after = w.now, 0.0
@@ -118,10 +102,10 @@ def test_keys_are_published_after_everybody_is_heard_and_after_a_removal() -> No
     w.kill(dana)
     cem.room.queue(HealIntent(cem.room.membership.group.epoch), w.now)
     w.run(2 * PUBLISH_AFTER + PUBLISH_EVERY)
-    assert secret not in told, "Dana may still believe lists under it"
+    assert secret not in told(), "Dana may still believe lists under it"
     began = w.now
     w.do(ada, ev.Remove(leaf_of(dana)))
-    w.until(lambda: secret in told, PUBLISH_AFTER + PUBLISH_EVERY + 20)
+    w.until(lambda: secret in told(), PUBLISH_AFTER + PUBLISH_EVERY + 20)
     assert w.now - began >= PUBLISH_AFTER - 1
 
 

@@ -18,6 +18,7 @@ from snugroom.client.session.options import Options
 from snugroom.lab.simulation.world import Link, Participant, World
 from snugroom.wire import messages as wire
 from snugroom.wire.messages import decode_client
+from tests.session.contents import overheard
 
 KEY = bytes(range(32))
 LEAVES = {leaf: leaf == 0 for leaf in range(60)}  # the host has leaf 0
@@ -315,18 +316,10 @@ def test_without_the_host_s_choice_all_is_forwarded() -> None:
 def test_a_state_says_when_the_microphone_was_turned_on_or_off() -> None:
     w = World(4105)
     ada, bo = w.meeting("Ada", "Bo")
-    sent: list[content.State] = []
-    real = bo.room.feature(States).content_received
-
-    def received(message: object, what: object, now: float) -> bool:
-        if isinstance(what, content.State):
-            sent.append(what)
-        return bool(real(message, what, now))
-
-    bo.room.feature(States).content_received = received
+    sent = overheard(bo, content.State)
     for mic, hand in ((True, False), (True, True), (False, True)):
         w.do(ada, ev.SetState(mic, False, hand=hand))
         w.run(10)
-    first, second, third = (state.since for state in sent)
+    first, second, third = (state.since for _, state in sent)
     assert 0 < first == second < third
     assert third - first >= 19

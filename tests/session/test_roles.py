@@ -16,6 +16,7 @@ from snugroom.client.session.kernel.intents import AddIntent, PolicyIntent
 from snugroom.crypto.agreed.room_state import Mode, PolicyServer
 from snugroom.crypto.entry.invite import HostSeed
 from snugroom.lab.simulation.world import Participant, World
+from tests.session.contents import deaf_to
 from tests.session.hosts import lobby_of, two_hosts
 from tests.session.seeds import seeds
 
@@ -261,7 +262,7 @@ def test_a_proof_of_the_seed_needs_the_seed() -> None:
     bos = bo.room.membership.signature_key(1)
     assert transfer.confirmed == {bos}
     w.do(ada, ev.Deputise(2))
-    cem.room.feature(HostKeyTransfer)._receive_keys = lambda sender, grant: None  # it never gets it
+    deaf_to(cem, content.Grant)  # it never gets it
     w.until(lambda: cem.room.membership.is_host(2))
     w.run(1)
     wrong = HostSeed(bytes(32)).return_key.sign(b"snug 1 granted")
@@ -319,7 +320,7 @@ def test_a_handover_to_a_host_needs_no_second_naming() -> None:
 def test_nobody_steps_down_for_who_has_not_shown_that_it_can_host() -> None:
     w = World(42)
     ada, bo = w.meeting("Ada", "Bo")
-    bo.room.feature(HostKeyTransfer)._receive_keys = lambda sender, grant: None  # its program takes no seed
+    deaf_to(bo, content.Grant)  # its program takes no seed
     w.do(ada, ev.HandOver(1))
     with pytest.raises(ValueError, match="handing over to \u201cBo\u201d already"):
         w.do(ada, ev.HandOver(1))
@@ -336,7 +337,7 @@ def test_nobody_steps_down_for_who_has_not_shown_that_it_can_host() -> None:
 def test_a_handover_to_who_goes_meanwhile_is_given_up() -> None:
     w = World(43)
     ada, bo, cem = w.meeting("Ada", "Bo", "Cem")
-    bo.room.feature(HostKeyTransfer)._receive_keys = lambda sender, grant: None
+    deaf_to(bo, content.Grant)
     w.do(ada, ev.HandOver(1))
     w.run(2)
     w.do(bo, ev.Leave())
@@ -369,14 +370,13 @@ def test_a_handover_survives_a_server_that_dies() -> None:
 def test_a_handover_survives_ones_own_rejoin() -> None:
     w = World(61)
     ada, bo, cem = two_hosts(w, "Cem")
-    cems = cem.room.feature(HostKeyTransfer)
-    cems._receive_keys, take = (lambda sender, grant: None), cems._receive_keys
+    hears_again = deaf_to(cem, content.Grant)
     w.do(ada, ev.HandOver(2))
     w.until(lambda: cem.room.membership.is_host(2))
     ada.room.needs_rejoin = True
     w.do(ada, ev.Tick())
     w.until(lambda: any(r.rejoined for r in bo.of(ev.Roster) if isinstance(r, ev.Roster)), 20)
-    cems._receive_keys = take
+    hears_again()
     w.until(lambda: "no_host" in statuses(ada), 28)
     w.until(lambda: w.agreed([ada, bo, cem]))
 

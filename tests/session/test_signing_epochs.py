@@ -18,12 +18,14 @@ from snugroom.lab.simulation.world import Participant, World, seeded
 from snugroom.wire import messages as wire
 from snugroom.wire import rtp
 from snugroom.wire.limits import BUCKETS
+from tests.session.contents import overheard
 from tests.session.signed_media import (
     Mallory,
     counter_of,
     leaf_of,
     meeting,
     of_media,
+    published,
     signing,
     ssrc_of,
 )
@@ -63,24 +65,15 @@ def test_the_epochs_key_is_disclosed_a_minute_later() -> None:
     old = list(signing(bo)._epochs.values())[-1]
     assert old.signer is not None
     public = SigningKey(old.signer.secret).public
-    told: list[content.MediaSecret] = []
-    feature = signing(ada)
-    hear = feature.content_received
-
-    def listen(received: Any, what: content.AnyContent, now: float) -> bool:
-        if isinstance(what, content.MediaSecret) and received.sender == leaf_of(bo):
-            told.append(what)
-        return hear(received, what, now)
-
-    feature.content_received = listen  # type: ignore[method-assign]  # listens in
+    told = published(ada, bo)
     began = w.now
     cem.room.queue(HealIntent(cem.room.membership.group.epoch), w.now)
     for _ in range(int(PUBLISH_AFTER) - 2):
         signing(bo)._publish_at = 0.0  # whatever it has told meanwhile
         w.run(1)
-    assert public not in {SigningKey(s).public for what in told for s in what.secrets}
+    assert public not in {SigningKey(s).public for s in told()}
     most = LATE + PUBLISH_AFTER + PUBLISH_EVERY + 2
-    w.until(lambda: public in {SigningKey(s).public for what in told for s in what.secrets}, most)
+    w.until(lambda: public in {SigningKey(s).public for s in told()}, most)
     assert w.now - began <= most
     assert signing(bo)._epochs.get(old.slot) is None
     # whoever was told it can make lists under it; nobody believes them
@@ -91,11 +84,11 @@ def test_the_epochs_key_is_disclosed_a_minute_later() -> None:
     blob = envelope.seal(
         old.key, "signatures", cem.room.membership.room, old.slot, forged.signed(old.scope, key), BUCKETS
     )
-    assert not feature.broadcast_received(blob, w.now), "of an epoch that is over"
+    assert not signing(ada).broadcast_received(blob, w.now), "of an epoch that is over"
     blob = envelope.seal(
         epoch.key, "signatures", cem.room.membership.room, epoch.slot, forged.signed(old.scope, key), BUCKETS
     )
-    assert feature.broadcast_received(blob, w.now)
+    assert signing(ada).broadcast_received(blob, w.now)
     assert signing(ada).refused == refused + 1
     assert of_media(ada) == []
 
@@ -143,18 +136,11 @@ def test_a_key_that_has_signed_nothing_is_not_disclosed() -> None:
 def test_a_key_that_nobody_saw_is_not_disclosed() -> None:
     w = World(17)
     ada, bo = w.meeting("Ada", "Bo")
-    said: list[content.AnyContent] = []
-    feature = signing(ada)
-
-    def listen(received: Any, what: content.AnyContent, now: float) -> bool:
-        said.append(what)
-        return False
-
-    feature.content_received = listen  # type: ignore[method-assign]  # listens in
+    said = overheard(ada, content.MediaSecret)
     for _ in range(4):
         bo.room.queue(HealIntent(bo.room.membership.group.epoch), w.now)
         w.run(30)
-    assert not any(isinstance(what, content.MediaSecret) for what in said)
+    assert not said
 
 
 def test_a_key_disclosed_too_early_signs_nothing_any_more() -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Final, Literal
+from typing import Annotated, Final, Literal, get_args
 
 import msgspec
 
@@ -280,6 +280,7 @@ AnyContent = (
     | File
     | FileAgain
 )
+TYPES: Final[tuple[type[Content], ...]] = get_args(AnyContent)
 #: Contents that are resent after a lost connection until all can have them: each has an id.
 Posted = Say | Image | File
 _decoder: msgspec.json.Decoder[AnyContent] = msgspec.json.Decoder(AnyContent)

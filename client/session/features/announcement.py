@@ -6,7 +6,7 @@ from abc import abstractmethod
 from typing import Generic, TypeVar
 
 from snugroom.client.session.catalogue import content, reasons, sentences
-from snugroom.client.session.kernel.feature import Feature
+from snugroom.client.session.kernel.feature import Contents, Feature
 from snugroom.client.session.kernel.ports import Room
 from snugroom.client.session.kernel.verdict import Change
 from snugroom.crypto import mls
@@ -63,15 +63,14 @@ class Announcement(Feature, Generic[_C]):
         if sent is not None and digest == self._digest and sent.chain == m.journal.chain:
             self._follow(sent, m.own_leaf, now)
 
-    def content_received(
-        self, received: mls.ApplicationMessage, what: content.AnyContent, now: float
-    ) -> bool:
-        if not isinstance(what, self.KIND):
-            return False
+    def contents(self) -> Contents:
+        return {self.KIND: self._heard}
+
+    def _heard(self, received: mls.ApplicationMessage, what: _C, now: float) -> None:
         m, leaf = self.room.membership, received.sender
         by_host, chain = m.is_host(leaf), m.journal.chain
         if by_host and what.chain != chain and what.chain in m.journal.chains.values():
-            return True  # a commit came between: the host sends it again
+            return  # a commit came between: the host sends it again
         try:
             policy.snug_18(by_host=by_host, chain=what.chain, current_chain=chain)
         except ValidationError as error:
@@ -80,7 +79,6 @@ class Announcement(Feature, Generic[_C]):
                 self.room.tell(sentences.alarm(self.ALARM, name=m.name(leaf), why=reasons.in_full(error)))
         else:
             self._follow(what, leaf, now)
-        return True
 
     def _follow(self, what: _C, by: int, now: float) -> None:
         self._sent = None

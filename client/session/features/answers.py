@@ -14,7 +14,7 @@ from snugroom.client.session import events as ev
 from snugroom.client.session.catalogue import content, sentences
 from snugroom.client.session.catalogue.sentence import sentence
 from snugroom.client.session.features.compared import members_of
-from snugroom.client.session.kernel.feature import Feature
+from snugroom.client.session.kernel.feature import Contents, Feature
 from snugroom.client.session.kernel.ports import Room
 from snugroom.client.session.kernel.verdict import Change
 from snugroom.crypto import mls
@@ -107,20 +107,20 @@ class Answers(Feature):
             self._differ = {key for key in self._differ if key in here}
             self._early = {key: early for key, early in self._early.items() if key in here}
 
-    def content_received(
-        self, received: mls.ApplicationMessage, what: content.AnyContent, now: float
-    ) -> bool:
-        if not isinstance(what, content.CodeAnswer):
-            return False
+    def contents(self) -> Contents:
+        return {content.CodeAnswer: self._answer_received}
+
+    def _answer_received(
+        self, received: mls.ApplicationMessage, what: content.CodeAnswer, now: float
+    ) -> None:
         key = self._keys.get(received.epoch, {}).get(received.sender)
         said_as = (received.epoch, received.generation)
         if key is None:
-            return True
+            return
         if self._last is None or self._last.sid != what.sid:
             self._early[key] = (said_as, what)  # the server's order was lost: the code may follow
         else:
             self._take(key, what, said_as)
-        return True
 
     # -- answers ---------------------------------------------------------------------------------------
 

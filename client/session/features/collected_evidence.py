@@ -7,7 +7,7 @@ from typing import Final
 from snugroom.client.session import events as ev
 from snugroom.client.session.catalogue import content, sentences
 from snugroom.client.session.catalogue.sentence import Sentence, sentence
-from snugroom.client.session.kernel.feature import Feature
+from snugroom.client.session.kernel.feature import Contents, Feature
 from snugroom.client.session.kernel.ports import Room
 from snugroom.client.session.kernel.verdict import Change
 from snugroom.client.session.monitor.drop import Drop
@@ -69,16 +69,16 @@ class CollectedEvidence(Feature):
             self._send(self._about, now)
             self._offer(now)
 
-    def content_received(
-        self, received: mls.ApplicationMessage, what: content.AnyContent, now: float
-    ) -> bool:
-        if not isinstance(what, content.ShortExhibit):
-            return False
+    def contents(self) -> Contents:
+        return {content.ShortExhibit: self._exhibit_received}
+
+    def _exhibit_received(
+        self, received: mls.ApplicationMessage, what: content.ShortExhibit, now: float
+    ) -> None:
         key = self.room.membership.signature_key(received.sender)
         if key is not None and (key in self._said or len(self._said) < EXHIBITS_MAX):
             self._said[key] = what
             self._check(key, now)
-        return True
 
     def relayed(self, number: int, digest: bytes, now: float) -> None:
         self._arrived = self._arrived or digest == self._digest

@@ -17,7 +17,7 @@ from snugroom.client.session.catalogue import content, sentences
 from snugroom.client.session.catalogue.sentence import Sentence, sentence
 from snugroom.client.session.features.answers import Answers
 from snugroom.client.session.features.compared import Comparisons, ShownCode, members_of
-from snugroom.client.session.kernel.feature import Feature
+from snugroom.client.session.kernel.feature import Contents, Feature
 from snugroom.client.session.kernel.ports import Room
 from snugroom.client.session.kernel.verdict import Change
 from snugroom.crypto import mls
@@ -238,16 +238,19 @@ class Comparing(Feature):
         if what is not None:
             self._take(self.room.membership.own_leaf, what, now)
 
-    def content_received(
-        self, received: mls.ApplicationMessage, what: content.AnyContent, now: float
-    ) -> bool:
-        if isinstance(what, content.Leaving) and self._running is not None:
-            self._running.leaver = True
-        if not isinstance(what, content.CodeOpen | content.CodeCommit | content.CodeReveal):
-            return False
+    def contents(self) -> Contents:
+        return dict.fromkeys((content.CodeOpen, content.CodeCommit, content.CodeReveal), self._received)
+
+    def overheard(self) -> Contents:
+        return {content.Leaving: self._leaves}
+
+    def _received(self, received: mls.ApplicationMessage, what: content.AnyContent, now: float) -> None:
         if received.epoch == self.room.membership.group.epoch:
             self._take(received.sender, what, now)
-        return True
+
+    def _leaves(self, received: mls.ApplicationMessage, what: content.Leaving, now: float) -> None:
+        if self._running is not None:
+            self._running.leaver = True
 
     def holds_commits(self, now: float) -> bool:
         running = self._running

@@ -13,7 +13,7 @@ from typing import Final, Literal
 from snugroom.client.session import events as ev
 from snugroom.client.session.catalogue import content
 from snugroom.client.session.catalogue.sentence import sentence
-from snugroom.client.session.kernel.feature import Feature
+from snugroom.client.session.kernel.feature import Contents, Feature
 from snugroom.client.session.kernel.outbox import SeenDigests
 from snugroom.client.session.kernel.ports import Room
 from snugroom.client.session.kernel.verdict import Change
@@ -155,22 +155,15 @@ class Files(Feature):
 
     # -- the others' files -----------------------------------------------------------------------------
 
-    def content_received(
-        self, received: mls.ApplicationMessage, what: content.AnyContent, now: float
-    ) -> bool:
-        if isinstance(what, content.File):
-            self._offer(received.sender, what, now)
-            return True
-        if isinstance(what, content.FileAgain):
-            self._wanted(what)
-            return True
-        return False
+    def contents(self) -> Contents:
+        return {content.File: self._file_offered, content.FileAgain: self._wanted}
 
     def _offered(self, leaf: int, offer: content.File) -> ev.FileOffered:
         name = self.room.membership.name(leaf)
         return ev.FileOffered(leaf, name, offer.id.hex(), offer.name, offer.mime, offer.size)
 
-    def _offer(self, leaf: int, offer: content.File, now: float) -> None:
+    def _file_offered(self, received: mls.ApplicationMessage, offer: content.File, now: float) -> None:
+        leaf = received.sender
         mark = H(b"file", offer.id, self.room.membership.signature_key(leaf) or b"")
         ours = any(out.offer.id == offer.id for out in self._out)
         if mark in self._seen or ours or offer.id in self._in or not is_name(offer.name):
@@ -184,7 +177,7 @@ class Files(Feature):
         else:
             self._in[offer.id] = coming
 
-    def _wanted(self, again: content.FileAgain) -> None:
+    def _wanted(self, received: mls.ApplicationMessage, again: content.FileAgain, now: float) -> None:
         for out in self._out:
             if out.offer.id == again.id:
                 count = pieces_of(out.offer.size)

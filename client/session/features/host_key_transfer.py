@@ -11,7 +11,7 @@ from typing import Final
 
 from snugroom.client.session.catalogue import content
 from snugroom.client.session.kernel.announcements import granted_message, open_grant, seal_grant
-from snugroom.client.session.kernel.feature import Feature
+from snugroom.client.session.kernel.feature import Contents, Feature
 from snugroom.client.session.kernel.ports import Room
 from snugroom.client.session.kernel.verdict import Change
 from snugroom.crypto import mls
@@ -112,21 +112,13 @@ class HostKeyTransfer(Feature):
         for key in gone & self._pending.keys():
             del self._pending[key]
 
-    def content_received(
-        self, received: mls.ApplicationMessage, what: content.AnyContent, now: float
-    ) -> bool:
-        if isinstance(what, content.Grant):
-            self._receive_keys(received.sender, what)
-            return True
-        if isinstance(what, content.Granted):
-            self._receive_confirmation(received.sender, what)
-            return True
-        return False
+    def contents(self) -> Contents:
+        return {content.Grant: self._keys_received, content.Granted: self._confirmation_received}
 
-    def _receive_keys(self, sender: int, grant: content.Grant) -> None:
+    def _keys_received(self, received: mls.ApplicationMessage, grant: content.Grant, now: float) -> None:
         room = self.room
         policy = room.membership.policy
-        if grant.leaf != room.membership.own_leaf or not room.membership.is_host(sender):
+        if grant.leaf != room.membership.own_leaf or not room.membership.is_host(received.sender):
             return
         if not holds_current(room):
             own_key = room.membership.signature_key(room.membership.own_leaf) or b""
@@ -141,9 +133,11 @@ class HostKeyTransfer(Feature):
             room.take_host_keys(keys)
         self._confirm_due = True
 
-    def _receive_confirmation(self, sender: int, granted: content.Granted) -> None:
+    def _confirmation_received(
+        self, received: mls.ApplicationMessage, granted: content.Granted, now: float
+    ) -> None:
         room = self.room
-        key = room.membership.signature_key(sender)
+        key = room.membership.signature_key(received.sender)
         if key is None or key not in room.membership.policy.hosts:
             return
         try:

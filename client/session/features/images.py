@@ -12,7 +12,7 @@ from snugroom.client.session import events as ev
 from snugroom.client.session.catalogue import content, sentences
 from snugroom.client.session.catalogue.sentence import sentence
 from snugroom.client.session.features.image_size import image_size
-from snugroom.client.session.kernel.feature import Feature
+from snugroom.client.session.kernel.feature import Contents, Feature
 from snugroom.client.session.kernel.outbox import SeenDigests
 from snugroom.client.session.kernel.ports import Room
 from snugroom.crypto import mls
@@ -69,22 +69,20 @@ class Images(Feature):
         self._sent_at = now
         self.room.post(content.Image(self.room.rng(16), mime, data), now)
 
-    def content_received(
-        self, received: mls.ApplicationMessage, what: content.AnyContent, now: float
-    ) -> bool:
-        if not isinstance(what, content.Image):
-            return False
+    def contents(self) -> Contents:
+        return {content.Image: self._image_received}
+
+    def _image_received(self, received: mls.ApplicationMessage, what: content.Image, now: float) -> None:
         m = self.room.membership
         mark = content.message_id(what, m.signature_key(received.sender) or b"")
         if mark not in self._seen:
             self._seen.add(mark)
             mime, size = mime_of(what.data), image_size(what.data)
             if mime is None or mime != what.mime or size is None:
-                return True  # not an image of that type: nothing to show
+                return  # not an image of that type: nothing to show
             name = m.name(received.sender)
             if math.prod(size) > content.IMAGE_PIXELS_MAX:
                 self.room.tell(sentences.status("image_pixels", name=name, width=size[0], height=size[1]))
             else:
                 digits = mark.hex()[: content.MESSAGE_ID_DIGITS]
                 self.room.tell(ev.Image(received.sender, name, digits, mime, what.data))
-        return True

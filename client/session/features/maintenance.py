@@ -7,7 +7,7 @@ from typing import Final
 from snugroom.client.session.catalogue import content
 from snugroom.client.session.features.commit_rota import HOST_SLOTS, CommitRota
 from snugroom.client.session.features.states import States
-from snugroom.client.session.kernel.feature import Feature
+from snugroom.client.session.kernel.feature import Contents, Feature
 from snugroom.client.session.kernel.intents import HealIntent, SelfRemoveIntent
 from snugroom.client.session.kernel.large_room import Pace
 from snugroom.client.session.kernel.ports import Room
@@ -58,21 +58,19 @@ class Maintenance(Feature):
                 room.queue(HealIntent(room.membership.group.epoch), now)
         self._commit_self_removes(now)
 
-    def content_received(
-        self, received: mls.ApplicationMessage, what: content.AnyContent, now: float
-    ) -> bool:
-        if not isinstance(what, content.Leaving):
-            return False
+    def contents(self) -> Contents:
+        return {content.Leaving: self._leaves}
+
+    def _leaves(self, received: mls.ApplicationMessage, what: content.Leaving, now: float) -> None:
         # if another commit overtakes the proposal, hosts remove it as they do those whose pages are closed
         self.room.feature(States).goes(received.sender, now)
         try:
             stored = self.room.membership.leave_proposals.store(what.proposal)
         except SnugError:
-            return True
+            return
         if stored.sender == received.sender and isinstance(stored.proposal, mls.Remove):
             self._rota.add_self_remove(SelfRemoveIntent(stored.sender, stored.reference, what.proposal), now)
             self._commit_self_removes(now)
-        return True
 
     def _host_due(self) -> bool:
         """Return whether to commit as a host, so that all members can see that one is here."""

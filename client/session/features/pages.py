@@ -13,7 +13,7 @@ from typing import Final
 
 from snugroom.client.session import events as ev
 from snugroom.client.session.catalogue import content, sentences
-from snugroom.client.session.kernel.feature import Feature
+from snugroom.client.session.kernel.feature import Contents, Feature
 from snugroom.client.session.kernel.ports import Room
 from snugroom.client.session.kernel.verdict import Change
 from snugroom.crypto import mls
@@ -69,18 +69,16 @@ class Pages(Feature):
             self._say_at = None
             self.room.relay(report)
 
-    def content_received(
-        self, received: mls.ApplicationMessage, what: content.AnyContent, now: float
-    ) -> bool:
-        if not isinstance(what, content.Page):
-            return False
+    def contents(self) -> Contents:
+        return {content.Page: self._page_received}
+
+    def _page_received(self, received: mls.ApplicationMessage, what: content.Page, now: float) -> None:
         before = self._heard.get(received.sender, content.Page())
         self._heard[received.sender] = what
         if before.hash != what.hash:
             self._compare_pages()
         if before.keys != what.keys:
             self._compare_keys()
-        return True
 
     def _compare_keys(self) -> None:
         """Report members to whom the server has shown another key than to us, for the same week."""

@@ -14,7 +14,7 @@ from typing import Final
 from snugroom.client.session import events as ev
 from snugroom.client.session.catalogue import content, reasons, sentences
 from snugroom.client.session.catalogue.sentence import sentence
-from snugroom.client.session.kernel.feature import Feature
+from snugroom.client.session.kernel.feature import Contents, Feature
 from snugroom.client.session.kernel.ports import Room
 from snugroom.client.session.kernel.verdict import Change
 from snugroom.crypto import mls
@@ -142,18 +142,16 @@ class Reporting(Feature):
 
     # -- messages --------------------------------------------------------------------------------------
 
-    def content_received(
-        self, received: mls.ApplicationMessage, what: content.AnyContent, now: float
-    ) -> bool:
-        if isinstance(what, content.Admitted):
-            if self.on:
-                self._admitted(received.sender, what)
-            return True
-        if self.on and isinstance(what, content.Say | content.Image):
-            self._keep(received, what, now)
-        return False
+    def contents(self) -> Contents:
+        return {content.Admitted: self._admitted}
 
-    def _admitted(self, leaf: int, what: content.Admitted) -> None:
+    def overheard(self) -> Contents:
+        return {content.Say: self._keep, content.Image: self._keep} if self.on else {}
+
+    def _admitted(self, received: mls.ApplicationMessage, what: content.Admitted, now: float) -> None:
+        if not self.on:
+            return
+        leaf = received.sender
         key = self.room.membership.signature_key(leaf)
         if key is None or key in self._admissions or not self._is_right(leaf, what.invite, what.admission):
             return

@@ -10,7 +10,7 @@ from typing import Final
 
 from snugroom.client.session.catalogue import content, sentences
 from snugroom.client.session.features.host_key_transfer import HostKeyTransfer
-from snugroom.client.session.kernel.feature import Feature
+from snugroom.client.session.kernel.feature import Contents, Feature
 from snugroom.client.session.kernel.ports import Room
 from snugroom.client.session.kernel.verdict import Change
 from snugroom.crypto import mls
@@ -60,17 +60,19 @@ class Revocation(Feature):
         if any(self.room.membership.is_host(leaf) for leaf, _, _ in change.added):
             self._unsent |= self.revoked  # a returning host may have missed them
 
-    def content_received(
-        self, received: mls.ApplicationMessage, what: content.AnyContent, now: float
-    ) -> bool:
-        if isinstance(what, content.Granted):
-            newly = self.room.feature(HostKeyTransfer).confirmed - self._known_hosts
-            if newly:  # a new host has nothing from before it came in
-                self._known_hosts |= newly
-                self._unsent |= self.revoked
-            return False
-        if not isinstance(what, content.Revoked):
-            return False
+    def contents(self) -> Contents:
+        return {content.Revoked: self._revoked}
+
+    def overheard(self) -> Contents:
+        return {content.Granted: self._host_confirmed}
+
+    def _host_confirmed(self, received: mls.ApplicationMessage, what: content.Granted, now: float) -> None:
+        newly = self.room.feature(HostKeyTransfer).confirmed - self._known_hosts
+        if newly:  # a new host has nothing from before it came in
+            self._known_hosts |= newly
+            self._unsent |= self.revoked
+
+    def _revoked(self, received: mls.ApplicationMessage, what: content.Revoked, now: float) -> None:
         m = self.room.membership
         if m.is_host(received.sender):
             new = set(what.invites) - self.revoked
@@ -79,4 +81,3 @@ class Revocation(Feature):
             if new and m.is_host(m.own_leaf):
                 name = m.name(received.sender)
                 self.room.tell(sentences.status("revoked.by", name=name, count=len(new), invite=min(new)))
-        return True

@@ -15,7 +15,7 @@ from typing import Final
 from snugroom.client.session.catalogue import content, sentences
 from snugroom.client.session.catalogue.sentence import sentence
 from snugroom.client.session.kernel.early import EarlyBlobs
-from snugroom.client.session.kernel.feature import Feature
+from snugroom.client.session.kernel.feature import Contents, Feature
 from snugroom.client.session.kernel.membership import exported
 from snugroom.client.session.kernel.ports import Room
 from snugroom.client.session.kernel.verdict import Change
@@ -325,16 +325,14 @@ class Signing(Feature):
             return
         self._tell_findings()
 
-    def content_received(
-        self, received: mls.ApplicationMessage, what: content.AnyContent, now: float
-    ) -> bool:
-        if not isinstance(what, content.MediaSecret):
-            return False
+    def contents(self) -> Contents:
+        return {content.MediaSecret: self._disclosed}
+
+    def _disclosed(self, received: mls.ApplicationMessage, what: content.MediaSecret, now: float) -> None:
         checker = self._checkers.get(received.sender)
         if checker is not None:
             for secret in what.secrets:
                 checker.mark_disclosed(SigningKey(secret).public)
-        return True
 
     def _checker(self, leaf: int) -> FrameVerifier:
         checker = self._checkers.get(leaf)

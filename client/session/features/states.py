@@ -14,7 +14,7 @@ import msgspec
 from snugroom.client.session import events as ev
 from snugroom.client.session.catalogue import content
 from snugroom.client.session.catalogue.sentence import sentence
-from snugroom.client.session.kernel.feature import Feature
+from snugroom.client.session.kernel.feature import Contents, Feature
 from snugroom.client.session.kernel.ports import Room
 from snugroom.client.session.kernel.verdict import Change
 from snugroom.crypto import mls
@@ -103,11 +103,10 @@ class States(Feature):
             self._say_at, self._said_at = None, now
             self.room.relay(self._own)
 
-    def content_received(
-        self, received: mls.ApplicationMessage, what: content.AnyContent, now: float
-    ) -> bool:
-        if not isinstance(what, content.State):
-            return False
+    def contents(self) -> Contents:
+        return {content.State: self._state_received}
+
+    def _state_received(self, received: mls.ApplicationMessage, what: content.State, now: float) -> None:
         leaf, said_as = received.sender, (received.epoch, received.generation)
         if said_as >= self._said_as.get(leaf, (0, 0)):  # catching up brings older ones
             self._said_as[leaf] = said_as
@@ -118,7 +117,6 @@ class States(Feature):
                 else:
                     self.away.pop(leaf, None)
                 self._tell(leaf, what)
-        return True
 
     def _tell(self, leaf: int, state: content.State) -> None:
         name = self.room.membership.name(leaf)
@@ -158,14 +156,14 @@ class Reactions(Feature):
         own = self.room.membership.own_leaf
         self.room.tell(ev.Reacted(own, self.room.membership.name(own), what.reaction))
 
-    def content_received(
-        self, received: mls.ApplicationMessage, what: content.AnyContent, now: float
-    ) -> bool:
-        if not isinstance(what, content.Reaction):
-            return False
+    def contents(self) -> Contents:
+        return {content.Reaction: self._reaction_received}
+
+    def _reaction_received(
+        self, received: mls.ApplicationMessage, what: content.Reaction, now: float
+    ) -> None:
         recent = [at for at in self._shown.get(received.sender, []) if now - at < 10.0]
         if not self.room.catching_up and len(recent) < REACTIONS_MAX:
             self._shown[received.sender] = [*recent, now]
             name = self.room.membership.name(received.sender)
             self.room.tell(ev.Reacted(received.sender, name, what.reaction))
-        return True

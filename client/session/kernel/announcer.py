@@ -12,7 +12,7 @@ from snugroom.client.session.kernel.announcements import LABEL, announcement_tex
 from snugroom.client.session.kernel.feature import Hooks
 from snugroom.client.session.kernel.ports import Room
 from snugroom.client.session.kernel.room_connection import RoomConnection
-from snugroom.crypto import hpke
+from snugroom.crypto import hpke, mls
 
 #: Seconds between two members' announcements, to spare a large room's server a burst.
 STEP: Final = 0.01
@@ -83,8 +83,8 @@ class Announcer:
         if self._introduces:
             self._introduce()
 
-    def heard(self, what: content.Announce, epoch: int, now: float) -> None:
-        """Store the announcements that a member has sent in that epoch; find out whether ours is among them.
+    def heard(self, received: mls.ApplicationMessage, what: content.Announce, now: float) -> None:
+        """Store the announcements that a member has sent; find out whether ours is among them.
 
         We have to be introduced only once in an epoch: empty introductions cost no more than an Add.
         """
@@ -95,8 +95,8 @@ class Announcer:
             ):
                 for feature in self._hooks.features_with("announced"):
                     feature.announced(each)
-        expected = self._unless_introduced_at
-        if expected is not None and epoch >= self._added_in and what.first <= m.own_leaf <= what.last:
+        expected, there = self._unless_introduced_at, what.first <= m.own_leaf <= what.last
+        if expected is not None and received.epoch >= self._added_in and there:
             known = self._own in what.announcements
             self._unless_introduced_at = None if known else min(expected, now + STEP * room.member_index)
 

@@ -6,7 +6,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, TypeVar
 
 from snugroom.client.session import events as ev
@@ -18,6 +19,9 @@ from snugroom.crypto.proof.evidence import Receipt
 from snugroom.wire import messages as wire
 
 _F = TypeVar("_F")
+#: Processes a member's authenticated message: `(received, what, now)`.
+Handler = Callable[[mls.ApplicationMessage, Any, float], None]
+Contents = Mapping[type[content.Content], Handler]
 
 
 class Feature:
@@ -44,11 +48,13 @@ class Feature:
     def tick(self, now: float) -> None:
         """Time has passed, connected or not."""
 
-    def content_received(
-        self, received: mls.ApplicationMessage, what: content.AnyContent, now: float
-    ) -> bool:
-        """Process a member's authenticated message; return True if it was for this feature."""
-        return False
+    def contents(self) -> Contents:
+        """Return the content types that this feature owns, each with its handler; read once."""
+        return {}
+
+    def overheard(self) -> Contents:
+        """Return the same for content types of other owners; these handlers run after the owner's."""
+        return {}
 
     def announced(self, what: content.Announcement) -> None:
         """Another leaf's announcement, newer than the last one: of its own, or handed on by a member."""
@@ -142,7 +148,7 @@ class Hooks:
     """
 
     def __init__(self, features: Iterable[Feature]) -> None:
-        self._features = tuple(features)
+        self.features = tuple(features)
         self._by_hook: dict[str, tuple[Feature, ...]] = {}
         self._by_kind: dict[type, Any] = {}
 
@@ -150,7 +156,7 @@ class Hooks:
         """Return the feature of that class; StopIteration if there is none."""
         found: _F | None = self._by_kind.get(kind)
         if found is None:
-            found = self._by_kind[kind] = next(each for each in self._features if isinstance(each, kind))
+            found = self._by_kind[kind] = next(each for each in self.features if isinstance(each, kind))
         return found
 
     def features_with(self, hook: str) -> tuple[Feature, ...]:
@@ -158,6 +164,27 @@ class Hooks:
         found = self._by_hook.get(hook)
         if found is None:
             nothing = getattr(Feature, hook)
-            found = tuple(a for a in self._features if getattr(type(a), hook) is not nothing)
+            found = tuple(a for a in self.features if getattr(type(a), hook) is not nothing)
             self._by_hook[hook] = found
         return found
+
+
+def content_table(
+    own: Contents, features: Iterable[Feature]
+) -> Mapping[type[content.Content], Sequence[Handler]]:
+    """Return the handlers of each content type, its owner's first. `own`: what the kernel owns.
+
+    LookupError if a content type has not exactly one owner.
+    """
+    handlers: defaultdict[type[content.Content], list[Handler]] = defaultdict(list)
+    parts = tuple(features)
+    for contents in (own, *(feature.contents() for feature in parts)):
+        for kind, handler in contents.items():
+            handlers[kind].append(handler)
+    wrong = [kind.__name__ for kind in content.TYPES if len(handlers[kind]) != 1]
+    if wrong:
+        raise LookupError(f"content types without exactly one owner: {', '.join(wrong)}")
+    for feature in parts:
+        for kind, handler in feature.overheard().items():
+            handlers[kind].append(handler)
+    return handlers

@@ -12,7 +12,7 @@ from snugroom.client.session.catalogue import content, sentences
 from snugroom.client.session.catalogue.sentence import sentence
 from snugroom.client.session.kernel.announcer import Announcer
 from snugroom.client.session.kernel.early import EarlyBlobs
-from snugroom.client.session.kernel.feature import Hooks
+from snugroom.client.session.kernel.feature import Hooks, content_table
 from snugroom.client.session.kernel.outbox import Outbox, OutgoingMessage, SeenDigests
 from snugroom.client.session.kernel.ports import Room
 from snugroom.client.session.kernel.verdict import Change
@@ -38,8 +38,6 @@ class MessageLog:
 
     def __init__(self, room: Room, hooks: Hooks, announcer: Announcer) -> None:
         self._room = room
-        self._hooks = hooks
-        self._announcer = announcer
         self.words = Words(room)
         self._outbox = Outbox()
         self._seen = SeenDigests()
@@ -49,6 +47,10 @@ class MessageLog:
         self._lost_at: float | None = None
         self._together = False  # the last connection was given up by all, for another place
         self._told: tuple[ev.HeldMessage, ...] = ()  # the messages that are shown as held
+        #: What processes each content type: the owner, then those that overhear.
+        self.handlers = content_table(
+            {content.Say: self._chat_received, content.Announce: announcer.heard}, hooks.features
+        )
 
     def carry_over(self, old: MessageLog) -> None:
         """Take over from `old` after a rejoin: resend unconfirmed messages, and show none twice."""
@@ -216,32 +218,16 @@ class MessageLog:
         except SnugError:
             return  # any holder of the pass can post garbage: it costs one failed check, and no report
         self._seen.add(digest)
-        self._heard(received, what, now)
+        if isinstance(what, content.Posted):
+            self.words.heard(received.sender, what.number)
+        for handler in self.handlers[type(what)]:
+            handler(received, what, now)
 
-    def _heard(self, received: mls.ApplicationMessage, what: content.AnyContent, now: float) -> None:
-        room, leaf = self._room, received.sender
-        if isinstance(what, content.Say | content.Image | content.File):
-            self.words.heard(leaf, what.number)
-        takers = [
-            feature
-            for feature in self._hooks.features_with("content_received")
-            if feature.content_received(received, what, now)
-        ]
-        if takers:
-            return
-        match what:
-            case content.Say():
-                # A resent message has the same id, and is shown once.
-                mark = content.message_id(what, room.membership.signature_key(leaf) or b"")
-                if mark not in self._seen:
-                    self._seen.add(mark)
-                    room.tell(
-                        ev.Said(
-                            leaf,
-                            room.membership.name(leaf),
-                            what.text,
-                            mark.hex()[: content.MESSAGE_ID_DIGITS],
-                        )
-                    )
-            case content.Announce():
-                self._announcer.heard(what, received.epoch, now)
+    def _chat_received(self, received: mls.ApplicationMessage, what: content.Say, now: float) -> None:
+        leaf, m = received.sender, self._room.membership
+        # A resent message has the same id, and is shown once.
+        mark = content.message_id(what, m.signature_key(leaf) or b"")
+        if mark not in self._seen:
+            self._seen.add(mark)
+            digits = mark.hex()[: content.MESSAGE_ID_DIGITS]
+            self._room.tell(ev.Said(leaf, m.name(leaf), what.text, digits))

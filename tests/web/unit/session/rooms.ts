@@ -12,6 +12,7 @@ import { Policy } from "../../../../client/web/src/crypto/agreed/roomState";
 import type { ApplicationMessage } from "../../../../client/web/src/mls";
 import { Announcements, announcementText, LABEL } from "../../../../client/web/src/session/kernel/announcements";
 import { Announcer } from "../../../../client/web/src/session/kernel/announcer";
+import { MessageLog } from "../../../../client/web/src/session/kernel/messageLog";
 import type { Feature } from "../../../../client/web/src/session/kernel/feature";
 import { type Announce, type AnyContent, decode, encode } from "../../../../client/web/src/session/catalogue/content";
 import type { Effect, Event, EventOf, Member } from "../../../../client/web/src/session/events";
@@ -396,11 +397,9 @@ export class Room {
       tbs: data,
       signature: new Uint8Array(64),
     };
-    let taken = false;
-    for (const feature of this.features)
-      taken = (await feature.contentReceived(received, what, this.world.now)) || taken;
-    if (what.type === "announce" && !taken)
-      await new Announcer(this.asPorts, this.features).heard(what, received.epoch, this.world.now);
+    const announcer = new Announcer(this.asPorts, this.features);
+    const table = new MessageLog(this.asPorts, this.features, announcer).handlers;
+    for (const handler of table.get(what.type) ?? []) await handler(received, what, this.world.now);
   }
 
   /** The message in which this member announces itself, with no streams. */

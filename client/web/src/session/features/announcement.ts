@@ -7,7 +7,7 @@ import type { ApplicationMessage } from "../../mls";
 import type { AnyContent } from "../catalogue/content";
 import * as reasons from "../catalogue/reasons";
 import * as sentences from "../catalogue/sentences";
-import { Feature } from "../kernel/feature";
+import { type Contents, Feature } from "../kernel/feature";
 import type { Change } from "../kernel/verdict";
 
 type Announced = Extract<AnyContent, { type: "end" | "move" }>;
@@ -23,7 +23,7 @@ export abstract class Announcement<C extends Announced> extends Feature {
   /** The key of the alarm at one that breaks SNUG-18. */
   protected abstract readonly alarm: "false_end" | "false_end.move";
 
-  protected abstract isMine(what: AnyContent): what is C;
+  protected abstract readonly kind: C["type"];
 
   /** Return what we want to announce for that chain value (32 bytes); null: nothing. */
   protected abstract wanted(chain: Bytes): C | null;
@@ -60,25 +60,26 @@ export abstract class Announcement<C extends Announced> extends Feature {
       await this.#follow(sent, m.ownLeaf, now);
   }
 
-  override async contentReceived(received: ApplicationMessage, what: AnyContent, now: number): Promise<boolean> {
-    if (!this.isMine(what)) return false;
+  override contents(): Contents {
+    return { [this.kind]: async ({ sender }: ApplicationMessage, what: C, now: number) => this.#heard(sender, what, now) };
+  }
+
+  async #heard(leaf: number, what: C, now: number): Promise<void> {
     const { membership: m } = this.room;
-    const leaf = received.sender;
     const byHost = m.isHost(leaf);
     const { chain, chains } = m.journal;
     if (byHost && !same(what.chain, chain) && [...chains.values()].some((known) => same(known, what.chain)))
-      return true; // a commit came between: the host sends it again
+      return; // a commit came between: the host sends it again
     try {
       snug18({ byHost, chain: what.chain, currentChain: chain });
     } catch (error) {
       if (!(error instanceof ValidationError)) throw error;
-      if (this.#false.has(leaf)) return true;
+      if (this.#false.has(leaf)) return;
       this.#false.add(leaf);
       this.room.tell(sentences.alarm(this.alarm, { name: m.name(leaf), why: reasons.ruled(error) }));
-      return true;
+      return;
     }
     await this.#follow(what, leaf, now);
-    return true;
   }
 
   async #follow(what: C, by: number, now: number): Promise<void> {

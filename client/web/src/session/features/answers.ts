@@ -8,10 +8,10 @@ import { type Bytes, hex, same as equal } from "../../crypto/bytes";
 import type { CodeRun } from "../../crypto/proof/verification";
 import type { ApplicationMessage } from "../../mls";
 import { type Sentence, sentence } from "../../words/sentence";
-import type { AnyContent, CodeAnswer } from "../catalogue/content";
+import type { CodeAnswer } from "../catalogue/content";
 import * as sentences from "../catalogue/sentences";
 import type { Answered } from "../events";
-import { Feature } from "../kernel/feature";
+import { type Contents, Feature } from "../kernel/feature";
 import type { Room } from "../kernel/ports";
 import type { Change } from "../kernel/verdict";
 import { membersOf } from "./compared";
@@ -115,15 +115,17 @@ export class Answers extends Feature {
     for (const key of this.#early.keys()) if (!here.has(key)) this.#early.delete(key);
   }
 
-  override contentReceived({ sender, epoch, generation }: ApplicationMessage, what: AnyContent, _now: number): boolean {
-    if (what.type !== "code_answer") return false;
+  override contents(): Contents {
+    return { code_answer: (received, what) => this.#heard(received, what) };
+  }
+
+  #heard({ sender, epoch, generation }: ApplicationMessage, what: CodeAnswer): void {
     const key = this.#keys.get(epoch)?.get(sender);
-    if (key === undefined) return true;
+    if (key === undefined) return;
     const saidAs: Order = [epoch, generation];
     // The server's order was lost: the code may follow.
     if (this.#last === null || !equal(this.#last.sid, what.sid)) this.#early.set(key, { saidAs, what });
     else this.#take(key, what, saidAs);
-    return true;
   }
 
   // -- answers ---------------------------------------------------------------------------------------------

@@ -3,12 +3,10 @@ import { type Bytes, hex, same } from "../../crypto/bytes";
 import { SnugError } from "../../crypto/errors";
 import { H } from "../../crypto/kdf";
 import * as evidence from "../../crypto/proof/evidence";
-import type { ApplicationMessage } from "../../mls";
 import type { ShortExhibit } from "../../wire/content";
 import { type Sentence, sentence } from "../../words/sentence";
-import type { AnyContent } from "../catalogue/content";
 import * as sentences from "../catalogue/sentences";
-import { Feature } from "../kernel/feature";
+import { type Contents, Feature } from "../kernel/feature";
 import type { Room } from "../kernel/ports";
 import type { Change } from "../kernel/verdict";
 import type { Drop } from "../monitor/drop";
@@ -80,14 +78,16 @@ export class CollectedEvidence extends Feature {
     await this.#offer(now);
   }
 
-  override async contentReceived(received: ApplicationMessage, what: AnyContent, now: number): Promise<boolean> {
-    if (what.type !== "exhibit") return false;
-    const key = this.room.membership.signatureKey(received.sender);
+  override contents(): Contents {
+    return { exhibit: ({ sender }, what, now) => this.#heard(sender, what, now) };
+  }
+
+  async #heard(leaf: number, what: ShortExhibit, now: number): Promise<void> {
+    const key = this.room.membership.signatureKey(leaf);
     if (key !== null && (this.#said.has(hex(key)) || this.#said.size < evidence.EXHIBITS_MAX)) {
       this.#said.set(hex(key), { key, what });
       await this.#check(key, what, now);
     }
-    return true;
   }
 
   override relayed(_number: number, digest: Bytes): void {

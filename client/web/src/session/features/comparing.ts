@@ -12,7 +12,7 @@ import { H } from "../../crypto/kdf";
 import { type CodeContext, codeEmoji, CodeRun, indices, SHARE_SIZE, SID_SIZE } from "../../crypto/proof/verification";
 import type { ApplicationMessage } from "../../mls";
 import { type Arg, CommandError, type Sentence, sentence } from "../../words/sentence";
-import { Feature } from "../kernel/feature";
+import { type Contents, Feature } from "../kernel/feature";
 import { trim } from "../monitor/heartbeats";
 import { Answers } from "./answers";
 import { Comparisons, membersOf, type ShownCode } from "./compared";
@@ -242,11 +242,19 @@ export class Comparing extends Feature {
     await this.#take(this.room.membership.ownLeaf, what, now);
   }
 
-  override async contentReceived(received: ApplicationMessage, what: AnyContent, now: number): Promise<boolean> {
-    if (what.type === "leaving" && this.#running !== null) this.#running.leaver = true;
-    if (what.type !== "code_open" && what.type !== "code_commit" && what.type !== "code_reveal") return false;
-    if (received.epoch === this.room.membership.group.epoch) await this.#take(received.sender, what, now);
-    return true;
+  override contents(): Contents {
+    const heard = async ({ sender, epoch }: ApplicationMessage, what: AnyContent, now: number): Promise<void> => {
+      if (epoch === this.room.membership.group.epoch) await this.#take(sender, what, now);
+    };
+    return { code_open: heard, code_commit: heard, code_reveal: heard };
+  }
+
+  override overheard(): Contents {
+    return {
+      leaving: () => {
+        if (this.#running !== null) this.#running.leaver = true;
+      },
+    };
   }
 
   override holdsCommits(now: number): boolean {

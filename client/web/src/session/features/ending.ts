@@ -14,16 +14,13 @@ export class Ending extends Announcement<End> {
   #since: number | null = null;
 
   protected readonly alarm = "false_end";
+  protected readonly kind = "end";
 
   /** End the meeting, as soon as we are in step with the server; CommandError if we are not a host. */
   async end(now: number): Promise<void> {
     this.room.hostOnly();
     this.#since ??= now;
     await this.tick(now);
-  }
-
-  protected isMine(what: AnyContent): what is End {
-    return what.type === "end";
   }
 
   protected wanted(chain: Bytes): End | null {

@@ -10,11 +10,10 @@ import { Reader, uint } from "../../crypto/fields";
 import { H } from "../../crypto/kdf";
 import * as envelope from "../../crypto/agreed/envelope";
 import { isVisible } from "../../crypto/agreed/names";
-import type { ApplicationMessage } from "../../mls";
 import { BUCKETS } from "../../wire/limits";
 import { CommandError, type Sentence, sentence } from "../../words/sentence";
-import { Feature } from "../kernel/feature";
-import { AGAIN_MAX, type AnyContent, FILE_MAX, type File, type FileAgain, PIECE_SIZE } from "../catalogue/content";
+import { type Contents, Feature } from "../kernel/feature";
+import { AGAIN_MAX, FILE_MAX, type File, type FileAgain, PIECE_SIZE } from "../catalogue/content";
 import type { EventOf } from "../events";
 import type { Change } from "../kernel/verdict";
 import type { Room } from "../kernel/ports";
@@ -155,11 +154,11 @@ export class Files extends Feature {
 
   // -- the others' files -----------------------------------------------------------------------------------
 
-  override contentReceived(received: ApplicationMessage, what: AnyContent, now: number): boolean {
-    if (what.type === "file") this.#offer(received.sender, what, now);
-    else if (what.type === "file_again") this.#wanted(what);
-    else return false;
-    return true;
+  override contents(): Contents {
+    return {
+      file: ({ sender }, what, now) => this.#offer(sender, what, now),
+      file_again: (_received, what) => this.#wanted(what),
+    };
   }
 
   #offered(leaf: number, offer: File): EventOf<"FileOffered"> {

@@ -8,10 +8,9 @@ import { type Bytes, among, hex, same } from "../../crypto/bytes";
 import type { HostKeys } from "../../crypto/entry/invite";
 import { SnugError } from "../../crypto/errors";
 import { verify } from "../../crypto/kdf";
-import type { ApplicationMessage } from "../../mls";
 import { grantedMessage, openGrant, sealGrant } from "../kernel/announcements";
-import { Feature } from "../kernel/feature";
-import type { AnyContent, Grant, Granted } from "../catalogue/content";
+import { type Contents, Feature } from "../kernel/feature";
+import type { Grant, Granted } from "../catalogue/content";
 import type { Change } from "../kernel/verdict";
 import type { Room } from "../kernel/ports";
 
@@ -111,11 +110,11 @@ export class HostKeyTransfer extends Feature {
     }
   }
 
-  override async contentReceived(received: ApplicationMessage, what: AnyContent): Promise<boolean> {
-    if (what.type === "grant") await this.#receiveKeys(received.sender, what);
-    else if (what.type === "granted") await this.#receiveConfirmation(received.sender, what);
-    else return false;
-    return true;
+  override contents(): Contents {
+    return {
+      grant: ({ sender }, what) => this.#receiveKeys(sender, what),
+      granted: ({ sender }, what) => this.#receiveConfirmation(sender, what),
+    };
   }
 
   async #receiveKeys(sender: number, grant: Grant): Promise<void> {

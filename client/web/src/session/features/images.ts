@@ -4,10 +4,9 @@
  * Nothing here decodes an image: the headers and the size are checked, and the data is passed on.
  */
 import { type Bytes, hex } from "../../crypto/bytes";
-import type { ApplicationMessage } from "../../mls";
 import { CommandError, sentence } from "../../words/sentence";
-import { Feature } from "../kernel/feature";
-import { type AnyContent, MESSAGE_ID_DIGITS, IMAGE_MAX, IMAGE_PIXELS_MAX, type Image, messageId } from "../catalogue/content";
+import { type Contents, Feature } from "../kernel/feature";
+import { MESSAGE_ID_DIGITS, IMAGE_MAX, IMAGE_PIXELS_MAX, type Image, messageId } from "../catalogue/content";
 import type { Room } from "../kernel/ports";
 import { SeenDigests } from "../kernel/outbox";
 import { imageSize } from "./imageSize";
@@ -52,20 +51,21 @@ export class Images extends Feature {
     await this.room.post({ type: "image", id: this.room.rng(16), mime, data, number: 0 }, now);
   }
 
-  override contentReceived(received: ApplicationMessage, what: AnyContent): boolean {
-    if (what.type !== "image") return false;
+  override contents(): Contents {
+    return { image: ({ sender }, what) => this.#heard(sender, what) };
+  }
+
+  #heard(leaf: number, what: Image): void {
     const { membership: m } = this.room;
-    const leaf = received.sender;
     const known = messageId(what, m.signatureKey(leaf) ?? new Uint8Array());
-    if (this.#seen.has(known)) return true;
+    if (this.#seen.has(known)) return;
     this.#seen.add(known);
     const { mime, data } = what;
     const size = imageSize(data);
-    if (mimeOf(data) !== mime || size === null) return true; // not an image of that type: nothing to show
+    if (mimeOf(data) !== mime || size === null) return; // not an image of that type: nothing to show
     const name = m.name(leaf);
     const [width, height] = size;
     if (width * height > IMAGE_PIXELS_MAX) this.room.tell(status("image_pixels", { name, width, height }));
     else this.room.tell({ type: "Image", leaf, name, id: hex(known).slice(0, MESSAGE_ID_DIGITS), mime, data });
-    return true;
   }
 }

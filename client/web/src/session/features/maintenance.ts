@@ -1,8 +1,8 @@
 /** Healing commits, and commits of leavers' removals of themselves: work that any member can do. */
+import type { Bytes } from "../../crypto/bytes";
 import { SnugError } from "../../crypto/errors";
-import type { ApplicationMessage, ReceivedProposal } from "../../mls";
-import { Feature } from "../kernel/feature";
-import type { AnyContent } from "../catalogue/content";
+import type { ReceivedProposal } from "../../mls";
+import { type Contents, Feature } from "../kernel/feature";
 import type { Change } from "../kernel/verdict";
 import type { Room } from "../kernel/ports";
 import { CommitRota, HOST_SLOTS } from "./commitRota";
@@ -55,26 +55,24 @@ export class Maintenance extends Feature {
     await this.#commitSelfRemoves(now);
   }
 
-  override async contentReceived(received: ApplicationMessage, what: AnyContent, now: number): Promise<boolean> {
-    if (what.type !== "leaving") return false;
+  override contents(): Contents {
+    return { leaving: ({ sender }, { proposal }, now) => this.#leaves(sender, proposal, now) };
+  }
+
+  async #leaves(leaf: number, proposal: Bytes, now: number): Promise<void> {
     // if another commit overtakes the proposal, hosts remove it as they do those whose pages are closed
-    this.room.feature(States).goes(received.sender, now);
+    this.room.feature(States).goes(leaf, now);
     let stored: ReceivedProposal;
     try {
-      stored = await this.room.membership.leaveProposals.store(what.proposal);
+      stored = await this.room.membership.leaveProposals.store(proposal);
     } catch (error) {
-      if (error instanceof SnugError) return true;
+      if (error instanceof SnugError) return;
       throw error;
     }
-    if (stored.sender === received.sender && stored.proposal.type === "Remove") {
-      const { reference } = stored;
-      this.#rota.addSelfRemove(
-        { type: "SelfRemoveIntent", leaf: stored.sender, reference, proposal: what.proposal },
-        now,
-      );
-      await this.#commitSelfRemoves(now);
-    }
-    return true;
+    const { reference } = stored;
+    if (stored.sender !== leaf || stored.proposal.type !== "Remove") return;
+    this.#rota.addSelfRemove({ type: "SelfRemoveIntent", leaf, reference, proposal }, now);
+    await this.#commitSelfRemoves(now);
   }
 
   /** Return whether to commit as a host, so that all members can see that one is here. */

@@ -27,6 +27,7 @@ export class Moves extends Announcement<Move> {
   #left = "";
 
   protected readonly alarm = "false_end.move";
+  protected readonly kind = "move";
 
   // -- commands -------------------------------------------------------------------------------------------
 
@@ -108,10 +109,6 @@ export class Moves extends Announcement<Move> {
       } else if (room.hostKeys !== null && others.length > 0) this.#wanted = here.server; // no member can spoil the hosts' place
     }
     await super.tick(now);
-  }
-
-  protected isMine(what: AnyContent): what is Move {
-    return what.type === "move";
   }
 
   protected wanted(chain: Bytes): Move | null {

@@ -6,10 +6,8 @@
  * tokens for one member alone would recognise the rooms that this member opens.
  */
 import { type Bytes, hex, same } from "../../crypto/bytes";
-import type { ApplicationMessage } from "../../mls";
 import type { Page, WeekKey } from "../../wire/content";
-import { Feature } from "../kernel/feature";
-import type { AnyContent } from "../catalogue/content";
+import { type Contents, Feature } from "../kernel/feature";
 import type { Change } from "../kernel/verdict";
 import type { Room } from "../kernel/ports";
 import * as sentences from "../catalogue/sentences";
@@ -68,13 +66,15 @@ export class Pages extends Feature {
     await this.room.relay({ type: "page", hash: this.#own, keys: keys.map(([week, hash]) => ({ week, hash })) });
   }
 
-  override contentReceived(received: ApplicationMessage, what: AnyContent): boolean {
-    if (what.type !== "page") return false;
-    const { hash = null, keys = [] } = this.#heard.get(received.sender) ?? {};
-    this.#heard.set(received.sender, what);
-    if (!sameHash(hash, what.hash)) this.#comparePages();
-    if (!sameKeys(keys, what.keys)) this.#compareKeys();
-    return true;
+  override contents(): Contents {
+    return {
+      page: ({ sender }, what) => {
+        const { hash = null, keys = [] } = this.#heard.get(sender) ?? {};
+        this.#heard.set(sender, what);
+        if (!sameHash(hash, what.hash)) this.#comparePages();
+        if (!sameKeys(keys, what.keys)) this.#compareKeys();
+      },
+    };
   }
 
   /** Report members to whom the server has shown another key than to us, for the same week. */

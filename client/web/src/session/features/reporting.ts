@@ -10,11 +10,10 @@ import { SnugError } from "../../crypto/errors";
 import { NO_INVITE, signAdmission, verifyAdmission } from "../../crypto/proof/admission";
 import type { ApplicationMessage } from "../../mls";
 import { CommandError, sentence } from "../../words/sentence";
-import { Feature } from "../kernel/feature";
+import { type Contents, Feature } from "../kernel/feature";
 import { load } from "../kernel/load";
 import {
   type Admitted,
-  type AnyContent,
   MESSAGE_ID_DIGITS,
   messageId,
   type Image,
@@ -150,16 +149,17 @@ export class Reporting extends Feature {
 
   // -- messages --------------------------------------------------------------------------------------------
 
-  override async contentReceived(received: ApplicationMessage, what: AnyContent, now: number): Promise<boolean> {
-    if (what.type === "admitted") {
-      if (this.on) await this.#admitted(received.sender, what);
-      return true;
-    }
-    if (this.on && (what.type === "say" || what.type === "image")) this.#keep(received, what, now);
-    return false;
+  override contents(): Contents {
+    return { admitted: ({ sender }, what) => this.#admitted(sender, what) };
+  }
+
+  override overheard(): Contents {
+    const keep = (received: ApplicationMessage, what: Say | Image, now: number): void => this.#keep(received, what, now);
+    return this.on ? { say: keep, image: keep } : {};
   }
 
   async #admitted(leaf: number, what: Admitted): Promise<void> {
+    if (!this.on) return;
     const key = this.room.membership.signatureKey(leaf);
     if (key === null || this.#admissions.has(hex(key))) return;
     if (!(await this.#isRight(leaf, what.invite, what.admission))) return;

@@ -6,9 +6,8 @@
  */
 import { type Bytes, hex } from "../../crypto/bytes";
 import { H } from "../../crypto/kdf";
-import type { ApplicationMessage } from "../../mls";
-import { Feature } from "../kernel/feature";
-import { type AnyContent, REVOKED_MAX } from "../catalogue/content";
+import { type Contents, Feature } from "../kernel/feature";
+import { REVOKED_MAX } from "../catalogue/content";
 import { HostKeyTransfer } from "./hostKeyTransfer";
 import type { Change } from "../kernel/verdict";
 import type { Room } from "../kernel/ports";
@@ -66,24 +65,27 @@ export class Revocation extends Feature {
     for (const index of this.revoked) this.#unsent.add(index);
   }
 
-  override contentReceived(received: ApplicationMessage, what: AnyContent): boolean {
-    if (what.type === "granted") {
-      const newly = [...this.room.feature(HostKeyTransfer).confirmed].filter((key) => !this.#knownHosts.has(key));
-      for (const key of newly) this.#knownHosts.add(key);
-      if (newly.length > 0) this.#resendAll(); // a new host has nothing from before it came in
-      return false;
-    }
-    if (what.type !== "revoked") return false;
+  override contents(): Contents {
+    return { revoked: ({ sender }, { invites }) => this.#heard(sender, invites) };
+  }
+
+  override overheard(): Contents {
+    return {
+      granted: () => {
+        const newly = [...this.room.feature(HostKeyTransfer).confirmed].filter((key) => !this.#knownHosts.has(key));
+        for (const key of newly) this.#knownHosts.add(key);
+        if (newly.length > 0) this.#resendAll(); // a new host has nothing from before it came in
+      },
+    };
+  }
+
+  #heard(leaf: number, invites: readonly number[]): void {
     const { membership: m } = this.room;
-    if (m.isHost(received.sender)) {
-      const fresh = [...new Set(what.invites)].filter((index) => !this.revoked.has(index));
-      for (const index of fresh) this.revoked.add(index);
-      for (const index of what.invites) this.#unsent.delete(index);
-      if (fresh.length > 0 && m.isHost(m.ownLeaf)) {
-        const args = { name: m.name(received.sender), count: fresh.length, invite: Math.min(...fresh) };
-        this.room.tell(status("revoked.by", args));
-      }
-    }
-    return true;
+    if (!m.isHost(leaf)) return;
+    const fresh = [...new Set(invites)].filter((index) => !this.revoked.has(index));
+    for (const index of fresh) this.revoked.add(index);
+    for (const index of invites) this.#unsent.delete(index);
+    if (fresh.length === 0 || !m.isHost(m.ownLeaf)) return;
+    this.room.tell(status("revoked.by", { name: m.name(leaf), count: fresh.length, invite: Math.min(...fresh) }));
   }
 }

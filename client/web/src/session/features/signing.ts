@@ -14,12 +14,11 @@ import { ADD_SWITCH, baseStream, EPOCH_BITS } from "../../crypto/media/keys";
 import { certified, EXCUSED, FrameList, type FrameName, interval, MEDIA_KEY_LABEL, Signer, scope, UnverifiedFrameError } from "../../crypto/media/signatures";
 import { FrameVerifier, type Finding } from "../../crypto/media/verifier";
 import * as envelope from "../../crypto/agreed/envelope";
-import type { ApplicationMessage } from "../../mls";
 import { BUCKETS, LIST_BLOB_MAX, LIST_BLOB_MIN, LIST_STEP } from "../../wire/limits";
 import { type Sentence, sentence } from "../../words/sentence";
 import { EarlyBlobs } from "../kernel/early";
-import { Feature } from "../kernel/feature";
-import { type AnyContent, SECRETS_MAX } from "../catalogue/content";
+import { type Contents, Feature } from "../kernel/feature";
+import { SECRETS_MAX } from "../catalogue/content";
 import { exported } from "../kernel/membership";
 import type { Change } from "../kernel/verdict";
 import { Monitor } from "../monitor/monitor";
@@ -324,12 +323,14 @@ export class Signing extends Feature {
     this.#tellFindings();
   }
 
-  override async contentReceived(received: ApplicationMessage, what: AnyContent, _now: number): Promise<boolean> {
-    if (what.type !== "media_secret") return false;
-    const checker = this.#checkers.get(received.sender);
-    if (checker !== undefined)
-      for (const secret of what.secrets) checker.markDisclosed((await SigningKey.fromSeed(secret)).public);
-    return true;
+  override contents(): Contents {
+    return {
+      media_secret: async ({ sender }, { secrets }) => {
+        const checker = this.#checkers.get(sender);
+        if (checker !== undefined)
+          for (const secret of secrets) checker.markDisclosed((await SigningKey.fromSeed(secret)).public);
+      },
+    };
   }
 
   #checker(leaf: number): FrameVerifier {

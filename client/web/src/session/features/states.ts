@@ -6,8 +6,8 @@
  */
 import type { ApplicationMessage } from "../../mls";
 import { CommandError, sentence } from "../../words/sentence";
-import { Feature } from "../kernel/feature";
-import type { AnyContent } from "../catalogue/content";
+import { type Contents, Feature } from "../kernel/feature";
+import type { State } from "../catalogue/content";
 import type { OwnState, ReactionKind } from "../events";
 import type { Change } from "../kernel/verdict";
 import type { Room } from "../kernel/ports";
@@ -97,12 +97,14 @@ export class States extends Feature {
     await this.room.relay({ type: "state", ...this.own });
   }
 
-  override contentReceived(received: ApplicationMessage, what: AnyContent, now: number): boolean {
-    if (what.type !== "state") return false;
-    const { sender: leaf, epoch, generation } = received;
+  override contents(): Contents {
+    return { state: (received, what, now) => this.#stateReceived(received, what, now) };
+  }
+
+  #stateReceived({ sender: leaf, epoch, generation }: ApplicationMessage, what: State, now: number): void {
     const [lastEpoch, last] = this.#saidAs.get(leaf) ?? [0, 0];
     // Catching up brings older ones.
-    if (epoch < lastEpoch || (epoch === lastEpoch && generation < last)) return true;
+    if (epoch < lastEpoch || (epoch === lastEpoch && generation < last)) return;
     this.#saidAs.set(leaf, [epoch, generation]);
     if (!equal(this.heard.get(leaf), what)) {
       this.heard.set(leaf, bare(what));
@@ -110,7 +112,6 @@ export class States extends Feature {
       else this.goes(leaf, now);
       this.#tell(leaf, bare(what));
     }
-    return true;
   }
 
   #tell(leaf: number, state: OwnState): void {
@@ -134,14 +135,15 @@ export class Reactions extends Feature {
     this.#tell(this.room.membership.ownLeaf, reaction);
   }
 
-  override contentReceived(received: ApplicationMessage, what: AnyContent, now: number): boolean {
-    if (what.type !== "reaction") return false;
-    const recent = (this.#shown.get(received.sender) ?? []).filter((at) => now - at < NOISE);
-    if (!this.room.catchingUp && recent.length < REACTIONS_MAX) {
-      this.#shown.set(received.sender, [...recent, now]);
-      this.#tell(received.sender, what.reaction);
-    }
-    return true;
+  override contents(): Contents {
+    return {
+      reaction: ({ sender }, what, now) => {
+        const recent = (this.#shown.get(sender) ?? []).filter((at) => now - at < NOISE);
+        if (this.room.catchingUp || recent.length >= REACTIONS_MAX) return;
+        this.#shown.set(sender, [...recent, now]);
+        this.#tell(sender, what.reaction);
+      },
+    };
   }
 
   #tell(leaf: number, reaction: ReactionKind): void {

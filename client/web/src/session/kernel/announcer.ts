@@ -96,7 +96,7 @@ export class Announcer {
    *
    * We have to be introduced only once in an epoch: empty introductions cost no more than an Add.
    */
-  async heard({ announcements, first, last }: Announce, epoch: number, now: number): Promise<void> {
+  async heard(epoch: number, { announcements, first, last }: Announce, now: number): Promise<void> {
     const room = this.#room;
     const { ownLeaf, group } = room.membership;
     for (const each of announcements)

@@ -18,6 +18,17 @@ import type { Room } from "./ports";
 /** The result of a hook that may have to wait for a cipher. */
 export type Soon<T> = T | Promise<T>;
 
+/** What processes a member's authenticated message, by its type. */
+export type Contents = {
+  readonly [T in AnyContent["type"]]?: (
+    received: ApplicationMessage,
+    what: Extract<AnyContent, { type: T }>,
+    now: number,
+  ) => Soon<void>;
+};
+
+type Handler = (received: ApplicationMessage, what: AnyContent, now: number) => Soon<void>;
+
 /**
  * Every hook does nothing by default. `now` is in Unix seconds and never goes back.
  *
@@ -46,9 +57,14 @@ export class Feature {
   /** Time has passed, connected or not. */
   tick(_now: number): Soon<void> {}
 
-  /** Process a member's authenticated message; return true if it was for this feature. */
-  contentReceived(_received: ApplicationMessage, _what: AnyContent, _now: number): Soon<boolean> {
-    return false;
+  /** Return the content types that this feature owns, each with its handler; read once. */
+  contents(): Contents {
+    return {};
+  }
+
+  /** Return the same for content types of other owners; these handlers run after the owner's. */
+  overheard(): Contents {
+    return {};
   }
 
   /** Another leaf's announcement, newer than the last one: of its own, or handed on by a member. */
@@ -166,4 +182,22 @@ export function featuresWith(features: readonly Feature[], hook: Hook): readonly
   const found = by.get(hook) ?? features.filter((feature) => feature[hook] !== Feature.prototype[hook]);
   by.set(hook, found);
   return found;
+}
+
+/**
+ * Return the handlers of each content type, its owner's first. `own`: what the kernel owns.
+ *
+ * Error if a content type has two owners.
+ */
+export function contentTable(own: Contents, features: readonly Feature[]): ReadonlyMap<string, readonly Handler[]> {
+  const handlers = new Map<string, Handler[]>();
+  for (const contents of [own, ...features.map((each) => each.contents())])
+    for (const [kind, handler] of Object.entries(contents)) {
+      if (handlers.has(kind)) throw new Error(`two owners: ${kind}`);
+      handlers.set(kind, [handler as Handler]);
+    }
+  for (const feature of features)
+    for (const [kind, handler] of Object.entries(feature.overheard()))
+      handlers.set(kind, [...(handlers.get(kind) ?? []), handler as Handler]);
+  return handlers;
 }

@@ -12,6 +12,7 @@ import {
   type AnyContent,
   MESSAGE_ID_DIGITS,
   type Posted,
+  type Say,
   TEXT_MAX,
   decode,
   encode,
@@ -19,7 +20,7 @@ import {
 } from "../catalogue/content";
 import type { Announcer } from "./announcer";
 import { EarlyBlobs } from "./early";
-import type { Feature } from "./feature";
+import { contentTable, type Feature } from "./feature";
 import type { HeldMessage } from "../events";
 import { CommandError, type Sentence, sentence } from "../../words/sentence";
 import type { Room } from "./ports";
@@ -40,8 +41,8 @@ export const EARLY_TIME = 30;
 /** One membership's messages, our own and the others'. */
 export class MessageLog {
   readonly #room: Room;
-  readonly #features: readonly Feature[];
-  readonly #announcer: Announcer;
+  /** What processes each content type: the owner, then those that overhear. */
+  readonly handlers: ReturnType<typeof contentTable>;
   readonly #words: Words;
   #outbox = new Outbox();
   #seen = new SeenDigests();
@@ -56,10 +57,15 @@ export class MessageLog {
 
   constructor(room: Room, features: readonly Feature[], announcer: Announcer) {
     this.#room = room;
-    this.#features = features;
-    this.#announcer = announcer;
     this.#words = new Words(room);
     this.#joinedSlot = room.membership.epochSlot;
+    this.handlers = contentTable(
+      {
+        say: ({ sender }, what) => this.#chatReceived(sender, what),
+        announce: ({ epoch }, what, now) => announcer.heard(epoch, what, now),
+      },
+      features,
+    );
   }
 
   /** Take over from `old` after a rejoin: resend unconfirmed messages, and show none twice. */
@@ -255,23 +261,18 @@ export class MessageLog {
       throw error;
     }
     this.#seen.add(digest);
-    await this.#heard(received, what, now);
+    if (what.type === "say" || what.type === "image" || what.type === "file")
+      this.#words.heard(received.sender, what.number);
+    for (const handler of this.handlers.get(what.type) ?? []) await handler(received, what, now);
   }
 
-  async #heard(received: ApplicationMessage, what: AnyContent, now: number): Promise<void> {
-    const room = this.#room;
-    const leaf = received.sender;
-    if (what.type === "say" || what.type === "image" || what.type === "file") this.#words.heard(leaf, what.number);
-    let taken = false;
-    for (const feature of this.#features) taken = (await feature.contentReceived(received, what, now)) || taken;
-    if (taken) return;
-    if (what.type === "say") {
-      // A resent message has the same id, and is shown once.
-      const known = messageId(what, room.membership.signatureKey(leaf) ?? new Uint8Array());
-      if (this.#seen.has(known)) return;
-      this.#seen.add(known);
-      const id = hex(known).slice(0, MESSAGE_ID_DIGITS);
-      room.tell({ type: "Said", leaf, name: room.membership.name(leaf), text: what.text, id });
-    } else if (what.type === "announce") await this.#announcer.heard(what, received.epoch, now);
+  #chatReceived(leaf: number, what: Say): void {
+    // A resent message has the same id, and is shown once.
+    const { membership: m } = this.#room;
+    const known = messageId(what, m.signatureKey(leaf) ?? new Uint8Array());
+    if (this.#seen.has(known)) return;
+    this.#seen.add(known);
+    const id = hex(known).slice(0, MESSAGE_ID_DIGITS);
+    this.#room.tell({ type: "Said", leaf, name: m.name(leaf), text: what.text, id });
   }
 }
