@@ -13,7 +13,8 @@ from snugroom.client.files import passphrase
 from snugroom.client.files.contact_book import Book
 from snugroom.client.files.sealed_file import FileThereError, SealedFileError
 from snugroom.client.headless.text import plain
-from snugroom.client.session.entry.contacts import Contact, ContactError
+from snugroom.client.session.catalogue.sentence import CommandError
+from snugroom.client.session.entry.contacts import Contact
 from snugroom.crypto.proof.identity import fingerprint
 from snugroom.crypto.proof.verification import grouped
 
@@ -64,7 +65,7 @@ def run(arguments: argparse.Namespace) -> int:
         hint = " Use another name for a new book." if isinstance(error, FileThereError) else ""
         print(f"snug: {error}{hint}", file=sys.stderr)
         return _USAGE
-    except ContactError as error:
+    except CommandError as error:
         print(f"snug: {error}", file=sys.stderr)
         return _USAGE
     _tell(book, arguments)

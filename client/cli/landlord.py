@@ -247,7 +247,7 @@ def carry(
 
     `servers`: the meeting's, as canonical origins; empty if it begins here. LandlordError, with a sentence,
     if the server can't start, or if a meeting to return to does not list it; MalformedError for its origin,
-    StrangeServerError if others would not go there.
+    CommandError if others would not go there.
     """
     named = arguments.landlord_origin
     spoken = language.chosen(arguments.lang, os.environ)

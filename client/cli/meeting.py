@@ -29,10 +29,8 @@ from snugroom.client.media.files import SourceError
 from snugroom.client.proxy import SLOWNESS, ProxyAddressError
 from snugroom.client.session import Session
 from snugroom.client.session import events as ev
-from snugroom.client.session.addresses import StrangeServerError
 from snugroom.client.session.catalogue import reasons
-from snugroom.client.session.catalogue.sentence import in_language
-from snugroom.client.session.entry.invites import LabelError
+from snugroom.client.session.catalogue.sentence import CommandError, in_language
 from snugroom.client.session.options import Options, ServersFrom
 from snugroom.crypto.entry.invite import canonical_origin
 from snugroom.crypto.errors import SnugError
@@ -43,8 +41,7 @@ _UNUSABLE = (
     SealedFileError,
     passphrase.PassphraseError,
     SnugError,
-    LabelError,
-    StrangeServerError,
+    CommandError,
     ProxyAddressError,
 )
 

@@ -18,7 +18,7 @@ from snugroom.client.cli.landlord import Landlord
 from snugroom.client.cli.ready_files import ReadyFiles
 from snugroom.client.files.contact_book import Book
 from snugroom.client.files.host_recovery_file import RecoveryFile
-from snugroom.client.headless.commands import CommandError, parse_human, parse_json
+from snugroom.client.headless.commands import parse_human, parse_json
 from snugroom.client.headless.json_output import JsonOutput
 from snugroom.client.headless.media_choice import MediaChoice
 from snugroom.client.headless.output import Output
@@ -27,6 +27,7 @@ from snugroom.client.headless.status import Status
 from snugroom.client.proxy import Proxy
 from snugroom.client.session import Session
 from snugroom.client.session import events as ev
+from snugroom.client.session.catalogue.sentence import CommandError
 
 
 class Participant(Runner):

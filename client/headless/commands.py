@@ -10,12 +10,7 @@ from typing import Any, Final, get_args
 
 from snugroom.client.session import events as ev
 from snugroom.client.session.catalogue import content
-from snugroom.client.session.catalogue.sentence import sentence
-
-
-class CommandError(ValueError):
-    """The line is not a command; the text shows the expected form."""
-
+from snugroom.client.session.catalogue.sentence import CommandError, sentence
 
 #: Commands about a member, by leaf index.
 _ABOUT_SOMEBODY: Final[dict[str, Callable[[int], ev.Input]]] = {

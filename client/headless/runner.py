@@ -25,8 +25,7 @@ from snugroom.client.proxy import Proxy
 from snugroom.client.session import Session
 from snugroom.client.session import events as ev
 from snugroom.client.session.catalogue import reasons, sentences
-from snugroom.client.session.catalogue.sentence import recognised, sentence
-from snugroom.client.session.entry.contacts import ContactError
+from snugroom.client.session.catalogue.sentence import CommandError, recognised, sentence
 
 _REPORT: Final = 1.0
 #: Events that say that we are in a room.
@@ -134,7 +133,7 @@ class Runner:
             self._book.update(
                 lambda c: c.learn(changed.public, changed.name, changed.at, verified=changed.verified)
             )
-        except (SealedFileError, ContactError) as error:
+        except (SealedFileError, CommandError) as error:
             self._output.event(sentences.alarm("book", why=reasons.because(error)))
             return False
         return True
@@ -291,7 +290,7 @@ class Runner:
         ]
 
     def do(self, what: ev.Input) -> None:
-        """Carry out a command; ValueError, with a sentence, if it can't be done."""
+        """Carry out a command; CommandError if it can't be done."""
         if isinstance(what, ev.SendImage):
             what = self._saved_files.read(what)
         elif isinstance(what, ev.SendFile):
@@ -302,7 +301,7 @@ class Runner:
         """Carry out a command; an alarm if it can't be done."""
         try:
             self.do(what)
-        except ValueError as error:
+        except CommandError as error:
             self.alarm_input(error)
 
     def alarm_input(self, error: Exception) -> None:

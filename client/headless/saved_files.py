@@ -17,7 +17,7 @@ from snugroom.client.files import flags
 from snugroom.client.headless.output import Output
 from snugroom.client.session import events as ev
 from snugroom.client.session.catalogue import content, sentences
-from snugroom.client.session.catalogue.sentence import sentence
+from snugroom.client.session.catalogue.sentence import CommandError, sentence
 from snugroom.client.session.features.images import SUFFIX
 
 #: Number of names tried if a name is taken: FILE, FILE.1, FILE.2 ...
@@ -89,7 +89,7 @@ class SavedFiles:
         return done if path is None else replace(done, path=str(path))
 
     def read(self, image: ev.SendImage) -> ev.SendImage:
-        """Return the event with the file's content; ValueError, with a sentence, if the file can't be read.
+        """Return the event with the file's content; CommandError if the file can't be read.
 
         A file that is too large is cut one byte beyond the limit, and the session refuses it.
         """
@@ -111,7 +111,7 @@ def _read(path: str, most: int) -> bytes:
             return file.read(most + 1)
     except (OSError, ValueError) as error:
         why = error.strerror if isinstance(error, OSError) else None
-        raise ValueError(sentence("terminal.unreadable", file=path, why=why or str(error))) from None
+        raise CommandError(sentence("terminal.unreadable", file=path, why=why or str(error))) from None
 
 
 def _write_new(path: Path, data: bytes) -> Path:

@@ -13,7 +13,7 @@ from collections.abc import Iterable
 from functools import lru_cache
 from typing import Final, Literal
 
-from snugroom.client.session.catalogue.sentence import sentence
+from snugroom.client.session.catalogue.sentence import CommandError, sentence
 from snugroom.wire.limits import LOCAL_NAMES, SPECIAL_IPV4, SPECIAL_IPV6
 
 #: Why a meeting does not lead somewhere; part of the key of a sentence.
@@ -30,10 +30,6 @@ _SIX_TO_FOUR: Final = ipaddress.IPv6Network("2002::/16")
 _TEREDO: Final = ipaddress.IPv6Network("2001::/32")
 #: A label that browsers and resolvers may read as a number, and so as an IPv4 address (`127.0.0.0x1`).
 _NUMBER: Final = re.compile(r"[0-9]+|0x[0-9a-f]*")
-
-
-class StrangeServerError(ValueError):
-    """The programs of others would not go to this server; the text is a sentence."""
 
 
 @lru_cache(maxsize=256)  # sessions ask it at each tick, of the few servers of their policy
@@ -63,10 +59,10 @@ def strange(first: str, origins: Iterable[str], *, anywhere: bool) -> list[tuple
 
 
 def check_all(first: str, origins: Iterable[str], *, anywhere: bool) -> None:
-    """Check servers that we name ourselves; StrangeServerError for one that others refuse."""
+    """Check servers that we name ourselves; CommandError for one that others refuse."""
     for origin, why in strange(first, origins, anywhere=anywhere):
         why_not = sentence(f"room.strange_{why}")
-        raise StrangeServerError(sentence("room.strange_server", first=first, origin=origin, why=why_not))
+        raise CommandError(sentence("room.strange_server", first=first, origin=origin, why=why_not))
 
 
 def is_confined(first: str) -> bool:

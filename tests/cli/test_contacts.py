@@ -13,8 +13,9 @@ from hypothesis import strategies as st
 
 from snugroom.client.files.contact_book import KIND, Book
 from snugroom.client.files.sealed_file import Cost, DamagedFileError, SealedFile, seal_file
+from snugroom.client.session.catalogue.sentence import CommandError
 from snugroom.client.session.entry import contacts as contacts_module
-from snugroom.client.session.entry.contacts import ContactError, Contacts
+from snugroom.client.session.entry.contacts import Contacts
 from snugroom.command import main
 from snugroom.crypto.errors import MalformedError
 from snugroom.crypto.proof.identity import IdentityKey, fingerprint
@@ -163,7 +164,7 @@ def test_a_change_keeps_what_another_program_has_written(book: Path) -> None:
     one.update(lambda c: c.learn(ADA.public, "Ada", NOW))
     other.update(lambda c: c.learn(BO.public, "Bo", NOW))
     assert [c.petname for c in Book.open(book, WORD).contacts.everybody()] == ["Ada", "Bo"]
-    with pytest.raises(ContactError):
+    with pytest.raises(CommandError):
         one.update(lambda c: c.learn(IdentityKey.generate().public, "BO", NOW))
     assert [c.petname for c in Book.open(book, WORD).contacts.everybody()] == ["Ada", "Bo"]
 
@@ -188,7 +189,7 @@ def test_a_contact_known_by_its_fingerprint_is_known_when_it_is_met() -> None:
     assert book.standing(ADA.public) == "known"
     met = book.learn(ADA.public, None, NOW + 9)
     assert (met.petname, met.first_seen, met.public) == ("Ada", int(NOW), ADA.public)
-    with pytest.raises(ContactError, match="needs a name"):
+    with pytest.raises(CommandError, match="needs a name"):
         book.learn(BO.public, None, NOW)
 
 
@@ -197,7 +198,7 @@ def test_a_book_is_not_endless(monkeypatch: pytest.MonkeyPatch) -> None:
     book = Contacts.new()
     book.add("1" * 40, "Ada", NOW)
     book.add("2" * 40, "Bo", NOW)
-    with pytest.raises(ContactError, match="at most 2"):
+    with pytest.raises(CommandError, match="at most 2"):
         book.add("3" * 40, "Cem", NOW)
     book.rename(book.named("Bo"), "Bob")
 

@@ -20,6 +20,7 @@ from typing import Final
 
 from snugroom import command as snug
 from snugroom.client.headless import commands as typed
+from snugroom.client.session.catalogue.sentence import CommandError
 from snugroom.lab.attacks.command import chosen_scenes
 from snugroom.lab.hostile import __main__ as hostile
 from snugroom.lab.hostile.run import chosen_acts
@@ -133,7 +134,7 @@ def problems(text: str) -> list[str]:
 def _typed(line: str) -> list[str]:
     try:
         typed.parse_human(line, _MEMBERS)
-    except typed.CommandError as error:
+    except CommandError as error:
         return [f"{line}: {error}"]
     return []
 

@@ -11,6 +11,7 @@ import pytest
 
 from snugroom import schema
 from snugroom.client.headless import commands
+from snugroom.client.session.catalogue.sentence import CommandError
 from snugroom.testing import Server
 from snugroom.testing.plugin import snug_server
 from tests.docs.test_docs import events
@@ -64,7 +65,7 @@ def test_the_parser_refuses_what_the_schema_refuses(name: str) -> None:
         try:
             msgspec.convert({name: value}, kind)
         except msgspec.ValidationError:
-            with pytest.raises(commands.CommandError):
+            with pytest.raises(CommandError):
                 commands.parse_json(json.dumps({name: value}))
 
 

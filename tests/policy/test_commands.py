@@ -8,8 +8,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from snugroom.client.headless.commands import CommandError, parse_human, parse_json
+from snugroom.client.headless.commands import parse_human, parse_json
 from snugroom.client.session import events as ev
+from snugroom.client.session.catalogue.sentence import CommandError
 
 
 @pytest.mark.parametrize(

@@ -126,3 +126,15 @@ def test_the_words_of_the_short_code_are_those_of_crypto() -> None:
     for language in LANGUAGES:
         words = row[language].split(" ")
         assert len(set(words)) == len(words) == 64, language
+
+
+def test_a_command_is_refused_by_one_exception() -> None:
+    """A shell catches `CommandError` alone, so that it takes no fault of the program for a refusal."""
+    plain = [
+        f"{path.relative_to(ROOT)}:{node.lineno}"
+        for path in sorted((ROOT / "client").rglob("*.py"))
+        if "node_modules" not in path.parts
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
+        if isinstance(node, ast.Raise) and ast.unparse(node).startswith("raise ValueError(sentence(")
+    ]
+    assert plain == []

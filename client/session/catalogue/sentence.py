@@ -31,6 +31,11 @@ from typing import Any, Final, Literal, Self, cast, get_args
 Language = Literal["en", "de", "zh-Hans", "zh-Hant"]
 LANGUAGES: Final[tuple[Language, ...]] = get_args(Language)
 
+
+class CommandError(ValueError):
+    """A person's command cannot be carried out; the text is a sentence that says why."""
+
+
 #: What an argument may be. A list contains names or sentences.
 Arg = str | int | float | None | Sequence[str]
 

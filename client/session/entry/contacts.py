@@ -17,7 +17,7 @@ from typing import Annotated, Final, Literal
 import msgspec
 
 from snugroom.client.session.catalogue import reasons
-from snugroom.client.session.catalogue.sentence import sentence
+from snugroom.client.session.catalogue.sentence import CommandError, sentence
 from snugroom.crypto.agreed.names import check_name, look_alike
 from snugroom.crypto.errors import MalformedError, ValidationError
 from snugroom.crypto.kdf import Rng
@@ -29,10 +29,6 @@ CONTACTS_MAX: Final = 2_000
 #: none: no identity was shown. new: not in the book. known: in the book. verified: known and marked as
 #: verified.
 Standing = Literal["none", "new", "known", "verified"]
-
-
-class ContactError(ValueError):
-    """The requested change is not allowed; the text is for a person."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,19 +124,19 @@ class Contacts:
         return [c for c in self.everybody() if look_alike(c.petname, name)]
 
     def named(self, what: str) -> Contact:
-        """Return the contact with this petname or fingerprint; ContactError if there is no such contact."""
+        """Return the contact with this petname or fingerprint; CommandError if there is no such contact."""
         digits = _digits(what)
         for contact in self._by_print.values():
             if what == contact.petname or digits == contact.fingerprint:
                 return contact
-        raise ContactError(sentence("cannot.no_contact", what=what))
+        raise CommandError(sentence("cannot.no_contact", what=what))
 
     # -- changing ------------------------------------------------------------------------------------
 
     def add(self, key: str, petname: str, now: float) -> Contact:
         """Add a contact by its fingerprint, or by its public key in hex.
 
-        ContactError if `key` is neither, is in the book already, or is the owner's key, or if the name is not
+        CommandError if `key` is neither, is in the book already, or is the owner's key, or if the name is not
         allowed or looks like another contact's name.
         """
         text = "".join(key.split()).replace("-", "")
@@ -151,20 +147,20 @@ class Contacts:
                 public = check_public(bytes.fromhex(text))
                 digits = fingerprint(public)
         except (ValueError, MalformedError):
-            raise ContactError(sentence("cannot.no_key", digits=DIGITS)) from None
+            raise CommandError(sentence("cannot.no_key", digits=DIGITS)) from None
         if digits in self._by_print:
-            raise ContactError(sentence("cannot.in_book", petname=self._by_print[digits].petname))
+            raise CommandError(sentence("cannot.in_book", petname=self._by_print[digits].petname))
         return self._put(Contact(digits, petname, int(now), public=public))
 
     def learn(self, public: bytes, petname: str | None, now: float, *, verified: bool = False) -> Contact:
         """Add a key (32 bytes) that a member has shown; or rename its contact, or mark it as verified.
 
-        A new contact needs a `petname`. ContactError as for `add`.
+        A new contact needs a `petname`. CommandError as for `add`.
         """
         known = self.find(public)
         if known is None:
             if petname is None:
-                raise ContactError(sentence("cannot.contact_name"))
+                raise CommandError(sentence("cannot.contact_name"))
             return self._put(Contact(fingerprint(public), petname, int(now), verified, public))
         return self._put(
             replace(
@@ -176,7 +172,7 @@ class Contacts:
         )
 
     def rename(self, contact: Contact, petname: str) -> Contact:
-        """Rename a contact; ContactError if the name is not allowed or looks like another contact's name."""
+        """Rename a contact; CommandError if the name is not allowed or looks like another contact's name."""
         return self._put(replace(contact, petname=petname))
 
     def verify(self, contact: Contact) -> Contact:
@@ -191,14 +187,14 @@ class Contacts:
         try:
             check_name(contact.petname)
         except ValidationError as error:
-            raise ContactError(sentence("cannot.petname", why=reasons.because(error))) from None
+            raise CommandError(sentence("cannot.petname", why=reasons.because(error))) from None
         if contact.fingerprint == fingerprint(self.own.public):
-            raise ContactError(sentence("cannot.own_key"))
+            raise CommandError(sentence("cannot.own_key"))
         for other in self.alike(contact.petname):
             if other.fingerprint != contact.fingerprint:
-                raise ContactError(sentence("cannot.known_as", petname=other.petname))
+                raise CommandError(sentence("cannot.known_as", petname=other.petname))
         if contact.fingerprint not in self._by_print and len(self._by_print) >= CONTACTS_MAX:
-            raise ContactError(sentence("cannot.book_full", most=CONTACTS_MAX))
+            raise CommandError(sentence("cannot.book_full", most=CONTACTS_MAX))
         self._by_print[contact.fingerprint] = contact
         return contact
 

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import Final, Protocol
 
 from snugroom.client.session import events as ev
-from snugroom.client.session.catalogue.sentence import sentence
+from snugroom.client.session.catalogue.sentence import CommandError, sentence
 from snugroom.client.session.entry.lobby_connections import LobbyConnections, days_around
 from snugroom.client.session.entry.piece_queue import PieceQueue
 from snugroom.client.session.entry.tickets import known_member, ticket_from
@@ -189,10 +189,10 @@ class RejoinHelper:
         return ev.Knocked(number, asked.name, "", NO_INVITE, warnings=warnings, returning=True)
 
     def decide(self, number: int, admit: bool, now: float) -> None:
-        """Let a host come back, or refuse it, as a host's person says; ValueError if none asks any more."""
+        """Let a host come back, or refuse it, as a host's person says; CommandError if none asks any more."""
         asked = self._asked.get(number)
         if asked is None or asked.wanted or now - asked.due > ASKED_FOR:
-            raise ValueError(sentence("cannot.nobody_waits", number=number))
+            raise CommandError(sentence("cannot.nobody_waits", number=number))
         if admit:
             asked.approved = True
         else:

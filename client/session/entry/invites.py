@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from snugroom.client.session import events as ev
-from snugroom.client.session.catalogue.sentence import Sentence, sentence
+from snugroom.client.session.catalogue.sentence import CommandError, Sentence, sentence
 from snugroom.client.session.kernel.membership import Membership
 from snugroom.crypto.agreed.names import is_visible
 from snugroom.crypto.agreed.room_state import SINGLE_USE
@@ -24,10 +24,6 @@ LABEL_MAX: Final = 64
 MINE_MAX: Final = 1000
 #: Attempts to draw a free index; if all fail, hardly any index is free.
 _DRAWS: Final = 1000
-
-
-class LabelError(ValueError):
-    """An invite cannot be made as requested; the text gives the reason."""
 
 
 @dataclass(frozen=True)
@@ -65,17 +61,17 @@ class InviteBook:
 
         `host_public` (32 bytes) is the host key in its link.
 
-        LabelError if the label is too long or has control characters, or if there are too many invites.
+        CommandError if the label is too long or has control characters, or if there are too many invites.
         """
         if len(label.encode("utf-8", "surrogatepass")) > LABEL_MAX or not is_visible(label):
-            raise LabelError(sentence("cannot.label", most=LABEL_MAX))
+            raise CommandError(sentence("cannot.label", most=LABEL_MAX))
         if len(self._mine) >= MINE_MAX:
-            raise LabelError(sentence("cannot.invites", most=MINE_MAX))
+            raise CommandError(sentence("cannot.invites", most=MINE_MAX))
         taken = {i & ~SINGLE_USE for i in (*known, *self._mine, *self._came, *self.taken_back, 0, NO_INVITE)}
         drawn = (int.from_bytes(rng(2), "big") & ~SINGLE_USE for _ in range(_DRAWS))
         number = next((n for n in drawn if n not in taken), None)
         if number is None:
-            raise LabelError(sentence("cannot.invites_all"))
+            raise CommandError(sentence("cannot.invites_all"))
         index = number | (SINGLE_USE if single else 0)
         self._mine[index] = _Mine(label, single, host_public)
         return index

@@ -11,7 +11,7 @@ from typing import Final
 
 from snugroom.client.session import events as ev
 from snugroom.client.session.catalogue import sentences
-from snugroom.client.session.catalogue.sentence import Sentence, sentence
+from snugroom.client.session.catalogue.sentence import CommandError, Sentence, sentence
 from snugroom.client.session.entry.admission_batch import AdmissionBatch
 from snugroom.client.session.entry.cards import Cards
 from snugroom.client.session.entry.contacts import Contacts
@@ -380,23 +380,23 @@ class HostLobby:
     def admit(self, number: int, room: Room, now: float) -> AddIntent:
         """Accept a knock as the host, for the room to commit.
 
-        ValueError if none waits under that number, or if a member has its name.
+        CommandError if none waits under that number, or if a member has its name.
         """
         holder = self._holder(number, room, now)
         if holder is not None:
-            raise ValueError(holder.warning)
+            raise CommandError(holder.warning)
         asked = self._take(number, now)
         return AddIntent(number, asked.package, asked.knock.index, asked.knock.name)
 
     def replace(self, number: int, room: Room, now: float) -> ReplaceIntent:
         """Accept a knock as the host, in place of the silent member whose name it has.
 
-        ValueError if none waits under that number, or if it does not show what that member has shown.
+        CommandError if none waits under that number, or if it does not show what that member has shown.
         """
         holder = self._holder(number, room, now)
         if holder is None or holder.proof is None:
             name = self._asked[number].knock.name
-            raise ValueError(sentence("cannot.replace", name=name) if holder is None else holder.warning)
+            raise CommandError(sentence("cannot.replace", name=name) if holder is None else holder.warning)
         asked = self._take(number, now)
         index, name = asked.knock.index, asked.knock.name
         return ReplaceIntent(number, asked.package, index, name, holder.leaf, holder.key)
@@ -407,7 +407,7 @@ class HostLobby:
     def _waits(self, number: int, now: float) -> Asked:
         asked = self._asked.get(number)
         if asked is None or number not in {w.id for w in self._knocks.waiting(now)}:
-            raise ValueError(sentence("cannot.nobody_waits", number=number))
+            raise CommandError(sentence("cannot.nobody_waits", number=number))
         return asked
 
     def _take(self, number: int, now: float) -> Asked:
@@ -432,7 +432,7 @@ class HostLobby:
         return ev.AdmissionProgress(0, len(waiting), refused=len(waiting))
 
     def refuse(self, number: int, now: float) -> None:
-        """Refuse a knock as the host; ValueError if none waits under that number."""
+        """Refuse a knock as the host; CommandError if none waits under that number."""
         held = self._waits(number, now).holder is not None
         self._knocks.take(number, now)
         self.fail(number, sentence("refusal.name_held" if held else "refusal.no"))

@@ -11,7 +11,7 @@ from __future__ import annotations
 from typing import Final
 
 from snugroom.client.session.catalogue import sentences
-from snugroom.client.session.catalogue.sentence import sentence
+from snugroom.client.session.catalogue.sentence import CommandError, sentence
 from snugroom.client.session.features.states import States
 from snugroom.client.session.kernel.feature import Feature
 from snugroom.client.session.kernel.intents import RemoveIntent, WithdrawIntent
@@ -54,12 +54,12 @@ class Absence(Feature):
     def withdraw(self, name: str, now: float) -> None:
         """End the way back of the absent member with that name, as a host.
 
-        ValueError if nobody with that name has one, or if we are not a host.
+        CommandError if nobody with that name has one, or if we are not a host.
         """
         self.room.host_only()
         away = [e for e in self.room.membership.ledger.away if Identity.decode(e.identity).name == name]
         if not away:
-            raise ValueError(sentence("cannot.nobody_away", name=name))
+            raise CommandError(sentence("cannot.nobody_away", name=name))
         for each in away:
             self.room.queue_once(WithdrawIntent(each.signature_key), now)
 

@@ -131,7 +131,7 @@ class CollectedEvidence(Feature):
     # -- the file ----------------------------------------------------------------------------------
 
     def save(self, path: str, names: bool, now: float) -> None:
-        """Write our evidence to a file, for a host with the others'; ValueError if there is none yet.
+        """Write our evidence to a file, for a host with the others'; CommandError if there is none yet.
 
         `names` adds the names in the room to our own exhibits.
         """

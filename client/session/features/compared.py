@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import Final, Literal
 
 from snugroom.client.session import events as ev
-from snugroom.client.session.catalogue.sentence import sentence
+from snugroom.client.session.catalogue.sentence import CommandError, sentence
 from snugroom.client.session.entry.invites import invite_name
 from snugroom.client.session.features.roles import changes as policy_changes
 from snugroom.client.session.kernel.membership import Membership
@@ -98,22 +98,22 @@ class Comparisons:
     def digits(self, same: bool, which: str, now: float) -> None:
         """Record a comparison of the long code: the current one, or the one that begins with `which`.
 
-        ValueError, with a sentence, if the epoch of the compared digits cannot be determined.
+        CommandError if the epoch of the compared digits cannot be determined.
         """
         if which:
             if len(which) < DIGITS_MIN or not (which.isascii() and which.isdecimal()):
-                raise ValueError(sentence("cannot.digits_few", least=DIGITS_MIN))
+                raise CommandError(sentence("cannot.digits_few", least=DIGITS_MIN))
             alike = [d for d in self._digits if d.digits.startswith(which)]
             if not alike:
-                raise ValueError(sentence("cannot.digits_none"))
+                raise CommandError(sentence("cannot.digits_none"))
             if len({d.digits for d in alike}) > 1:
                 # A committer can choose a few first digits, and so make them stand for other members.
-                raise ValueError(sentence("cannot.digits_two"))
+                raise CommandError(sentence("cannot.digits_two"))
             found = alike[-1]
         else:
             found = self._digits[-1]
             if any(d.newcomers and now - d.at < JUST_NOW for d in list(self._digits)[1:]):
-                raise ValueError(sentence("cannot.digits_new", least=DIGITS_MIN))
+                raise CommandError(sentence("cannot.digits_new", least=DIGITS_MIN))
         self._basis = _Basis("digits", same, found)
 
     # -- queries ---------------------------------------------------------------------------------------

@@ -14,7 +14,7 @@ from typing import Final
 
 from snugroom.client.session import events as ev
 from snugroom.client.session.catalogue import content, sentences
-from snugroom.client.session.catalogue.sentence import Sentence, sentence
+from snugroom.client.session.catalogue.sentence import CommandError, Sentence, sentence
 from snugroom.client.session.features.answers import Answers
 from snugroom.client.session.features.compared import Comparisons, ShownCode, members_of
 from snugroom.client.session.kernel.feature import Contents, Feature
@@ -130,15 +130,15 @@ class Comparing(Feature):
     # -- commands ------------------------------------------------------------------------------------
 
     def compare(self, now: float) -> None:
-        """Request a run; ValueError, with a sentence, if none is possible."""
+        """Request a run; CommandError if none is possible."""
         count = len(self.room.membership.members())
         if count < 2:
-            raise ValueError(sentence("cannot.nobody_to_compare"))
+            raise CommandError(sentence("cannot.nobody_to_compare"))
         if count > content.COMPARING_MAX:
-            raise ValueError(sentence("cannot.compare_many", most=content.COMPARING_MAX))
+            raise CommandError(sentence("cannot.compare_many", most=content.COMPARING_MAX))
         held = self.room.hold_reason(now)
         if held is not None and now - self._began > NEW:
-            raise ValueError(held)
+            raise CommandError(held)
         self._asked = True
         self.room.tell(sentences.status("comparing"))
         if self._running is None and self._request is None:
@@ -146,13 +146,13 @@ class Comparing(Feature):
             self._open(now)
 
     def compared(self, same: bool, digits: str | None, now: float) -> None:
-        """Record a person's comparison; ValueError, with a sentence, if the compared code is unclear."""
+        """Record a person's comparison; CommandError if the compared code is unclear."""
         if digits is not None:
             self._compared.digits(same, digits.replace(" ", ""), now)
         elif self._seen is None:
-            raise ValueError(sentence("cannot.no_code_yet"))
+            raise CommandError(sentence("cannot.no_code_yet"))
         elif now < self._slip_until:
-            raise ValueError(sentence("cannot.another_code"))
+            raise CommandError(sentence("cannot.another_code"))
         else:
             self._answered = True
             self._compared.short(same, self._seen)

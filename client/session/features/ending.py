@@ -24,7 +24,7 @@ class Ending(Announcement[content.End]):
         self._since: float | None = None
 
     def end(self, now: float) -> None:
-        """End the meeting, as soon as we are in step with the server; ValueError if we are not a host."""
+        """End the meeting, as soon as we are in step with the server; CommandError if we are not a host."""
         self.room.host_only()
         if self._since is None:
             self._since = now

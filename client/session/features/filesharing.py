@@ -12,7 +12,7 @@ from typing import Final, Literal
 
 from snugroom.client.session import events as ev
 from snugroom.client.session.catalogue import content
-from snugroom.client.session.catalogue.sentence import sentence
+from snugroom.client.session.catalogue.sentence import CommandError, sentence
 from snugroom.client.session.kernel.feature import Contents, Feature
 from snugroom.client.session.kernel.outbox import SeenDigests
 from snugroom.client.session.kernel.ports import Room
@@ -98,13 +98,13 @@ class Files(Feature):
     # -- our files -------------------------------------------------------------------------------------
 
     def send(self, name: str, mime: str, data: bytes, now: float) -> None:
-        """Send a file; ValueError if it is empty or too large, the name is bad, or too many are under way."""
+        """Send a file; CommandError if it is empty, too large or badly named, or too many are under way."""
         if not 0 < len(data) <= content.FILE_MAX:
-            raise ValueError(sentence("cannot.file_size", most=content.FILE_MAX, size=len(data)))
+            raise CommandError(sentence("cannot.file_size", most=content.FILE_MAX, size=len(data)))
         if not 0 < len(name) <= 200 or not is_name(name):
-            raise ValueError(sentence("cannot.file_name"))
+            raise CommandError(sentence("cannot.file_name"))
         if sum(not out.done for out in self._out) >= OUT_MAX:
-            raise ValueError(sentence("cannot.files_many", most=OUT_MAX))
+            raise CommandError(sentence("cannot.files_many", most=OUT_MAX))
         rng = self.room.rng
         offer = content.File(rng(16), name, mime, len(data), H(data), rng(32))
         count = pieces_of(len(data))

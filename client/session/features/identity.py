@@ -12,9 +12,9 @@ from collections.abc import Iterable
 from typing import Final
 
 from snugroom.client.session import events as ev
-from snugroom.client.session.catalogue import content, reasons, sentences
-from snugroom.client.session.catalogue.sentence import sentence
-from snugroom.client.session.entry.contacts import ContactError, Contacts
+from snugroom.client.session.catalogue import content, sentences
+from snugroom.client.session.catalogue.sentence import CommandError, sentence
+from snugroom.client.session.entry.contacts import Contacts
 from snugroom.client.session.entry.identity_check import check_identity
 from snugroom.client.session.kernel.feature import Feature
 from snugroom.client.session.kernel.ports import Room
@@ -74,7 +74,7 @@ class Vouching(Feature):
     def vouch(self, leaf: int, now: float) -> None:
         """Show our identity to the member at `leaf`, in place of our next dummy.
 
-        ValueError if there is no other member at that leaf, or we have no identity.
+        CommandError if there is no other member at that leaf, or we have no identity.
         """
         key = self._other(leaf, now)
         self._book()
@@ -83,12 +83,12 @@ class Vouching(Feature):
     def know(self, leaf: int, petname: str | None, now: float) -> None:
         """Add the identity shown at `leaf` to the book, by default under the member's name here.
 
-        ValueError if there is no other member, no identity was shown, or the book cannot take it.
+        CommandError if there is no other member, no identity was shown, or the book cannot take it.
         """
         self._learn(leaf, petname, now, verified=False)
 
     def verify(self, leaf: int, now: float) -> None:
-        """Mark the identity as verified, adding it to the book if needed; ValueError as for `know`."""
+        """Mark the identity as verified, adding it to the book if needed; CommandError as for `know`."""
         self._learn(leaf, None, now, verified=True)
 
     def _learn(self, leaf: int, petname: str | None, now: float, *, verified: bool) -> None:
@@ -97,30 +97,27 @@ class Vouching(Feature):
         name = self.room.membership.name(leaf)
         public = self._identities.get(key)
         if public is None:
-            raise ValueError(sentence("cannot.no_identity", name=name))
+            raise CommandError(sentence("cannot.no_identity", name=name))
         if petname is None and book.find(public) is None:
             petname = name
-        try:
-            contact = book.learn(public, petname, now, verified=verified)
-        except ContactError as error:
-            raise ValueError(reasons.because(error)) from None
+        contact = book.learn(public, petname, now, verified=verified)
         self.room.tell(ev.BookChanged(contact.petname, contact.fingerprint, contact.verified, public, now))
 
     def _other(self, leaf: int, now: float) -> bytes:
         key = self.room.membership.signature_key(leaf)
         if key is None or leaf == self.room.membership.own_leaf:
-            raise ValueError(sentence("cannot.nobody_else", leaf=leaf))
+            raise CommandError(sentence("cannot.nobody_else", leaf=leaf))
         taken_at, before = self._taken.pop(leaf, (float("-inf"), ""))
         if now - taken_at < TAKEN:
             # The digits that the person has just compared are the previous member's.
             name = self.room.membership.name(leaf)
-            raise ValueError(sentence("cannot.leaf_taken", name=name, leaf=leaf, before=before))
+            raise CommandError(sentence("cannot.leaf_taken", name=name, leaf=leaf, before=before))
         return key
 
     def _book(self) -> Contacts:
         book = self.room.options.contacts
         if book is None:
-            raise ValueError(sentence("cannot.no_book"))
+            raise CommandError(sentence("cannot.no_book"))
         return book
 
     # -- to others -----------------------------------------------------------------------------------

@@ -10,7 +10,7 @@ from typing import Final, Literal
 
 from snugroom.client.session import events as ev
 from snugroom.client.session.catalogue import content, sentences
-from snugroom.client.session.catalogue.sentence import sentence
+from snugroom.client.session.catalogue.sentence import CommandError, sentence
 from snugroom.client.session.features.image_size import image_size
 from snugroom.client.session.kernel.feature import Contents, Feature
 from snugroom.client.session.kernel.outbox import SeenDigests
@@ -55,17 +55,17 @@ class Images(Feature):
         self._seen, self._sent_at = before._seen, before._sent_at
 
     def send(self, data: bytes, now: float) -> None:
-        """Send an image; ValueError if it is no image, too large, or too soon after the last one."""
+        """Send an image; CommandError if it is no image, too large, or too soon after the last one."""
         size = image_size(data)
         mime = mime_of(data)
         if mime is None or size is None:
-            raise ValueError(sentence("room.not_an_image"))
+            raise CommandError(sentence("room.not_an_image"))
         if len(data) > content.IMAGE_MAX:
-            raise ValueError(sentence("room.image_size", most=content.IMAGE_MAX, size=len(data)))
+            raise CommandError(sentence("room.image_size", most=content.IMAGE_MAX, size=len(data)))
         if math.prod(size) > content.IMAGE_PIXELS_MAX:
-            raise ValueError(sentence("room.image_pixels", width=size[0], height=size[1]))
+            raise CommandError(sentence("room.image_pixels", width=size[0], height=size[1]))
         if self._sent_at is not None and now - self._sent_at < EVERY:
-            raise ValueError(sentence("room.image_soon", seconds=round(EVERY)))
+            raise CommandError(sentence("room.image_soon", seconds=round(EVERY)))
         self._sent_at = now
         self.room.post(content.Image(self.room.rng(16), mime, data), now)
 

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from snugroom.client.session import addresses
 from snugroom.client.session import events as ev
 from snugroom.client.session.catalogue import content, sentences
-from snugroom.client.session.catalogue.sentence import Arg, sentence
+from snugroom.client.session.catalogue.sentence import Arg, CommandError, sentence
 from snugroom.client.session.features.announcement import Announcement
 from snugroom.client.session.features.mirror import Mirror
 from snugroom.client.session.kernel.intents import PolicyIntent, RemoveIntent
@@ -41,7 +41,7 @@ class Moves(Announcement[content.Move]):
         what: ev.NameServers | ev.ListServers | ev.AllowServer | ev.Move | ev.RemoveAbsent,
         now: float,
     ) -> None:
-        """Carry out a command; ValueError, with a sentence, if that is impossible."""
+        """Carry out a command; CommandError if that is impossible."""
         match what:
             case ev.NameServers(origins):
                 self.name_servers(origins, now)
@@ -57,13 +57,13 @@ class Moves(Announcement[content.Move]):
     def name_servers(self, given: Sequence[str], now: float) -> None:
         """Name the servers where the meeting goes on, in this order.
 
-        ValueError if an origin is not one, or there twice, if there are too many, or if we are not a host.
+        CommandError if an origin is not one, or there twice, if there are too many, or if we are not a host.
         """
         room = self.room
         room.host_only()
         origins = [canonical_origin(each) for each in given]
         if len(origins) > SERVERS_MAX or len({room.origin, *origins}) != 1 + len(origins):
-            raise ValueError(sentence("link.many_servers", most=SERVERS_MAX))
+            raise CommandError(sentence("link.many_servers", most=SERVERS_MAX))
         addresses.check_all(room.origin, origins, anywhere=room.options.private_servers)
         room.servers.allow(origins)
 
@@ -95,11 +95,11 @@ class Moves(Announcement[content.Move]):
     def allow(self, origin: str, now: float) -> None:
         """Let our program go to that server of the list, at once if the others have been called there.
 
-        ValueError if the list does not have it, or if this meeting leads nobody there.
+        CommandError if the list does not have it, or if this meeting leads nobody there.
         """
         room, origin = self.room, canonical_origin(origin)
         if origin not in self._origins():
-            raise ValueError(sentence("room.no_such_server", origin=origin))
+            raise CommandError(sentence("room.no_such_server", origin=origin))
         addresses.check_all(room.origin, [origin], anywhere=room.options.private_servers)
         room.servers.allow([origin])
         room.tell(sentences.status("cleared.server_asked.allowed", servers=[origin]))
@@ -110,7 +110,7 @@ class Moves(Announcement[content.Move]):
     def move(self, origin: str, now: float) -> None:
         """Have everybody go on at that server of the list; empty: at the next one.
 
-        ValueError if the list does not have it, if the meeting is there, or if we are not a host.
+        CommandError if the list does not have it, if the meeting is there, or if we are not a host.
         """
         room = self.room
         room.host_only()
@@ -121,22 +121,22 @@ class Moves(Announcement[content.Move]):
         elif here in origins:
             origin = origins[(origins.index(here) + 1) % len(origins)]
         if origin not in origins:
-            raise ValueError(sentence("room.no_such_server", origin=origin))
+            raise CommandError(sentence("room.no_such_server", origin=origin))
         if origin == here:
-            raise ValueError(sentence("room.is_there", origin=origin))
+            raise CommandError(sentence("room.is_there", origin=origin))
         addresses.check_all(room.origin, [origin], anywhere=room.options.private_servers)
         room.servers.allow([origin])
         self._wanted = origins.index(origin)
         self.announce(now)
 
     def remove_absent(self, now: float) -> None:
-        """Remove all members that are not heard here; ValueError if all are, or if we are not a host."""
+        """Remove all members that are not heard here; CommandError if all are, or if we are not a host."""
         room, m = self.room, self.room.membership
         room.host_only()
         here = {m.own_leaf, *room.feature(Monitor).at_incarnation(room.incarnation, now)}
         away = [leaf for leaf, _, _ in m.members() if leaf not in here and not room.heard_recently(leaf, now)]
         if not away:
-            raise ValueError(sentence("room.all_here"))
+            raise CommandError(sentence("room.all_here"))
         room.tell(sentences.status("removing_absent", names=[m.name(leaf) for leaf in away]))
         for leaf in away:
             room.queue(RemoveIntent(leaf, m.signature_key(leaf) or b"", absent=True), now)

@@ -13,7 +13,7 @@ from typing import Final
 
 from snugroom.client.session import events as ev
 from snugroom.client.session.catalogue import content, reasons, sentences
-from snugroom.client.session.catalogue.sentence import sentence
+from snugroom.client.session.catalogue.sentence import CommandError, sentence
 from snugroom.client.session.kernel.feature import Contents, Feature
 from snugroom.client.session.kernel.ports import Room
 from snugroom.client.session.kernel.verdict import Change
@@ -178,29 +178,29 @@ class Reporting(Feature):
             self.room.tell(sentences.alarm("unreportable", name=m.name(leaf)))
 
     def save(self, names: tuple[str, ...], path: str) -> None:
-        """Write a report of these messages; ValueError, with a sentence, if that is impossible."""
+        """Write a report of these messages; CommandError if that is impossible."""
         self.room.perform(ev.Save("report", path, self.make(names)))
 
     def make(self, names: tuple[str, ...]) -> bytes:
-        """Return the report file. ValueError if the meeting, or one of the messages, cannot be reported."""
+        """Return the report file. CommandError if the meeting, or one of the messages, cannot be reported."""
         if not self.on:
-            raise ValueError(sentence("cannot.report_off"))
+            raise CommandError(sentence("cannot.report_off"))
         if not 0 < len(names) <= report.MESSAGES_MAX or len(set(names)) != len(names):
-            raise ValueError(sentence("cannot.report_count", most=report.MESSAGES_MAX))
+            raise CommandError(sentence("cannot.report_count", most=report.MESSAGES_MAX))
         host_public = self.room.membership.policy.host_public
         made = Report(report.FORMAT, host_public, [self._accused(name) for name in names])
         try:
             report.verify_report(made, host_public)
         except SnugError as error:
-            raise ValueError(sentence("cannot.report_proves_nothing", why=reasons.in_full(error))) from None
+            raise CommandError(sentence("cannot.report_proves_nothing", why=reasons.in_full(error))) from None
         return report.encode(made)
 
     def _accused(self, name: str) -> ReportedMessage:
         found = [kept for full, kept in self._kept.items() if full.startswith(name)]
         if len(name) < NAME_MIN or len(found) != 1:
-            raise ValueError(sentence("cannot.report_unknown", name=name[:40], most=KEPT_MAX))
+            raise CommandError(sentence("cannot.report_unknown", name=name[:40], most=KEPT_MAX))
         (kept,) = found
         if kept.signature_key not in self._admissions:
-            raise ValueError(sentence("cannot.report_no_admission", name=kept.name))
+            raise CommandError(sentence("cannot.report_no_admission", name=kept.name))
         invite, admission = self._admissions[kept.signature_key]
         return ReportedMessage(kept.tbs, kept.signature, kept.signature_key, invite, admission)

@@ -12,7 +12,7 @@ from typing import Final, Literal
 
 from snugroom.client.session import events as ev
 from snugroom.client.session.catalogue import sentences
-from snugroom.client.session.catalogue.sentence import sentence
+from snugroom.client.session.catalogue.sentence import CommandError, sentence
 from snugroom.client.session.features.host_key_transfer import HostKeyTransfer
 from snugroom.client.session.kernel.feature import Feature
 from snugroom.client.session.kernel.intents import PolicyIntent
@@ -60,10 +60,10 @@ class Roles(Feature):
     # -- commands ----------------------------------------------------------------------------------
 
     def lock(self, on: bool, now: float) -> None:
-        """Lock the room, or unlock it; ValueError if it is so already, or we are not a host."""
+        """Lock the room, or unlock it; CommandError if it is so already, or we are not a host."""
         self.room.host_only()
         if on == (self.room.membership.policy.mode is Mode.LOCKED):
-            raise ValueError(sentence("room.locked_already" if on else "room.not_locked"))
+            raise CommandError(sentence("room.locked_already" if on else "room.not_locked"))
 
         def change(policy: Policy) -> Policy | None:
             if on == (policy.mode is Mode.LOCKED):
@@ -74,7 +74,7 @@ class Roles(Feature):
         self.room.queue(PolicyIntent(change, act), now)
 
     def deputise(self, leaf: int, now: float) -> None:
-        """Make the member at `leaf` a host. ValueError if the leaf is empty, or we are not a host."""
+        """Make the member at `leaf` a host. CommandError if the leaf is empty, or we are not a host."""
         key = self._key_of(leaf)
 
         def change(policy: Policy) -> Policy | None:
@@ -91,25 +91,25 @@ class Roles(Feature):
     def undeputise(self, leaf: int, now: float) -> None:
         """Take the host role from the member at `leaf`, which may be our own.
 
-        ValueError if the leaf is empty or not a host's, if no host would be left, or if we are not a host.
+        CommandError if the leaf is empty or not a host's, if no host would be left, or if we are not a host.
         """
         key = self._key_of(leaf)
         if key not in self.room.membership.policy.hosts:
-            raise ValueError(sentence("room.is_no_host", name=self.room.membership.name(leaf)))
+            raise CommandError(sentence("room.is_no_host", name=self.room.membership.name(leaf)))
         if not self._others(key, self.room.membership.policy):
-            raise ValueError(sentence("room.name_another"))
+            raise CommandError(sentence("room.name_another"))
         self._remove_host(key, None, now)
 
     def hand_over(self, leaf: int, now: float) -> None:
         """Make the member at `leaf` a host, and step down once it has shown that it can host.
 
-        ValueError if no other member is there, or we are not a host, or a handover is under way already.
+        CommandError if no other member is there, or we are not a host, or a handover is under way already.
         """
         key = self._key_of(leaf)
         if leaf == self.room.membership.own_leaf:
-            raise ValueError(sentence("room.hand_to_oneself"))
+            raise CommandError(sentence("room.hand_to_oneself"))
         if self._handover is not None:
-            raise ValueError(sentence("room.handing_already", name=self._handover.name))
+            raise CommandError(sentence("room.handing_already", name=self._handover.name))
         name = self.room.membership.name(leaf)
         self._handover = _Handover(key, name, now)
         self.room.tell(sentences.status("handing_over", name=name))
@@ -181,7 +181,7 @@ class Roles(Feature):
     def _key_of(self, leaf: int) -> bytes:
         key = self.room.membership.signature_key(leaf)
         if key is None:
-            raise ValueError(sentence("room.nobody_there", leaf=leaf))
+            raise CommandError(sentence("room.nobody_there", leaf=leaf))
         self.room.host_only()
         return key
 

@@ -13,7 +13,7 @@ import msgspec
 
 from snugroom.client.session import events as ev
 from snugroom.client.session.catalogue import content
-from snugroom.client.session.catalogue.sentence import sentence
+from snugroom.client.session.catalogue.sentence import CommandError, sentence
 from snugroom.client.session.kernel.feature import Contents, Feature
 from snugroom.client.session.kernel.ports import Room
 from snugroom.client.session.kernel.verdict import Change
@@ -143,14 +143,14 @@ class Reactions(Feature):
         self._shown: dict[int, list[float]] = {}
 
     def react(self, what: content.Reaction, now: float) -> None:
-        """Send a reaction; ValueError if nobody would see it, or too soon after the last one."""
+        """Send a reaction; CommandError if nobody would see it, or too soon after the last one."""
         if not self.room.is_synced(now):
-            raise ValueError(sentence("cannot.react_away"))
+            raise CommandError(sentence("cannot.react_away"))
         held = self.room.hold_reason(now)
         if held is not None:
-            raise ValueError(held)
+            raise CommandError(held)
         if now - self._said_at < REACTION_EVERY:
-            raise ValueError(sentence("cannot.react_soon"))
+            raise CommandError(sentence("cannot.react_soon"))
         self._said_at = now
         self.room.relay(what)
         own = self.room.membership.own_leaf

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from snugroom.client.session import events as ev
 from snugroom.client.session.catalogue import content
-from snugroom.client.session.catalogue.sentence import sentence
+from snugroom.client.session.catalogue.sentence import CommandError, sentence
 from snugroom.client.session.features.absence import Absence
 from snugroom.client.session.features.collected_evidence import CollectedEvidence
 from snugroom.client.session.features.comparing import Comparing
@@ -23,7 +23,7 @@ from snugroom.client.session.monitor.monitor import Monitor
 
 
 def carry_out(room: RoomSession, what: ev.Input, now: float) -> None:
-    """Carry out a command; ValueError, with a sentence, if that is impossible."""
+    """Carry out a command; CommandError if that is impossible."""
     match what:
         case ev.Say(text):
             room.messages.say(text, now)
@@ -33,11 +33,11 @@ def carry_out(room: RoomSession, what: ev.Input, now: float) -> None:
             room.feature(Files).send(name, mime, data, now)
         case ev.SendHeld():
             if not (room.messages.release() | room.feature(Files).send_anyway()):
-                raise ValueError(sentence("cannot.nothing_held"))
+                raise CommandError(sentence("cannot.nothing_held"))
         case ev.DiscardHeld():
             held = room.messages.discard()
             if not held:
-                raise ValueError(sentence("cannot.nothing_held"))
+                raise CommandError(sentence("cannot.nothing_held"))
             for message in held:
                 if isinstance(message, content.File):
                     room.feature(Files).discard(message.id)

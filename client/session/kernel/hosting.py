@@ -48,7 +48,7 @@ def decide(
 ) -> None:
     """Let a newcomer or a host in: the room commits it, and `Admissions` has the result; or refuse.
 
-    ValueError if nobody waits under that number, or if a member's name keeps the newcomer out.
+    CommandError if nobody waits under that number, or if a member's name keeps the newcomer out.
     """
     if what.knock >= FIRST_NUMBER:
         readmission.decide(what.knock, not isinstance(what, ev.Refuse), room, now)
@@ -111,7 +111,7 @@ def about_invites(
     room: RoomSession,
     invites: MeetingInvites,
 ) -> ev.Event | None:
-    """Carry out a host's command; return its result, None if it follows later. ValueError if impossible."""
+    """Carry out a host's command; return its result, None if it follows later. CommandError if impossible."""
     match what:
         case ev.NewInvite():
             return invites.request(room, what)

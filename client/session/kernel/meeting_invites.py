@@ -7,7 +7,7 @@ from dataclasses import replace
 
 from snugroom.client.session import events as ev
 from snugroom.client.session.catalogue import reasons, sentences
-from snugroom.client.session.catalogue.sentence import sentence
+from snugroom.client.session.catalogue.sentence import CommandError, sentence
 from snugroom.client.session.entry.invites import InviteBook, invite_name
 from snugroom.client.session.features.host_key_transfer import holds_current
 from snugroom.client.session.features.revocation import Revocation
@@ -65,7 +65,7 @@ class MeetingInvites:
     # -- making and revoking -----------------------------------------------------------------------
 
     def make(self, room: RoomSession, wanted: ev.NewInvite) -> ev.InviteMade:
-        """Make an invite; ValueError if that is impossible."""
+        """Make an invite; CommandError if that is impossible."""
         made = self._make(room, wanted.label, wanted.once)
         return ev.InviteMade(made.link(room.here.origin), made.index, wanted.label, wanted.once)
 
@@ -122,11 +122,11 @@ class MeetingInvites:
         self.book.taken_back.add(index)
 
     def revoke(self, room: RoomSession, index: int, *, in_lobby: bool) -> ev.Status:
-        """Revoke an invite as a person asks; ValueError if it is unknown (`in_lobby`: not to us) or over."""
+        """Revoke an invite as a person asks; CommandError if over or unknown (`in_lobby`: not to us)."""
         if not self.book.known(index) and not in_lobby:
-            raise ValueError(sentence("cannot.invite_unknown", index=index))
+            raise CommandError(sentence("cannot.invite_unknown", index=index))
         if index in self.book.taken_back or index in room.membership.ledger.revoked:
-            raise ValueError(sentence("cannot.invite_over", index=index))
+            raise CommandError(sentence("cannot.invite_over", index=index))
         if index == self.open:
             self.open = None
         self.take_back(room, index)
@@ -158,5 +158,5 @@ def _or_why(make: Callable[[], ev.Event]) -> ev.Event:
     """Return the invite that `make` makes, or an alarm with the reason that it can't be made."""
     try:
         return make()
-    except ValueError as error:
+    except CommandError as error:
         return sentences.alarm("not_done", why=reasons.because(error))

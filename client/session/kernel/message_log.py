@@ -9,7 +9,7 @@ from typing import Final
 
 from snugroom.client.session import events as ev
 from snugroom.client.session.catalogue import content, sentences
-from snugroom.client.session.catalogue.sentence import sentence
+from snugroom.client.session.catalogue.sentence import CommandError, sentence
 from snugroom.client.session.kernel.announcer import Announcer
 from snugroom.client.session.kernel.early import EarlyBlobs
 from snugroom.client.session.kernel.feature import Hooks, content_table
@@ -62,9 +62,9 @@ class MessageLog:
     # -- our messages ----------------------------------------------------------------------------
 
     def say(self, text: str, now: float) -> None:
-        """Send a chat message; ValueError if the text is empty or too long."""
+        """Send a chat message; CommandError if the text is empty or too long."""
         if not 0 < len(text) <= content.TEXT_MAX:
-            raise ValueError(sentence("room.text_size", most=content.TEXT_MAX))
+            raise CommandError(sentence("room.text_size", most=content.TEXT_MAX))
         self._room.post(content.Say(self._room.rng(16), text), now)
 
     def post(self, what: content.Posted, now: float) -> None:

@@ -50,7 +50,7 @@ class Members(Protocol):
         """Our index among the members, by leaf."""
 
     def host_only(self) -> None:
-        """Check that we are a host; ValueError if not."""
+        """Check that we are a host; CommandError if not."""
 
     @property
     def rank(self) -> int:

@@ -98,7 +98,7 @@ class Readmission:
         return self._helping(room).message_posted(day, said, posted.handle, room, now)
 
     def decide(self, number: int, admit: bool, room: RoomSession, now: float) -> None:
-        """Let a host come back, or refuse it; ValueError if none asks under that number."""
+        """Let a host come back, or refuse it; CommandError if none asks under that number."""
         self._helping(room).decide(number, admit, now)
 
     def answer(

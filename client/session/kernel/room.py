@@ -13,7 +13,7 @@ from typing import Final, Literal, TypeVar
 
 from snugroom.client.session import events as ev
 from snugroom.client.session.catalogue import content
-from snugroom.client.session.catalogue.sentence import Sentence, sentence
+from snugroom.client.session.catalogue.sentence import CommandError, Sentence, sentence
 from snugroom.client.session.kernel.ahead import go_ahead
 from snugroom.client.session.kernel.announcements import Announcements
 from snugroom.client.session.kernel.announcer import Announcer
@@ -288,17 +288,17 @@ class RoomSession:
         self._drive(now)
 
     def remove(self, leaf: int, now: float) -> None:
-        """Remove the member at `leaf`; ValueError if the leaf is empty or our own, or we are not a host."""
+        """Remove the member at `leaf`; CommandError if the leaf is empty or our own, or we are not a host."""
         key = self.membership.signature_key(leaf)
         if key is None or leaf == self.membership.own_leaf:
-            raise ValueError(sentence("room.nobody_else_there", leaf=leaf))
+            raise CommandError(sentence("room.nobody_else_there", leaf=leaf))
         self.host_only()
         self.queue(RemoveIntent(leaf, key), now)
 
     def host_only(self) -> None:
-        """Check that we are a host; ValueError if not."""
+        """Check that we are a host; CommandError if not."""
         if not self.membership.is_host(self.membership.own_leaf):
-            raise ValueError(sentence("room.host_only"))
+            raise CommandError(sentence("room.host_only"))
 
     def leave(self, now: float) -> None:
         """Propose our own removal; leave when it is committed, or a few seconds after the first proposal."""

@@ -13,7 +13,7 @@ from typing import Final, Literal
 from snugroom.client.session import addresses
 from snugroom.client.session import events as ev
 from snugroom.client.session.catalogue import reasons, sentences
-from snugroom.client.session.catalogue.sentence import sentence
+from snugroom.client.session.catalogue.sentence import CommandError, sentence
 from snugroom.client.session.entry.guest import Entry, GuestLobby
 from snugroom.client.session.entry.helper import MembersLobby
 from snugroom.client.session.entry.lobby import HostLobby
@@ -94,7 +94,7 @@ class Session:
         """Open a meeting at a server, with the open invite and `invites`. `servers`: where it can go on.
 
         `again`: what a host's device has kept of a meeting that nobody is in. Its links lead here then.
-        ValidationError("SNUG-11") for the name, ValueError for a label and a strange server, MalformedError.
+        CommandError for a label and a strange server, ValidationError("SNUG-11") for the name.
         """
         me = Me(name, rng)
         addresses.check_all(origin, servers, anywhere=options.private_servers)
@@ -239,7 +239,7 @@ class Session:
     # -- handle --------------------------------------------------------------------------------------
 
     def handle(self, what: ev.Input, now: float) -> list[ev.Effect]:
-        """Process one input. ValueError, with a sentence, if a command cannot be carried out."""
+        """Process one input. CommandError if a command cannot be carried out."""
         if self._ended is None:
             outcome = self._link.check(what, now)
             self._effects += outcome.effects
@@ -315,12 +315,12 @@ class Session:
 
     def _in_room(self) -> RoomSession:
         if self._room is None:
-            raise ValueError(sentence("cannot.not_inside"))
+            raise CommandError(sentence("cannot.not_inside"))
         return self._room
 
     def _as_host(self) -> HostLobby:
         if self._host is None:
-            raise ValueError(sentence("room.host_only"))
+            raise CommandError(sentence("room.host_only"))
         return self._host
 
     def _leave(self, now: float) -> None:

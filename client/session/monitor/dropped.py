@@ -14,7 +14,7 @@ from typing import Final, Literal
 
 from snugroom.client.session import events as ev
 from snugroom.client.session.catalogue import sentences
-from snugroom.client.session.catalogue.sentence import sentence
+from snugroom.client.session.catalogue.sentence import CommandError, sentence
 from snugroom.client.session.kernel.feature import Feature
 from snugroom.client.session.kernel.ports import Room
 from snugroom.client.session.monitor.drop import EXCUSES, REFUSALS, STALLS, Drop, ProbeRun
@@ -391,7 +391,7 @@ class Dropped(Feature):
     # -- evidence ------------------------------------------------------------------------------------------
 
     def save(self, path: str, names: bool, now: float) -> None:
-        """Write evidence to a file; ValueError if no evidence exists yet."""
+        """Write evidence to a file; CommandError if no evidence exists yet."""
         self.room.perform(ev.Save("evidence", path, self.export(names, now)))
 
     def _save(self, now: float) -> None:
@@ -405,16 +405,16 @@ class Dropped(Feature):
         return self._last
 
     def export(self, names: bool, now: float) -> bytes:
-        """Return the evidence file, of our own exhibits. ValueError if we were never in step."""
+        """Return the evidence file, of our own exhibits. CommandError if we were never in step."""
         return evidence.encode(Evidence(evidence.FORMAT, self.exhibits(names, now)))
 
     def exhibits(self, names: bool, now: float) -> list[Exhibit]:
-        """Return our exhibits, on now and the last drops, at least one. ValueError if we were never in step.
+        """Return our exhibits, on now and the last drops: at least one. CommandError if never in step.
 
         They are about one server: that of the last drop, if the meeting has moved since.
         """
         if self._server_key is None:
-            raise ValueError(sentence("cannot.no_evidence"))
+            raise CommandError(sentence("cannot.no_evidence"))
         drops = [drop for drop in (self._unreported, self._last, self._drop) if drop is not None]
         here = self._place[0]
         about = drops[-1].origin if drops else here

@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import Final
 
 from snugroom.client.session.catalogue import sentences
-from snugroom.client.session.catalogue.sentence import sentence
+from snugroom.client.session.catalogue.sentence import CommandError, sentence
 from snugroom.client.session.kernel.ports import Room
 from snugroom.client.session.kernel.verdict import Change
 from snugroom.client.session.monitor.freshness import ECHO, FRESH, LEASE, Beginning, Freshness
@@ -182,7 +182,7 @@ class Holding:
     def override(self, now: float) -> None:
         """Go on although the listeners are unknown (`Monitor.override`)."""
         if self.hold_reason(now) is None:
-            raise ValueError(sentence("cannot.not_paused"))
+            raise CommandError(sentence("cannot.not_paused"))
         self._overridden_removals = set(self._pending.to_remove())
         holds, alone = self._holds(now)
         if holds or alone:

@@ -114,7 +114,7 @@ class Monitor(Feature):
         return oldest
 
     def override(self, now: float) -> None:
-        """Go on although the listeners are unknown; ValueError if nothing is held.
+        """Go on although the listeners are unknown; CommandError if nothing is held.
 
         It lasts until nothing holds any more, somebody comes in or goes, or something else holds: another
         confirmation is missing, another removal waits, or a host, two members or the server claim a change.
