@@ -61,12 +61,9 @@ def run(arguments: argparse.Namespace) -> int:
         else:
             book = Book.open(arguments.book, word)
             _change(book, arguments)
-    except (SealedFileError, passphrase.PassphraseError) as error:
+    except (SealedFileError, passphrase.PassphraseError, CommandError) as error:
         hint = " Use another name for a new book." if isinstance(error, FileThereError) else ""
         print(f"snug: {error}{hint}", file=sys.stderr)
-        return _USAGE
-    except CommandError as error:
-        print(f"snug: {error}", file=sys.stderr)
         return _USAGE
     _tell(book, arguments)
     return _OK

@@ -13,7 +13,10 @@ from collections.abc import Iterable
 from functools import lru_cache
 from typing import Final, Literal
 
+from snugroom.client.session.catalogue import reasons
 from snugroom.client.session.catalogue.sentence import CommandError, sentence
+from snugroom.crypto.entry.invite import canonical_origin
+from snugroom.crypto.errors import MalformedError
 from snugroom.wire.limits import LOCAL_NAMES, SPECIAL_IPV4, SPECIAL_IPV6
 
 #: Why a meeting does not lead somewhere; part of the key of a sentence.
@@ -56,6 +59,14 @@ def strange(first: str, origins: Iterable[str], *, anywhere: bool) -> list[tuple
     """Return the other origins, with the reasons."""
     found = ((each, objection(first, each, anywhere=anywhere)) for each in origins)
     return [(origin, why) for origin, why in found if why is not None]
+
+
+def typed_origin(text: str) -> str:
+    """Return the origin that a person has typed, in canonical form; CommandError if it is none."""
+    try:
+        return canonical_origin(text)
+    except MalformedError as error:
+        raise CommandError(reasons.because(error)) from None
 
 
 def check_all(first: str, origins: Iterable[str], *, anywhere: bool) -> None:

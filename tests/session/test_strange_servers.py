@@ -204,3 +204,13 @@ def test_a_returning_host_goes_nowhere_strange_either() -> None:
     w.until(lambda: "again" in w.at(SECOND), 90)
     assert w.connects(again, METADATA) == 0
     assert w.connects(bo, METADATA) == 0
+
+
+@pytest.mark.parametrize(
+    "command", [ev.NameServers(("nonsense",)), ev.Move("nonsense"), ev.AllowServer("nonsense")]
+)
+def test_a_command_with_what_is_no_address_is_refused_as_any_other(command: ev.Input) -> None:
+    w = Servers(3306)
+    ada, _ = w.meeting("Ada", "Bo")
+    with pytest.raises(CommandError, match="no server address"):
+        w.do(ada, command)

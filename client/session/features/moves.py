@@ -16,7 +16,6 @@ from snugroom.client.session.kernel.ports import Room
 from snugroom.client.session.kernel.verdict import Change
 from snugroom.client.session.monitor.monitor import Monitor
 from snugroom.crypto.agreed.room_state import SERVERS_MAX, Policy
-from snugroom.crypto.entry.invite import canonical_origin
 from snugroom.crypto.errors import StateError
 
 
@@ -61,7 +60,7 @@ class Moves(Announcement[content.Move]):
         """
         room = self.room
         room.host_only()
-        origins = [canonical_origin(each) for each in given]
+        origins = [addresses.typed_origin(each) for each in given]
         if len(origins) > SERVERS_MAX or len({room.origin, *origins}) != 1 + len(origins):
             raise CommandError(sentence("link.many_servers", most=SERVERS_MAX))
         addresses.check_all(room.origin, origins, anywhere=room.options.private_servers)
@@ -95,9 +94,9 @@ class Moves(Announcement[content.Move]):
     def allow(self, origin: str, now: float) -> None:
         """Let our program go to that server of the list, at once if the others have been called there.
 
-        CommandError if the list does not have it, or if this meeting leads nobody there.
+        CommandError if it is none, if the list does not have it, or if this meeting leads nobody there.
         """
-        room, origin = self.room, canonical_origin(origin)
+        room, origin = self.room, addresses.typed_origin(origin)
         if origin not in self._origins():
             raise CommandError(sentence("room.no_such_server", origin=origin))
         addresses.check_all(room.origin, [origin], anywhere=room.options.private_servers)
@@ -110,14 +109,14 @@ class Moves(Announcement[content.Move]):
     def move(self, origin: str, now: float) -> None:
         """Have everybody go on at that server of the list; empty: at the next one.
 
-        CommandError if the list does not have it, if the meeting is there, or if we are not a host.
+        CommandError if it is none, not in the list or where the meeting is, or if we are not a host.
         """
         room = self.room
         room.host_only()
         origins = self._origins()
         here = room.here.origin
         if origin:
-            origin = canonical_origin(origin)
+            origin = addresses.typed_origin(origin)
         elif here in origins:
             origin = origins[(origins.index(here) + 1) % len(origins)]
         if origin not in origins:

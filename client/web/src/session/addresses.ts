@@ -4,7 +4,8 @@
  * Hosts name further servers, and so does a link: strangers' words. A name is judged by its form alone: a page does not
  * see to which address it leads.
  */
-import { ipv4, ipv6 } from "../crypto/entry/invite";
+import { canonicalOrigin, ipv4, ipv6 } from "../crypto/entry/invite";
+import { MalformedError } from "../crypto/errors";
 import { LOCAL_NAMES, SPECIAL_IPV4, SPECIAL_IPV6 } from "../wire/limits";
 import type { Transport } from "../wire/messages";
 import { CommandError, sentence } from "../words/sentence";
@@ -37,6 +38,15 @@ export const strange = (first: string, origins: readonly string[]): (readonly [o
     const why = objection(first, origin);
     return why === null ? [] : [[origin, why] as const];
   });
+
+/** Return the origin that a person has typed, in canonical form; CommandError if it is none. */
+export function typedOrigin(text: string): string {
+  try {
+    return canonicalOrigin(text);
+  } catch (error) {
+    throw error instanceof MalformedError ? new CommandError(error.sentence) : error;
+  }
+}
 
 /** Check servers that we name ourselves; CommandError for one that others refuse. */
 export function checkAll(first: string, origins: readonly string[]): void {

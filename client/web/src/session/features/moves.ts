@@ -1,10 +1,9 @@
 /** Where the meeting can go on, as hosts name it; and the moves there that a host calls (protocol section 12). */
 import type { Bytes } from "../../crypto/bytes";
-import { canonicalOrigin } from "../../crypto/entry/invite";
 import type { Policy } from "../../crypto/agreed/roomState";
 import { CommandError, sentence } from "../../words/sentence";
 import type { AnyContent } from "../catalogue/content";
-import { checkAll, strange } from "../addresses";
+import { checkAll, strange, typedOrigin } from "../addresses";
 import * as sentences from "../catalogue/sentences";
 import type { Change } from "../kernel/verdict";
 import { QUESTIONS_MAX } from "../kernel/knownServers";
@@ -34,14 +33,14 @@ export class Moves extends Announcement<Move> {
   /**
    * Have everybody go on at that server of the list; empty: at the next one.
    *
-   * CommandError if the list does not have it, if the meeting is there, or if we are not a host.
+   * CommandError if it is none, if the list does not have it, if the meeting is there, or if we are not a host.
    */
   async move(given: string, now: number): Promise<void> {
     this.room.hostOnly();
     const origins = this.#origins;
     const here = this.room.here.origin;
     const next = origins[(origins.indexOf(here) + 1) % origins.length] ?? here;
-    const origin = given === "" ? next : canonicalOrigin(given);
+    const origin = given === "" ? next : typedOrigin(given);
     if (!origins.includes(origin)) throw new CommandError(sentence("room.no_such_server", { origin }));
     if (origin === here) throw new CommandError(sentence("room.is_there", { origin }));
     checkAll(this.room.origin, [origin]);
@@ -53,11 +52,11 @@ export class Moves extends Announcement<Move> {
   /**
    * Let our page go to that server of the list, at once if the others have been called there.
    *
-   * CommandError if the list does not have it, or if this meeting leads nobody there.
+   * CommandError if it is none, if the list does not have it, or if this meeting leads nobody there.
    */
   async allow(given: string, now: number): Promise<void> {
     const { room } = this;
-    const origin = canonicalOrigin(given);
+    const origin = typedOrigin(given);
     if (!this.#origins.includes(origin)) throw new CommandError(sentence("room.no_such_server", { origin }));
     checkAll(room.origin, [origin]);
     room.servers.allow([origin]);

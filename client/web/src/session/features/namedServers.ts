@@ -1,9 +1,8 @@
 /** A person's commands about the servers where the meeting can go on, but for a move: see `Moves`. */
 import type { Policy } from "../../crypto/agreed/roomState";
-import { canonicalOrigin } from "../../crypto/entry/invite";
 import { SERVERS_MAX } from "../../wire/layouts/roomState";
 import { CommandError, sentence } from "../../words/sentence";
-import { checkAll } from "../addresses";
+import { checkAll, typedOrigin } from "../addresses";
 import * as sentences from "../catalogue/sentences";
 import type { Room } from "../kernel/ports";
 import { Monitor } from "../monitor/monitor";
@@ -12,12 +11,11 @@ import { Mirror } from "./mirror";
 /**
  * Name the servers where the meeting goes on, in this order.
  *
- * CommandError if one is there twice, if there are too many, or if we are not a host; MalformedError for an origin
- * that is not one.
+ * CommandError if an origin is not one, or there twice, if there are too many, or if we are not a host.
  */
 export async function nameServers(room: Room, given: readonly string[], now: number): Promise<void> {
   room.hostOnly();
-  const origins = given.map(canonicalOrigin);
+  const origins = given.map(typedOrigin);
   if (origins.length > SERVERS_MAX || new Set([room.origin, ...origins]).size !== 1 + origins.length)
     throw new CommandError(sentence("link.many_servers", { most: SERVERS_MAX }));
   checkAll(room.origin, origins);
