@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from itertools import count
 from typing import Final, Literal
 
 from snugroom.crypto.entry.lobby import OpenedKnock
@@ -47,17 +48,17 @@ class Knocks:
     """A host's record of invites and knocks. No clock and no I/O: callers pass `now` (Unix seconds).
 
     `each` limits the knocks that wait at the same time per open invite (always one for a single-use invite);
-    the protocol's default is one.
+    the protocol's default is one. `numbers`: those under which knocks wait, from 1 up if it is None.
     """
 
-    def __init__(self, *, each: int = 1) -> None:
+    def __init__(self, *, each: int = 1, numbers: Iterator[int] | None = None) -> None:
         self._each = each
         self._single: dict[int, bool] = {}
         self._revoked: set[int] = set()
         self._used: set[int] = set()
         self._seen: dict[bytes, None] = {}
         self._waiting: dict[int, Waiting] = {}
-        self._next = 1
+        self._numbers = count(1) if numbers is None else numbers
 
     def issue(self, index: int, *, single: bool) -> None:
         """Register a new invite. StateError if its index is registered already."""
@@ -86,8 +87,7 @@ class Knocks:
         reason = self._objection(opened, now, again=again)
         if reason is not None:
             return Ignored(reason)
-        number = self._next
-        self._next += 1
+        number = next(self._numbers)
         self._waiting[number] = Waiting(number, opened, now)
         self._see(opened)
         return Accepted(number)

@@ -9,7 +9,7 @@ import pytest
 
 from snugroom.client.session import events as ev
 from snugroom.client.session.catalogue import content
-from snugroom.client.session.kernel.intents import HealIntent, RejoinIntent
+from snugroom.client.session.kernel.intents import HealIntent, MemberKnock, RejoinIntent
 from snugroom.client.session.kernel.journal import KEPT
 from snugroom.client.session.kernel.membership import Membership
 from snugroom.client.session.kernel.verdict import Valid, Void
@@ -183,14 +183,17 @@ def test_a_rejoin_is_judged_alike_by_who_was_there_and_by_who_came_later() -> No
     assert 2 not in dana.room.membership.journal.chains
     assert judged(blob, ada, dana) == [None] * 2
     # so a member comes back that alone has had the last change before the server crashed
-    assert ada.room.membership.stage(RejoinIntent(-1, for_a_host, its_ticket.encode(), "Cem")) is not None
+    assert (
+        ada.room.membership.stage(RejoinIntent(MemberKnock(1), for_a_host, its_ticket.encode(), "Cem"))
+        is not None
+    )
 
 
 def test_a_ticket_is_used_once() -> None:
     w = World(208)
     ada, bo, cem = w.meeting("Ada", "Bo", "Cem")
     package, ticket = returning(cem, w.now, by=ANY_HOST)
-    staged = ada.room.membership.stage(RejoinIntent(-1, package, ticket.encode(), "Cem"))
+    staged = ada.room.membership.stage(RejoinIntent(MemberKnock(1), package, ticket.encode(), "Cem"))
     assert staged is not None
     verdict = bo.room.membership.judge(staged.blob)
     assert isinstance(verdict, Valid)
@@ -199,7 +202,7 @@ def test_a_ticket_is_used_once() -> None:
     assert ada.room.membership.ledger == bo.room.membership.ledger
     assert [r.nonce for r in bo.room.membership.ledger.rejoins] == [ticket.nonce]
     assert bo.room.membership.ledger.invite_of(2) == 0, "the invite that let Cem in still does"
-    assert ada.room.membership.stage(RejoinIntent(-2, package, ticket.encode(), "Cem")) is None, (
+    assert ada.room.membership.stage(RejoinIntent(MemberKnock(2), package, ticket.encode(), "Cem")) is None, (
         "done already"
     )
     again, _ = returning(cem, w.now, nonce=ticket.nonce)

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from itertools import count
 
 from snugroom.client.session import events as ev
-from snugroom.client.session.kernel.intents import AddIntent
+from snugroom.client.session.kernel.intents import AddIntent, NewcomerKnock
 from snugroom.client.session.kernel.me import Me
 from snugroom.crypto import mls
 from snugroom.crypto.agreed.policy import LINK_PSK_ID
@@ -45,7 +45,7 @@ def package(w: World, name: str) -> mls.KeyPackage:
 
 def newcomer(w: World, name: str, invite: int = 0, of: mls.KeyPackage | None = None) -> AddIntent:
     """A host's intent to add somebody; nobody waits for the answer."""
-    return AddIntent(next(_NUMBERS), of or package(w, name), invite, name)
+    return AddIntent(NewcomerKnock(next(_NUMBERS)), of or package(w, name), invite, name)
 
 
 def adds(w: World, *names: str) -> list[mls.Proposal]:

@@ -19,7 +19,7 @@ from snugroom.crypto.entry.recovery import HostRecoveryData
 from snugroom.lab.simulation.world import Participant, World
 from snugroom.wire import messages as wire
 from snugroom.wire import signed
-from tests.session.hosts import card_of, lobby_of, two_hosts
+from tests.session.hosts import card_of, deputised, lobby_of, two_hosts
 from tests.session.test_recovery import come_back
 
 
@@ -214,6 +214,40 @@ def test_a_host_is_asked_before_another_comes_back() -> None:
     assert back.room.membership.is_host(back.room.membership.own_leaf)
     with pytest.raises(ValueError, match="nobody waits"):
         w.do(ada, ev.Admit(asked[0].knock))
+
+
+def test_a_newcomer_and_a_returning_host_are_never_taken_for_each_other() -> None:
+    w = World(915)
+    ada = w.host("Ada", admission="ask")
+    w.run(2)
+    bo, cem = (w.guest(w.link_of(ada), name) for name in ("Bo", "Cem"))
+    number: dict[str, int] = {}
+
+    def knocked(*names: str) -> None:
+        w.until(lambda: {*names} <= {e.name for e in ada.of(ev.Knocked)} - number.keys(), 60)
+        number.update({e.name: e.knock for e in ada.of(ev.Knocked) if e.name in names})
+
+    knocked("Bo", "Cem")
+    for name in ("Bo", "Cem"):
+        w.do(ada, ev.Admit(number[name]))
+    w.until(lambda: w.agreed([ada, bo, cem]), 20)
+    deputised(w, ada, bo)
+    file = kept(bo)
+    w.kill(bo)
+    dana = w.guest(w.link_of(ada), "Dana")
+    knocked("Dana")
+    del number["Bo"]
+    before = set(number.values())
+    back = come_back(w, file)
+    w.until(lambda: any(e.returning for e in ada.of(ev.Knocked)), 60)
+    returning = next(e.knock for e in ada.of(ev.Knocked) if e.returning)
+    assert returning not in before
+    w.do(ada, ev.Refuse(number["Dana"]))
+    w.do(ada, ev.Admit(returning))
+    w.until(lambda: w.agreed([ada, back, cem]), 20)
+    w.until(lambda: dana.ended is not None, 20)
+    assert dana.ended is not None
+    assert dana.ended.reason == "refused"
 
 
 def test_a_host_that_is_refused_is_not_asked_about_again() -> None:

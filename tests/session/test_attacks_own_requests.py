@@ -7,9 +7,8 @@ from dataclasses import replace
 import pytest
 
 from snugroom.client.session import events as ev
-from snugroom.client.session.entry.helper import FIRST_NUMBER
 from snugroom.client.session.entry.recovery import RejoinLobby
-from snugroom.client.session.kernel.intents import HealIntent, RejoinIntent
+from snugroom.client.session.kernel.intents import HealIntent, MembersRequest, RejoinIntent
 from snugroom.client.session.kernel.views import ticket_of
 from snugroom.crypto.agreed.heartbeat import Act, Got, PendingAct
 from snugroom.crypto.agreed.room_state import ANY_HOST, TICKET_SIGNATURES_MAX, RejoinTicket
@@ -27,7 +26,7 @@ def stay(w: World, who: Participant) -> RejoinIntent:
     keys = m.rejoin_keys
     bundle = who.session._me.package(w.now, keys.request(), ticket, keys.ticket_signers())
     package = KeyPackageIn.decode(bundle.encoded).verify(m.group.suite, now=int(w.now))
-    return RejoinIntent(FIRST_NUMBER + 1, package, ticket_of(package) or b"", who.label)
+    return RejoinIntent(MembersRequest(1), package, ticket_of(package) or b"", who.label)
 
 
 def test_a_held_ticket_of_a_stay_that_ended_locks_nobody_out() -> None:

@@ -11,7 +11,7 @@ import pytest
 from snugroom.client.session import events as ev
 from snugroom.client.session.entry.lobby_connections import PostedMessage
 from snugroom.client.session.entry.recovery import RejoinLobby
-from snugroom.client.session.kernel.intents import HealIntent, RejoinIntent
+from snugroom.client.session.kernel.intents import HealIntent, MemberKnock, RejoinIntent
 from snugroom.client.session.kernel.room import RoomSession
 from snugroom.client.session.kernel.views import ticket_of
 from snugroom.client.session.monitor.monitor import Monitor
@@ -94,7 +94,7 @@ def lure(w: World, victim: Participant, old: RoomSession) -> RejoinLobby:
     asked = next(a.asked for a in lobby._asked if a.leaf == old.membership.own_leaf)
     m = old.membership
     package = KeyPackageIn.decode(asked.key_package).verify(m.group.suite, now=int(w.now))
-    staged = m.stage(RejoinIntent(1, package, ticket_of(package) or b"", victim.label))
+    staged = m.stage(RejoinIntent(MemberKnock(1), package, ticket_of(package) or b"", victim.label))
     assert staged is not None
     welcome = staged.stage.welcome
     assert welcome is not None
@@ -206,7 +206,7 @@ def test_nobody_but_who_is_asked_can_commit_a_rejoin() -> None:
         ticket = RejoinTicket(m.group.group_id, m.journal.slot, m.journal.chain, bytes(16), by=by)
         bundle = package_with(bo, ticket, w.now)
         package = KeyPackageIn.decode(bundle.encoded).verify(m.group.suite, now=int(w.now))
-        intent = RejoinIntent(1, package, ticket.encode(), "Bo")
+        intent = RejoinIntent(MemberKnock(1), package, ticket.encode(), "Bo")
         with pytest.raises(ValidationError, match="SNUG-8"):
             mallory.room.membership.stage(intent)
         assert (ada if by == ANY_HOST else cem).room.membership.stage(intent) is not None

@@ -10,9 +10,8 @@ import pytest
 from snugroom.client.session import events as ev
 from snugroom.client.session.catalogue.sentence import sentence
 from snugroom.client.session.entry import recovery as rejoining
-from snugroom.client.session.entry.helper import FIRST_NUMBER
 from snugroom.client.session.entry.recovery import RejoinLobby
-from snugroom.client.session.kernel.intents import RejoinIntent
+from snugroom.client.session.kernel.intents import MembersRequest, RejoinIntent
 from snugroom.client.session.kernel.views import ticket_of
 from snugroom.crypto.agreed.heartbeat import Got
 from snugroom.crypto.agreed.room_state import ANY_HOST, RejoinTicket
@@ -60,7 +59,7 @@ def rejoin_by(
     ticket = RejoinTicket(m.group.group_id, m.journal.slot, m.journal.chain, w.rng(16), by=leaf)
     bundle = package_with(owner, ticket, w.now, signers)
     package = KeyPackageIn.decode(bundle.encoded).verify(m.group.suite, now=int(w.now))
-    return RejoinIntent(FIRST_NUMBER + 1, package, ticket_of(package) or b"", owner.label)
+    return RejoinIntent(MembersRequest(1), package, ticket_of(package) or b"", owner.label)
 
 
 # -- the thief ---------------------------------------------------------------------------------------
@@ -280,7 +279,7 @@ def test_a_ticket_without_the_leafs_key_gets_a_refusal_and_alarms_nobody() -> No
         assert host._knocked(day, knock_of(w, bo, ada, slot, stolen), HANDLE, ada.room, w.now) is None
     assert len(posted) == 3
     assert all(isinstance(message, lobby.Reply) for message in posted)
-    assert not host._asked, "nothing is kept for it"
+    assert host._asked == host._rejoining == {}, "nothing is kept for it"
     # a host that has not come so far yet can't judge, and says nothing
     assert host._knocked(day, knock_of(w, bo, ada, slot + 1, stolen), HANDLE, ada.room, w.now) is None
     assert len(posted) == 3

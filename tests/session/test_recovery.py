@@ -6,7 +6,7 @@ import pytest
 
 from snugroom.client.session import Session
 from snugroom.client.session import events as ev
-from snugroom.client.session.kernel.intents import HostReturnIntent
+from snugroom.client.session.kernel.intents import HostReturnIntent, MembersRequest
 from snugroom.crypto import mls
 from snugroom.crypto.agreed.room_state import HostReturn, host_return_message
 from snugroom.crypto.entry import recovery
@@ -124,7 +124,9 @@ def test_a_member_cannot_make_a_return_up() -> None:
     signature = mallory.return_key.sign(host_return_message(kept.group_id, H(bundle.encoded), slot))
     verified = mls.KeyPackageIn.decode(bundle.encoded).verify(bo.room.membership.group.suite, now=int(w.now))
     with pytest.raises(ValidationError, match="current return key"):
-        bo.room.membership.stage(HostReturnIntent(1, verified, HostReturn(slot, signature), "Ada"))
+        bo.room.membership.stage(
+            HostReturnIntent(MembersRequest(1), verified, HostReturn(slot, signature), "Ada")
+        )
     assert cem.roster == ["Ada", "Bo", "Cem"]
 
 

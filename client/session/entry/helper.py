@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import os
 from collections import OrderedDict
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Final, Protocol
 
@@ -16,7 +16,12 @@ from snugroom.client.session.catalogue.sentence import CommandError, sentence
 from snugroom.client.session.entry.lobby_connections import LobbyConnections, days_around
 from snugroom.client.session.entry.piece_queue import PieceQueue
 from snugroom.client.session.entry.tickets import known_member, ticket_from
-from snugroom.client.session.kernel.intents import HealIntent, HostReturnIntent, RejoinIntent
+from snugroom.client.session.kernel.intents import (
+    HealIntent,
+    HostReturnIntent,
+    MembersRequest,
+    RejoinIntent,
+)
 from snugroom.client.session.kernel.ports import Room
 from snugroom.client.session.kernel.views import ticket_of
 from snugroom.crypto import mls
@@ -52,8 +57,6 @@ class _Asked:
     approved: bool = False  # by a person who is a host
 
 
-#: The first number of a helper's requests: a host's lobby counts its own from 1 up and from -1 down.
-FIRST_NUMBER: Final = 1_000_000
 #: Seconds between two commits of a member that shows that no host commits (SNUG-9).
 HURRY: Final = 0.4
 #: Seconds for which a host's person has time to answer a returning host, whose program asks again meanwhile.
@@ -79,12 +82,13 @@ class RejoinHelper:
     It needs access to the lobby: a host's own, or `MembersLobby` while no host is active.
     """
 
-    def __init__(self, door_seed: bytes, *, rng: Rng = os.urandom) -> None:
+    def __init__(self, door_seed: bytes, *, numbers: Iterator[int], rng: Rng = os.urandom) -> None:
+        """`numbers`: those of requests, and of the knocks of newcomers."""
         self._rng = rng
         self._key = recovery.recovery_key(door_seed)
         self._here_due: dict[bytes, tuple[float, int]] = {}  # nonce of a HelperQuery -> when, day
         self._asked: OrderedDict[int, _Asked] = OrderedDict()
-        self._number = FIRST_NUMBER
+        self._numbers = numbers
         self._hurried_at = 0.0
         self._refused: dict[str, float] = {}  # names of returning hosts -> until when
 
@@ -188,6 +192,11 @@ class RejoinHelper:
         warnings = (sentence("warning.returning"),)
         return ev.Knocked(number, asked.name, "", NO_INVITE, warnings=warnings, returning=True)
 
+    def is_host(self, number: int) -> bool:
+        """Return whether a returning host asks, or has asked, under that number."""
+        asked = self._asked.get(number)
+        return asked is not None and isinstance(asked.asked, recovery.HostReturnRequest)
+
     def decide(self, number: int, admit: bool, now: float) -> None:
         """Let a host come back, or refuse it, as a host's person says; CommandError if none asks any more."""
         asked = self._asked.get(number)
@@ -200,12 +209,12 @@ class RejoinHelper:
             self._refused[asked.name] = now + REFUSED_FOR
 
     def _add(self, asked: _Asked) -> int:
-        self._number += 1
-        self._asked[self._number] = asked
+        number = next(self._numbers)
+        self._asked[number] = asked
         while len(self._asked) > REQUESTS_MAX:  # members' requests are dropped before hosts'
             again = (n for n, a in self._asked.items() if isinstance(a.asked, recovery.RejoinRequest))
             del self._asked[next(again, next(iter(self._asked)))]
-        return self._number
+        return number
 
     def _may_ask(self, package: mls.KeyPackage, room: Room, now: float) -> bool:
         """Return whether a member, here or absent, may ask again; its previous request is then forgotten."""
@@ -284,5 +293,5 @@ def _is_here(room: Room, name: str, now: float) -> bool:
 
 def _intent(number: int, asked: _Asked) -> HostReturnIntent | RejoinIntent:
     if isinstance(asked.asked, recovery.HostReturnRequest):
-        return HostReturnIntent(number, asked.package, asked.asked.proof, asked.name)
-    return RejoinIntent(number, asked.package, ticket_of(asked.package) or b"", asked.name)
+        return HostReturnIntent(MembersRequest(number), asked.package, asked.asked.proof, asked.name)
+    return RejoinIntent(MembersRequest(number), asked.package, ticket_of(asked.package) or b"", asked.name)

@@ -6,7 +6,7 @@ Protocol section 4. A lobby is a room's waiting place of one UTC day; near midni
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Final
 
 from snugroom.client.session import events as ev
@@ -34,7 +34,14 @@ from snugroom.client.session.entry.opened_knocks import Asked, is_spent, open_wi
 from snugroom.client.session.entry.piece_queue import PieceQueue
 from snugroom.client.session.entry.replies import Replies
 from snugroom.client.session.entry.tickets import known_member, ticket_from
-from snugroom.client.session.kernel.intents import AddIntent, RejoinIntent, ReplaceIntent
+from snugroom.client.session.kernel.intents import (
+    AddIntent,
+    Knock,
+    MemberKnock,
+    NewcomerKnock,
+    RejoinIntent,
+    ReplaceIntent,
+)
 from snugroom.client.session.kernel.membership import Membership
 from snugroom.client.session.kernel.outbox import SeenDigests
 from snugroom.client.session.kernel.ports import Room
@@ -63,11 +70,15 @@ class HostLobby:
         book: InviteBook,
         *,
         take_back: Callable[[int], None],
+        numbers: Iterator[int],
         contacts: Contacts | None = None,
         now: float,
         rng: Rng = os.urandom,
     ) -> None:
-        """`take_back` revokes a single-use invite everywhere: it leaked while a knock waited on it."""
+        """`take_back` revokes a single-use invite everywhere: it leaked while a knock waited on it.
+
+        `numbers`: those of the knocks of newcomers, and of requests.
+        """
         self.effects: list[ev.Effect] = []
         self._take_back = take_back
         self._contacts = contacts
@@ -75,15 +86,16 @@ class HostLobby:
         self._rng = rng
         self._connections = LobbyConnections(secret, (origin,), self.effects, rng)
         self._cards = Cards(origin, self._connections, rng=rng)
-        self._knocks = knocks.Knocks(each=KNOCKS_EACH)
+        self._knocks = knocks.Knocks(each=KNOCKS_EACH, numbers=numbers)
         self._book = book
         #: Knocks that none of our cards opens: the server can repeat each of them at no cost.
         self._unreadable = SeenDigests()
         self._known: set[int] = set()
         self._shut: set[int] = set()
         self._admitted: set[int] = set()  # knocks whose Add is under way
-        self._asked: dict[int, Asked] = {}
-        self._rejoining = -1
+        self._asked: dict[int, Asked] = {}  # newcomers, by number
+        self._rejoining: dict[int, Asked] = {}  # members out of step, by number
+        self._rejoins = 0
         self._rejoined_at: dict[bytes, float] = {}  # signature key -> when we accepted its last request
         self._not_let_in: set[bytes] = set()  # keys whose rejoin failed: reported once
         #: After a lost connection the same knock comes again.
@@ -103,7 +115,7 @@ class HostLobby:
         self.pieces.tick(now)
         self._cards.answer(self.keys, now)
         patient = {w.id for w in self._knocks.waiting(now)} | self._admitted
-        self._asked = {n: a for n, a in self._asked.items() if n < 0 or n in patient}
+        self._asked = {n: a for n, a in self._asked.items() if n in patient}
 
     def follow(self, origin: str) -> None:
         """Be where the room is."""
@@ -123,14 +135,14 @@ class HostLobby:
             self._shut.add(index)
             self._issued(index)
             for number in self._waiting_by(index):
-                self.fail(number, sentence("refusal.over"))
+                self._refuse(number, sentence("refusal.over"))
             self._knocks.revoke(index)
 
     def lock(self, now: float) -> None:
         """Refuse all waiting knocks: the room is locked."""
         for waiting in self._knocks.waiting(now):
             self._knocks.take(waiting.id, now)
-            self.fail(waiting.id, sentence("refusal.locked"))
+            self._refuse(waiting.id, sentence("refusal.locked"))
 
     def used(self, index: int) -> None:
         """Record that a newcomer was admitted by that invite."""
@@ -144,7 +156,7 @@ class HostLobby:
     def _waiting_by(self, index: int) -> list[int]:
         """Return the knocks on an invite that wait for the host's decision."""
         asked = self._asked.items()
-        return [n for n, a in asked if n > 0 and a.knock.index == index and n not in self._admitted]
+        return [n for n, a in asked if a.knock.index == index and n not in self._admitted]
 
     def _issued(self, index: int) -> None:
         if index not in self._known:
@@ -197,7 +209,8 @@ class HostLobby:
             self.pieces.reply(mark, day, handle, replied, now)
             self.pieces.tick(now)
             return None
-        known = next((asked for asked in self._asked.values() if asked.mark == mark), None)
+        waiting = (*self._asked.values(), *self._rejoining.values())
+        known = next((asked for asked in waiting if asked.mark == mark), None)
         if known is not None:
             known.handle = handle
             self._inform(known, answers.Received())
@@ -230,7 +243,7 @@ class HostLobby:
         if known_member(m, asked.who) is not None:
             self._inform(asked, answers.AlreadyMember(m.group.group_id, m.journal.slot, m.journal.chain))
             return True
-        same = (n for n, a in self._asked.items() if n > 0 and a.who == asked.who)
+        same = (n for n, a in self._asked.items() if a.who == asked.who)
         number = next(same, None)
         if number is None or self._asked[number].knock.index != asked.knock.index:
             return False
@@ -289,7 +302,7 @@ class HostLobby:
             holder = holders.of(asked.knock)
             if holder is None and asked.holder is not None and is_spent(asked, room.membership):
                 self._knocks.take(number, now)
-                self.fail(number, sentence("refusal.over"))
+                self._refuse(number, sentence("refusal.over"))
             elif holder != asked.holder and now - asked.told_at >= TELL_EVERY and asked.knocked is not None:
                 asked.holder, asked.told_at = holder, now
                 changed.append(with_holder(asked.knocked, holder))
@@ -329,7 +342,7 @@ class HostLobby:
             return True
         if index in self._shut:
             return True
-        others = (a for a in self._asked.values() if a.knock.index == index and a.ticket is None)
+        others = (a for a in self._asked.values() if a.knock.index == index)
         other = next((a for a in others if a.who != asked.who), None)
         if not single or other is None:
             return False
@@ -351,7 +364,7 @@ class HostLobby:
         return invite_name(index, self._book.label(index))
 
     def _rejoin(self, asked: Asked, m: Membership, now: float) -> RejoinIntent | None:
-        if any(a.package.encoded == asked.package.encoded for a in self._asked.values()):
+        if any(a.package.encoded == asked.package.encoded for a in self._rejoining.values()):
             return None
         known = known_member(m, asked.who)
         if known is None:
@@ -372,10 +385,10 @@ class HostLobby:
             return None
         assert asked.ticket is not None
         self._rejoined_at[asked.who] = now
-        self._asked = {n: a for n, a in self._asked.items() if n > 0 or a.who != asked.who}
-        number, self._rejoining = self._rejoining, self._rejoining - 1
-        self._asked[number] = asked
-        return RejoinIntent(number, asked.package, asked.ticket, known.name)
+        self._rejoining = {k: a for k, a in self._rejoining.items() if a.who != asked.who}
+        self._rejoins += 1
+        self._rejoining[self._rejoins] = asked
+        return RejoinIntent(MemberKnock(self._rejoins), asked.package, asked.ticket, known.name)
 
     def admit(self, number: int, room: Room, now: float) -> AddIntent:
         """Accept a knock as the host, for the room to commit.
@@ -385,8 +398,7 @@ class HostLobby:
         holder = self._holder(number, room, now)
         if holder is not None:
             raise CommandError(holder.warning)
-        asked = self._take(number, now)
-        return AddIntent(number, asked.package, asked.knock.index, asked.knock.name)
+        return self._take(number, now)
 
     def replace(self, number: int, room: Room, now: float) -> ReplaceIntent:
         """Accept a knock as the host, in place of the silent member whose name it has.
@@ -397,9 +409,8 @@ class HostLobby:
         if holder is None or holder.proof is None:
             name = self._asked[number].knock.name
             raise CommandError(sentence("cannot.replace", name=name) if holder is None else holder.warning)
-        asked = self._take(number, now)
-        index, name = asked.knock.index, asked.knock.name
-        return ReplaceIntent(number, asked.package, index, name, holder.leaf, holder.key)
+        add = self._take(number, now)
+        return ReplaceIntent(add.knock, add.key_package, add.invite, add.name, holder.leaf, holder.key)
 
     def _holder(self, number: int, room: Room, now: float) -> NameHolder | None:
         return NameHolders(room, now).of(self._waits(number, now).knock)
@@ -410,19 +421,18 @@ class HostLobby:
             raise CommandError(sentence("cannot.nobody_waits", number=number))
         return asked
 
-    def _take(self, number: int, now: float) -> Asked:
+    def _take(self, number: int, now: float) -> AddIntent:
         asked = self._waits(number, now)
         self._knocks.take(number, now)
         self._admitted.add(number)
-        return asked
+        return AddIntent(NewcomerKnock(number), asked.package, asked.knock.index, asked.knock.name)
 
     def admit_all(self, now: float) -> tuple[list[AddIntent], ev.AdmissionProgress]:
         """Accept the knocks without a warning; return the intents to commit, and what that comes to."""
         waiting = [w.id for w in self._knocks.waiting(now) if w.id in self._asked]
         accepted = [number for number in waiting if not self._asked[number].doubtful]
         progress = self.batch.add(accepted, len(waiting) - len(accepted), now)
-        taken = [(number, self._take(number, now)) for number in accepted]
-        return [AddIntent(n, a.package, a.knock.index, a.knock.name) for n, a in taken], progress
+        return [self._take(number, now) for number in accepted], progress
 
     def refuse_all(self, now: float) -> ev.AdmissionProgress:
         """Refuse all knocks as the host."""
@@ -435,13 +445,13 @@ class HostLobby:
         """Refuse a knock as the host; CommandError if none waits under that number."""
         held = self._waits(number, now).holder is not None
         self._knocks.take(number, now)
-        self.fail(number, sentence("refusal.name_held" if held else "refusal.no"))
+        self._refuse(number, sentence("refusal.name_held" if held else "refusal.no"))
 
     def not_added(self, intent: AddIntent | RejoinIntent, why: str, m: Membership) -> None:
         """Inform both sides that a rule prevented an admission."""
-        asked = self._asked.get(intent.knock)
         text = sentence("refusal.not_added", why=why)
-        if isinstance(intent, AddIntent) and asked is not None:
+        asked = self._asked.get(intent.knock.number) if isinstance(intent, AddIntent) else None
+        if asked is not None:
             if self._opens_nothing(asked, m):
                 text = sentence("refusal.over")
             elif m.policy.mode is Mode.LOCKED:
@@ -454,30 +464,43 @@ class HostLobby:
             self._not_let_in.add(key)
         self.effects.append(ev.Tell(sentences.alarm("not_admitted", name=intent.name, why=why)))
 
-    def fail(self, number: int, reason: str) -> None:
+    def _refuse(self, number: int, reason: str) -> None:
+        self.fail(NewcomerKnock(number), reason)
+
+    def fail(self, knock: Knock, reason: str) -> None:
         """Refuse a knock, with the reason (cut to 280 bytes)."""
-        self._admitted.discard(number)
-        self.batch.answered(number, inside=False)
-        asked = self._asked.pop(number, None)
+        asked = self._answered(knock, inside=False)
         if asked is not None:
             short = reason.encode()[: answers.REASON_MAX].decode(errors="ignore")
             self._reply(asked, answers.Refusal(short))
 
     def answer(
-        self, number: int, answer: answers.Answer, pieces: tuple[lobby.Piece, ...] = ()
+        self,
+        knock: Knock,
+        answer: answers.Answer,
+        pieces: tuple[lobby.Piece, ...] = (),
     ) -> bytes | None:
         """Answer a knock whose commit has come back, with the Welcome and what belongs to it.
 
         `pieces`: those that the answer lists. Returns the identity (32 bytes) that the newcomer showed; None
         without one.
         """
-        self._admitted.discard(number)
-        self.batch.answered(number, inside=True)
-        asked = self._asked.pop(number, None)
+        asked = self._answered(knock, inside=True)
         if asked is None:
             return None
         self._reply(asked, answer, pieces)
         return asked.knock.identity
+
+    def _answered(self, knock: Knock, *, inside: bool) -> Asked | None:
+        """Return what waits for the answer that we are about to give; None if nothing does any more."""
+        match knock:
+            case NewcomerKnock(number):
+                self._admitted.discard(number)
+                self.batch.answered(number, inside=inside)
+                return self._asked.pop(number, None)
+            case MemberKnock(number):
+                return self._rejoining.pop(number, None)
+        return None
 
     def _reply(
         self,

@@ -6,11 +6,10 @@ from contextlib import suppress
 from dataclasses import dataclass
 
 from snugroom.client.session.catalogue.sentence import sentence
-from snugroom.client.session.entry.helper import FIRST_NUMBER
 from snugroom.client.session.entry.lobby import HostLobby
 from snugroom.client.session.features.identity import Vouching
 from snugroom.client.session.features.reporting import Reporting
-from snugroom.client.session.kernel.intents import AddIntent, EntryIntent, RejoinIntent
+from snugroom.client.session.kernel.intents import AddIntent, EntryIntent, MembersRequest, RejoinIntent
 from snugroom.client.session.kernel.readmission import Readmission
 from snugroom.client.session.kernel.room import RoomSession
 from snugroom.crypto import mls
@@ -29,6 +28,11 @@ class _Admitted:
 
 def _pieces_of(sealed: SealedPieces | None) -> tuple[lobby.Piece, ...]:
     return () if sealed is None else sealed.pieces
+
+
+def _is_request(intent: EntryIntent) -> bool:
+    """Return whether it is answered under the key that members have."""
+    return isinstance(intent.knock, MembersRequest)
 
 
 class Admissions:
@@ -63,16 +67,16 @@ class Admissions:
         place = host or readmission.members
         for each in self._admitted:
             knock = each.intent.knock
-            if knock >= FIRST_NUMBER and place is not None:
+            if isinstance(knock, MembersRequest) and place is not None:
                 with suppress(MalformedError):  # the room is too large for anybody to come in
                     sealed = self._seal(room, each)
                     answer = self.answer(room, each, sealed, now)
-                    readmission.answer(knock, answer, _pieces_of(sealed), room, place, now)
-        self._admitted = [each for each in self._admitted if each.intent.knock < FIRST_NUMBER]
+                    readmission.answer(knock.number, answer, _pieces_of(sealed), room, place, now)
+        self._admitted = [each for each in self._admitted if not _is_request(each.intent)]
         self._sealed = None
         # After a failure, the requester asks again, or asks another member.
         failed = [] if host is None else self._not_admitted
-        self._not_admitted = [each for each in failed if each[0].knock < FIRST_NUMBER]
+        self._not_admitted = [each for each in failed if not _is_request(each[0])]
 
     def answer_newcomers(self, room: RoomSession, host: HostLobby, now: float) -> None:
         """Answer and refuse those who have knocked."""

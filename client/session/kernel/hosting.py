@@ -5,7 +5,6 @@ from __future__ import annotations
 from dataclasses import replace
 
 from snugroom.client.session import events as ev
-from snugroom.client.session.entry.helper import FIRST_NUMBER
 from snugroom.client.session.entry.lobby import HostLobby
 from snugroom.client.session.entry.lobby_connections import PostedMessage
 from snugroom.client.session.kernel.admissions import Admissions
@@ -50,7 +49,7 @@ def decide(
 
     CommandError if nobody waits under that number, or if a member's name keeps the newcomer out.
     """
-    if what.knock >= FIRST_NUMBER:
+    if readmission.is_host(what.knock):
         readmission.decide(what.knock, not isinstance(what, ev.Refuse), room, now)
         return
     match what:

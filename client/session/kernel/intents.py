@@ -10,11 +10,39 @@ from snugroom.crypto.agreed.room_state import HostReturn, Policy
 from snugroom.crypto.mls import KeyPackage
 
 
+@dataclass(frozen=True, slots=True)
+class NewcomerKnock:
+    """A newcomer's knock in our lobby as a host, under the number that the host is told."""
+
+    number: int
+
+
+@dataclass(frozen=True, slots=True)
+class MemberKnock:
+    """A knock of a member out of step in our lobby as a host; no person is told the number."""
+
+    number: int
+
+
+@dataclass(frozen=True, slots=True)
+class MembersRequest:
+    """A request under the key that members have, of a returning host or of a member out of step.
+
+    A host is told the number of a returning host.
+    """
+
+    number: int
+
+
+#: What an answer is for. Newcomers and returning hosts have numbers of one series.
+Knock = NewcomerKnock | MemberKnock | MembersRequest
+
+
 @dataclass(frozen=True)
 class AddIntent:
-    """Admit the newcomer who knocked by `invite`. `knock` is its number in the host's lobby."""
+    """Admit the newcomer who knocked by `invite`."""
 
-    knock: int
+    knock: NewcomerKnock
     key_package: KeyPackage
     invite: int
     name: str
@@ -32,7 +60,7 @@ class ReplaceIntent(AddIntent):
 class RejoinIntent:
     """Put a member that has lost its state back in place of its old leaf."""
 
-    knock: int
+    knock: MemberKnock | MembersRequest
     key_package: KeyPackage
     ticket: bytes
     name: str
@@ -40,9 +68,9 @@ class RejoinIntent:
 
 @dataclass(frozen=True)
 class HostReturnIntent:
-    """Let a crashed host in again (SNUG-9). `knock` is the number under which it is answered."""
+    """Let a crashed host in again (SNUG-9)."""
 
-    knock: int
+    knock: MembersRequest
     key_package: KeyPackage
     host_return: HostReturn
     name: str

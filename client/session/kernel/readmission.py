@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+from collections.abc import Iterator
 from typing import Final
 
 from snugroom.client.session import events as ev
@@ -25,8 +26,9 @@ ASK_EVERY: Final = 10.0
 class Readmission:
     """Attends the lobby while it is our turn, and has the room commit the requests that come there."""
 
-    def __init__(self, rng: Rng) -> None:
+    def __init__(self, numbers: Iterator[int], rng: Rng) -> None:
         self._rng = rng
+        self._numbers = numbers
         #: The lobby that we attend as a member; None while we don't.
         self.members: MembersLobby | None = None
         self._helper: RejoinHelper | None = None
@@ -97,6 +99,10 @@ class Readmission:
             return None
         return self._helping(room).message_posted(day, said, posted.handle, room, now)
 
+    def is_host(self, number: int) -> bool:
+        """Return whether a returning host asks, or has asked, under that number."""
+        return self._helper is not None and self._helper.is_host(number)
+
     def decide(self, number: int, admit: bool, room: RoomSession, now: float) -> None:
         """Let a host come back, or refuse it; CommandError if none asks under that number."""
         self._helping(room).decide(number, admit, now)
@@ -123,5 +129,5 @@ class Readmission:
 
     def _helping(self, room: RoomSession) -> RejoinHelper:
         if self._helper is None:
-            self._helper = RejoinHelper(room.door_key.seed, rng=self._rng)
+            self._helper = RejoinHelper(room.door_key.seed, numbers=self._numbers, rng=self._rng)
         return self._helper

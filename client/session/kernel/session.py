@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
+from itertools import count
 from typing import Final, Literal
 
 from snugroom.client.session import addresses
@@ -55,7 +56,8 @@ class Session:
         self._me = me
         self._invites = MeetingInvites(invite, rng)
         self._admissions = Admissions(rng)
-        self._readmission = Readmission(rng)
+        self._numbers = count(1)  # of newcomers and returning hosts, as our person is told them
+        self._readmission = Readmission(self._numbers, rng)
         self._options = options
         self._servers = KnownServers(invite, options)
         self._rng = rng
@@ -462,6 +464,7 @@ class Session:
             self._invites.own.origin,
             self._invites.book,
             take_back=lambda index: self._invites.take_back(self._in_room(), index),
+            numbers=self._numbers,
             contacts=self._options.contacts,
             now=now,
             rng=self._rng,

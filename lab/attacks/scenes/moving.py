@@ -132,7 +132,7 @@ async def moved_evicted(stage: Stage) -> Outcome:
 
 
 def _has_paused(stage: Stage, member: Member) -> bool:
-    """Return whether it waits for a majority: it has been told so and sends nothing, or has left to look for one."""
+    """Return whether it waits for a majority: it is told so and sends nothing, or looks for the others."""
     told = {note.kind for note in member.since(stage.act_at or 0.0)}
     return "looking" in told or ("stale" in told and stage.now - member.last_sealed > 0.5)
 

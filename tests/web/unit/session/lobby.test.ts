@@ -300,7 +300,7 @@ test("a helper lets nobody back in whom the return key has not signed for", asyn
   ] as const) {
     m.ledger = { rotationDue: due, hosted };
     state.heard = heard;
-    const helper = new RejoinHelper(door.seed, seeded("desk"));
+    const helper = new RejoinHelper(door.seed, () => 1, seeded("desk"));
     const signer = by === "host" ? seed : await HostSeed.fromRandom(seeded(by));
     const { request: asked } = await recovery.makeHostReturnRequest(signer, groupId, 5, bundle.encoded, seeded("return"));
     await helper.messagePosted(await recovery.seal(key, asked), from, room, START);
@@ -308,7 +308,7 @@ test("a helper lets nobody back in whom the return key has not signed for", asyn
     const wanted = await helper.tick(room, place, START);
     assert.deepEqual(wanted.map(({ type }) => type), expected === undefined ? [] : [expected]);
   }
-  const helper = new RejoinHelper(door.seed, seeded("desk"));
+  const helper = new RejoinHelper(door.seed, () => 1, seeded("desk"));
   await helper.messagePosted(await recovery.seal(key, { type: "HelperQuery", nonce: new Uint8Array(16) }), from, room, START);
   await helper.messagePosted(
     await recovery.seal(new Uint8Array(32), { type: "HelperQuery", nonce: new Uint8Array(16).fill(1) }),

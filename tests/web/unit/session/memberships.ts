@@ -78,7 +78,7 @@ export const enter = async (
   seed = name,
 ): Promise<Intent & Omit<Person, "key">> => {
   const { bundle, rejoinKey } = await person(name, seed);
-  return { type: "AddIntent", knock: 1, keyPackage: bundle.keyPackage, invite, name, bundle, rejoinKey };
+  return { type: "AddIntent", knock: { type: "NewcomerKnock", number: 1 }, keyPackage: bundle.keyPackage, invite, name, bundle, rejoinKey };
 };
 
 /** `by` commits it, and all others judge it good and adopt it; gives the Welcome for whoever is let in. */

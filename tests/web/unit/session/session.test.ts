@@ -233,7 +233,7 @@ async function rejoinOf(who: Participant, rejoinKey: SigningKey, now: number): P
     leafExtensions: [rejoinKeyExtension(rejoinKey)],
     rng: seeded("rejoins"),
   });
-  return { type: "RejoinIntent", knock: -100, keyPackage, ticket: ticketOf(keyPackage)!, name: "Bo" };
+  return { type: "RejoinIntent", knock: { type: "MemberKnock", number: 100 }, keyPackage, ticket: ticketOf(keyPackage)!, name: "Bo" };
 }
 
 test("a program whose place is taken is told so, and tells everybody", async () => {

@@ -37,7 +37,7 @@ export interface Waiting {
  * A host's record of invites and knocks. No clock and no I/O: callers pass `now` (Unix seconds).
  *
  * `each` limits the knocks that wait at the same time per open invite (always one for a single-use invite);
- * the protocol's default is one.
+ * the protocol's default is one. `nextNumber` gives the ids under which knocks wait, from 1 up if it is null.
  */
 export class Knocks {
   readonly #each: number;
@@ -46,10 +46,12 @@ export class Knocks {
   readonly #used = new Set<number>();
   readonly #seen = new Set<string>();
   #waiting = new Map<number, Waiting>();
-  #next = 1;
+  #last = 0;
+  readonly #nextNumber: () => number;
 
-  constructor(each = 1) {
+  constructor(each = 1, nextNumber: (() => number) | null = null) {
     this.#each = each;
+    this.#nextNumber = nextNumber ?? (() => ++this.#last);
   }
 
   /** Register a new invite. StateError if its index is registered already. */
@@ -82,7 +84,7 @@ export class Knocks {
     const mark = hex(H(opened.keyPackage));
     const reason = this.#objection(opened, mark, now, again);
     if (reason !== null) return { type: "Ignored", reason };
-    const id = this.#next++;
+    const id = this.#nextNumber();
     this.#wait(id, opened, mark, now);
     return { type: "Accepted", id };
   }

@@ -2,5 +2,3 @@
 
 /** Members that wait in the lobby while no host is there: those with the lowest leaves. */
 export const ATTENDANTS_MAX = 8;
-/** The first number of a helper's requests: a host's lobby counts its own from 1 up and from -1 down. */
-export const FIRST_NUMBER = 1_000_000;

@@ -17,8 +17,7 @@ import { NO_INVITE } from "../../crypto/proof/admission";
 import * as mls from "../../mls";
 import { CommandError, sentence } from "../../words/sentence";
 import type { Effect, Knocked } from "../events";
-import type { HealIntent, HostReturnIntent, RejoinIntent } from "../kernel/intents";
-import { FIRST_NUMBER } from "./attendants";
+import type { HealIntent, HostReturnIntent, MembersRequest, RejoinIntent } from "../kernel/intents";
 import { LobbyConnections, daysAround } from "./lobbyConnections";
 import { PieceQueue } from "./pieceQueue";
 import { knownMember, ticketFrom } from "./tickets";
@@ -78,13 +77,15 @@ export class RejoinHelper {
   /** hex(nonce of a HelperQuery) -> the nonce, when, day */
   readonly #hereDue = new Map<string, { readonly nonce: Bytes; readonly due: number; readonly day: number }>();
   readonly #asked = new Map<number, Asked>();
-  #number = FIRST_NUMBER;
+  readonly #nextNumber: () => number;
   #hurriedAt = 0;
   /** Names of returning hosts -> until when they are refused. */
   readonly #refused = new Map<string, number>();
 
-  constructor(doorSeed: Bytes, rng: Rng = systemRng) {
+  /** `nextNumber` counts requests, and the knocks of newcomers. */
+  constructor(doorSeed: Bytes, nextNumber: () => number, rng: Rng = systemRng) {
     this.#rng = rng;
+    this.#nextNumber = nextNumber;
     this.#key = recovery.recoveryKey(doorSeed);
   }
 
@@ -217,6 +218,11 @@ export class RejoinHelper {
     };
   }
 
+  /** Return whether a returning host asks, or has asked, under that number. */
+  isHost(number: number): boolean {
+    return this.#asked.get(number)?.asked.type === "HostReturnRequest";
+  }
+
   /** Let a host come back, or refuse it, as a host's person says; CommandError if none asks any more. */
   decide(number: number, admit: boolean, now: number): void {
     const asked = this.#asked.get(number);
@@ -239,15 +245,15 @@ export class RejoinHelper {
   }
 
   #add(asked: Asked): number {
-    this.#number++;
-    this.#asked.set(this.#number, asked);
+    const number = this.#nextNumber();
+    this.#asked.set(number, asked);
     while (this.#asked.size > REQUESTS_MAX) {
       // Members' requests are dropped before hosts'.
       const [first] = this.#asked.keys();
       const again = [...this.#asked].find(([, asked]) => asked.asked.type === "RejoinRequest");
       this.#asked.delete(again?.[0] ?? first ?? 0);
     }
-    return this.#number;
+    return number;
   }
 
   /** Return whether a member of the room may ask again; its previous request is then forgotten. */
@@ -304,7 +310,8 @@ function isHere(room: Room, name: string, now: number): boolean {
   return hosts.some(({ leaf }) => room.heardRecently(leaf, now));
 }
 
-function intentOf(knock: number, { asked, keyPackage, ticket, name }: Asked): HostReturnIntent | RejoinIntent {
+function intentOf(number: number, { asked, keyPackage, ticket, name }: Asked): HostReturnIntent | RejoinIntent {
+  const knock: MembersRequest = { type: "MembersRequest", number };
   if (asked.type === "RejoinRequest") return { type: "RejoinIntent", knock, keyPackage, ticket, name };
   return { type: "HostReturnIntent", knock, keyPackage, hostReturn: { slot: asked.slot, signature: asked.signature }, name };
 }

@@ -14,7 +14,7 @@ import { CommandError, type Sentence, sentence } from "../../words/sentence";
 import { Cards } from "./cards";
 import type { Contacts } from "./contacts";
 import type { Effect, EventOf, Knocked } from "../events";
-import type { AddIntent, RejoinIntent, ReplaceIntent } from "../kernel/intents";
+import type { AddIntent, Knock, MemberKnock, RejoinIntent, ReplaceIntent } from "../kernel/intents";
 import { inviteName, type InviteBook } from "./invites";
 import type { Membership } from "../kernel/membership";
 import type { Room } from "../kernel/ports";
@@ -43,6 +43,8 @@ export interface HostLobbyFacts {
   readonly book: InviteBook;
   /** Revokes a single-use invite everywhere: it leaked while a knock waited on it. */
   readonly takeBack: (index: number) => void;
+  /** Counts the knocks of newcomers, and requests. */
+  readonly nextNumber: () => number;
   readonly contacts: Contacts | null;
   readonly now: number;
   readonly rng?: Rng;
@@ -57,16 +59,19 @@ export class HostLobby {
   readonly #rng: Rng;
   readonly #connections: LobbyConnections;
   readonly #cards: Cards;
-  readonly #knocks = new Knocks(KNOCKS_EACH);
+  readonly #knocks: Knocks;
   readonly #book: InviteBook;
   readonly #known = new Set<number>();
   readonly #shut = new Set<number>();
   /** Knocks whose Add is under way. */
   readonly #admitted = new Set<number>();
+  /** Newcomers, by number. */
   #asked = new Map<number, Asked>();
+  /** Members out of step, by number. */
+  #rejoining = new Map<number, Asked>();
   /** Knocks that none of our cards opens: the server can repeat each of them at no cost. */
   readonly #unreadable = new SeenDigests();
-  #rejoining = -1;
+  #rejoins = 0;
   /** signature key (hex) -> when we accepted its last request */
   readonly #rejoinedAt = new Map<string, number>();
   /** Keys whose rejoin failed: reported once. */
@@ -84,7 +89,8 @@ export class HostLobby {
     return host;
   }
 
-  private constructor({ keys, secret, origin, book, takeBack, contacts, rng = systemRng }: HostLobbyFacts) {
+  private constructor({ keys, secret, origin, book, takeBack, nextNumber, contacts, rng = systemRng }: HostLobbyFacts) {
+    this.#knocks = new Knocks(KNOCKS_EACH, nextNumber);
     this.#takeBack = takeBack;
     this.#contacts = contacts;
     this.keys = keys;
@@ -103,7 +109,7 @@ export class HostLobby {
     await this.pieces.tick(now);
     await this.#cards.answer(this.keys, now);
     const patient = new Set([...this.#knocks.waiting(now).map(({ id }) => id), ...this.#admitted]);
-    this.#asked = new Map([...this.#asked].filter(([number]) => number < 0 || patient.has(number)));
+    this.#asked = new Map([...this.#asked].filter(([number]) => patient.has(number)));
   }
 
   /** Handle a lost connection to a lobby. */
@@ -121,8 +127,7 @@ export class HostLobby {
     this.#shut.add(index);
     this.#issued(index);
     for (const [number, asked] of [...this.#asked])
-      if (number > 0 && asked.knock.index === index && !this.#admitted.has(number))
-        await this.fail(number, IS_OVER);
+      if (asked.knock.index === index && !this.#admitted.has(number)) await this.#refuse(number, IS_OVER);
     this.#knocks.revoke(index);
   }
 
@@ -130,7 +135,7 @@ export class HostLobby {
   async lock(now: number): Promise<void> {
     for (const { id } of this.#knocks.waiting(now)) {
       this.#knocks.take(id, now);
-      await this.fail(id, IS_LOCKED);
+      await this.#refuse(id, IS_LOCKED);
     }
   }
 
@@ -200,7 +205,7 @@ export class HostLobby {
       await this.pieces.tick(now);
       return null;
     }
-    const waiting = [...this.#asked.values()].find((asked) => asked.mark === mark);
+    const waiting = [...this.#asked.values(), ...this.#rejoining.values()].find((asked) => asked.mark === mark);
     if (waiting !== undefined) {
       waiting.handle = from.handle;
       await this.#inform(waiting, { type: "Received" });
@@ -236,7 +241,7 @@ export class HostLobby {
       await this.#inform(asked, { type: "AlreadyMember", groupId: m.group.groupId, slot, chain });
       return true;
     }
-    const known = [...this.#asked].find(([number, { who }]) => number > 0 && who === asked.who);
+    const known = [...this.#asked].find(([, { who }]) => who === asked.who);
     if (known?.[1].knock.index !== asked.knock.index) return false;
     const [number, earlier] = known;
     if (this.#admitted.has(number)) earlier.handle = asked.handle;
@@ -289,7 +294,7 @@ export class HostLobby {
       const holder = holders.of(asked.knock);
       if (holder === null && asked.holder !== null && isSpent(asked, room.membership)) {
         this.#knocks.take(id, now);
-        await this.fail(id, IS_OVER);
+        await this.#refuse(id, IS_OVER);
       } else if (!sameHolder(holder, asked.holder) && now - asked.toldAt >= TELL_EVERY) {
         [asked.holder, asked.toldAt] = [holder, now];
         changed.push(withHolder(asked.knocked, holder));
@@ -334,7 +339,7 @@ export class HostLobby {
       return true;
     }
     if (this.#shut.has(index)) return true;
-    const on = [...this.#asked.values()].filter((a) => a.knock.index === index && a.ticket === null);
+    const on = [...this.#asked.values()].filter((a) => a.knock.index === index);
     const other = on.find((a) => a.who !== asked.who);
     if (!single || other === undefined) return false;
     this.#leaks(asked, other.knock.name, false);
@@ -357,7 +362,7 @@ export class HostLobby {
   }
 
   async #rejoin(asked: Asked, encoded: Bytes, m: Membership, now: number): Promise<RejoinIntent | null> {
-    if ([...this.#asked.values()].some((a) => same(a.keyPackage.encoded, asked.keyPackage.encoded))) return null;
+    if ([...this.#rejoining.values()].some((a) => same(a.keyPackage.encoded, asked.keyPackage.encoded))) return null;
     const known = await knownMember(m, asked.keyPackage.leafNode.signatureKey);
     if (known === null) {
       if (m.ledger.keys.has(asked.who)) await this.#turnAway(asked, NO_MEMBER);
@@ -378,9 +383,9 @@ export class HostLobby {
     }
     if (ticket === null || (ticket.by !== ANY_HOST && ticket.by !== m.ownLeaf)) return null;
     this.#rejoinedAt.set(asked.who, now);
-    this.#asked = new Map([...this.#asked].filter(([number, a]) => number > 0 || a.who !== asked.who));
-    const knock = this.#rejoining--;
-    this.#asked.set(knock, asked);
+    this.#rejoining = new Map([...this.#rejoining].filter(([, a]) => a.who !== asked.who));
+    const knock: MemberKnock = { type: "MemberKnock", number: ++this.#rejoins };
+    this.#rejoining.set(knock.number, asked);
     return { type: "RejoinIntent", knock, keyPackage: asked.keyPackage, ticket: encoded, name: known.name };
   }
 
@@ -405,7 +410,7 @@ export class HostLobby {
     const { knock, keyPackage } = this.#waits(number, now);
     this.#knocks.take(number, now);
     this.#admitted.add(number);
-    return { knock: number, keyPackage, invite: knock.index, name: knock.name };
+    return { knock: { type: "NewcomerKnock", number }, keyPackage, invite: knock.index, name: knock.name };
   }
 
   /**
@@ -436,14 +441,14 @@ export class HostLobby {
   async refuse(number: number, now: number): Promise<void> {
     const { holder } = this.#waits(number, now);
     this.#knocks.take(number, now);
-    await this.fail(number, holder === null ? NOT_LET_IN : NAME_HELD);
+    await this.#refuse(number, holder === null ? NOT_LET_IN : NAME_HELD);
   }
 
   /** Inform both sides that a rule prevented an admission. */
   async notAdded(intent: AddIntent | ReplaceIntent | RejoinIntent, why: Sentence, m: Membership): Promise<void> {
-    const asked = this.#asked.get(intent.knock);
     let text = notAdded(reasons.plain(why));
-    if (intent.type !== "RejoinIntent" && asked !== undefined) {
+    const asked = intent.type === "RejoinIntent" ? undefined : this.#asked.get(intent.knock.number);
+    if (asked !== undefined) {
       if (this.#opensNothing(asked, m)) text = IS_OVER;
       else if (m.policy.mode === Mode.LOCKED) text = IS_LOCKED;
     }
@@ -456,11 +461,11 @@ export class HostLobby {
     this.effects.push({ type: "Tell", event: sentences.alarm("not_admitted", { name: intent.name, why }) });
   }
 
+  #refuse = (number: number, reason: string): Promise<void> => this.fail({ type: "NewcomerKnock", number }, reason);
+
   /** Refuse a knock, with the reason (cut to 280 bytes). */
-  async fail(number: number, reason: string): Promise<void> {
-    this.#admitted.delete(number);
-    const asked = this.#asked.get(number);
-    this.#asked.delete(number);
+  async fail(knock: Knock, reason: string): Promise<void> {
+    const asked = this.#answered(knock);
     if (asked === undefined) return;
     // A character that is cut in two at the end is left out.
     const short = new TextDecoder().decode(utf8(reason).subarray(0, REASON_MAX), { stream: true });
@@ -471,13 +476,21 @@ export class HostLobby {
    * Answer a knock whose commit has come back, with the Welcome and what belongs to it. `pieces`: those that it lists.
    * Returns the identity (32 bytes) that the newcomer showed; null without one.
    */
-  async answer(number: number, answer: Answer, pieces: readonly lobby.Piece[] = []): Promise<Bytes | null> {
-    this.#admitted.delete(number);
-    const asked = this.#asked.get(number);
-    this.#asked.delete(number);
+  async answer(knock: Knock, answer: Answer, pieces: readonly lobby.Piece[] = []): Promise<Bytes | null> {
+    const asked = this.#answered(knock);
     if (asked === undefined) return null;
     await this.#reply(asked, answer, pieces);
     return asked.knock.identity;
+  }
+
+  /** Return what waits for the answer that we are about to give; undefined if nothing does any more. */
+  #answered({ type, number }: Knock): Asked | undefined {
+    if (type === "MembersRequest") return undefined;
+    if (type === "NewcomerKnock") this.#admitted.delete(number);
+    const waiting = type === "NewcomerKnock" ? this.#asked : this.#rejoining;
+    const asked = waiting.get(number);
+    waiting.delete(number);
+    return asked;
   }
 
   async #reply(asked: Asked, answer: Answer | Refusal, pieces: readonly lobby.Piece[] = []): Promise<void> {

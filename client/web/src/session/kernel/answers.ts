@@ -5,7 +5,6 @@ import type { Piece } from "../../crypto/entry/lobby";
 import { LEDGER_INSIDE_MAX, SealedPieces } from "../../crypto/entry/pieces";
 import { MalformedError } from "../../crypto/errors";
 import { welcomeFor } from "../../mls/makeWelcome";
-import { FIRST_NUMBER } from "../entry/attendants";
 import type { HostLobby } from "../entry/lobby";
 import { Vouching } from "../features/identity";
 import { Reporting } from "../features/reporting";
@@ -25,15 +24,15 @@ export async function answerReadmitted(
   const place = host ?? readmission.members;
   for (const admitted of admissions.done) {
     const [{ knock }] = admitted;
-    if (knock < FIRST_NUMBER || place === null) continue;
+    if (knock.type !== "MembersRequest" || place === null) continue;
     const answer = await answerFor(admissions, room, admitted, now);
     // null: the room is too large for anybody to come in
-    if (answer !== null) await readmission.answer(knock, answer.answer, answer.pieces, room, place, now);
+    if (answer !== null) await readmission.answer(knock.number, answer.answer, answer.pieces, room, place, now);
   }
-  admissions.done = admissions.done.filter(([{ knock }]) => knock < FIRST_NUMBER);
+  admissions.done = admissions.done.filter(([{ knock }]) => knock.type !== "MembersRequest");
   // After a failure, the requester asks again, or asks another member.
   const failed = host === null ? [] : admissions.failed;
-  admissions.failed = failed.filter(([{ knock }]) => knock < FIRST_NUMBER);
+  admissions.failed = failed.filter(([{ knock }]) => knock.type !== "MembersRequest");
 }
 
 /** Answer and refuse those who have knocked. */

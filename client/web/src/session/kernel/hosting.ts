@@ -2,7 +2,6 @@
 import { Mode } from "../../crypto/agreed/roomState";
 import { Invite } from "../../crypto/entry/invite";
 import type { ServerMessage } from "../../wire/messages";
-import { FIRST_NUMBER } from "../entry/attendants";
 import type { HostLobby } from "../entry/lobby";
 import type { Event, InputOf } from "../events";
 import type { Admissions } from "./admissions";
@@ -46,7 +45,7 @@ export async function decide(
   { type, knock }: InputOf<"Admit" | "Refuse" | "Replace">,
   now: number,
 ): Promise<void> {
-  if (knock >= FIRST_NUMBER) await readmission.decide(knock, type !== "Refuse", room, now);
+  if (readmission.isHost(knock)) await readmission.decide(knock, type !== "Refuse", room, now);
   else if (type === "Admit") await room.queue(host.admit(knock, room, now), now);
   else if (type === "Replace") await room.queue(host.replace(knock, room, now), now);
   else await host.refuse(knock, now);

@@ -4,10 +4,35 @@ import type { PendingAct } from "../../crypto/agreed/heartbeat";
 import type { HostReturn, Policy } from "../../crypto/agreed/roomState";
 import type { KeyPackage } from "../../mls";
 
-/** Admit the newcomer who knocked by `invite`. `knock` is its number in the host's lobby. */
+/** A newcomer's knock in our lobby as a host, under the number that the host is told. */
+export interface NewcomerKnock {
+  readonly type: "NewcomerKnock";
+  readonly number: number;
+}
+
+/** A knock of a member out of step in our lobby as a host; no person is told the number. */
+export interface MemberKnock {
+  readonly type: "MemberKnock";
+  readonly number: number;
+}
+
+/**
+ * A request under the key that members have, of a returning host or of a member out of step.
+ *
+ * A host is told the number of a returning host.
+ */
+export interface MembersRequest {
+  readonly type: "MembersRequest";
+  readonly number: number;
+}
+
+/** What an answer is for. Newcomers and returning hosts have numbers of one series. */
+export type Knock = NewcomerKnock | MemberKnock | MembersRequest;
+
+/** Admit the newcomer who knocked by `invite`. */
 export interface AddIntent {
   readonly type: "AddIntent";
-  readonly knock: number;
+  readonly knock: NewcomerKnock;
   readonly keyPackage: KeyPackage;
   readonly invite: number;
   readonly name: string;
@@ -23,16 +48,16 @@ export interface ReplaceIntent extends Omit<AddIntent, "type"> {
 /** Put a member that has lost its state back in place of its old leaf. */
 export interface RejoinIntent {
   readonly type: "RejoinIntent";
-  readonly knock: number;
+  readonly knock: MemberKnock | MembersRequest;
   readonly keyPackage: KeyPackage;
   readonly ticket: Bytes;
   readonly name: string;
 }
 
-/** Let a crashed host in again (SNUG-9). `knock` is the number under which it is answered. */
+/** Let a crashed host in again (SNUG-9). */
 export interface HostReturnIntent {
   readonly type: "HostReturnIntent";
-  readonly knock: number;
+  readonly knock: MembersRequest;
   readonly keyPackage: KeyPackage;
   readonly hostReturn: HostReturn;
   readonly name: string;

@@ -19,6 +19,7 @@ export const ASK_EVERY = 10;
 
 /** Attends the lobby while it is our turn, and has the room commit the requests that come there. */
 export class Readmission {
+  readonly #nextNumber: () => number;
   readonly #rng: Rng;
   /** The lobby that we attend as a member; null while we don't. */
   members: MembersLobby | null = null;
@@ -28,7 +29,8 @@ export class Readmission {
   /** Of our last request for a card. */
   #nonce: Bytes | null = null;
 
-  constructor(rng: Rng) {
+  constructor(nextNumber: () => number, rng: Rng) {
+    this.#nextNumber = nextNumber;
     this.#rng = rng;
   }
 
@@ -85,6 +87,11 @@ export class Readmission {
     return await (await this.#helping(room)).messagePosted(said, { day, handle }, room, now);
   }
 
+  /** Return whether a returning host asks, or has asked, under that number. */
+  isHost(number: number): boolean {
+    return this.#helper?.isHost(number) ?? false;
+  }
+
   /** Let a host come back, or refuse it; CommandError if none asks under that number. */
   async decide(number: number, admit: boolean, room: RoomSession, now: number): Promise<void> {
     (await this.#helping(room)).decide(number, admit, now);
@@ -116,6 +123,6 @@ export class Readmission {
   }
 
   async #helping(room: RoomSession): Promise<RejoinHelper> {
-    return (this.#helper ??= new (await load()).RejoinHelper(room.doorKey.seed, this.#rng));
+    return (this.#helper ??= new (await load()).RejoinHelper(room.doorKey.seed, this.#nextNumber, this.#rng));
   }
 }

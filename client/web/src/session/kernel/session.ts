@@ -57,6 +57,9 @@ export class Session {
   readonly #repeated = new RepeatedAlarms();
   #room: RoomSession | null = null;
   #host: HostLobby | null = null;
+  #numbers = 0;
+  /** Numbers newcomers and returning hosts, as our person is told them. */
+  readonly #nextNumber = (): number => ++this.#numbers;
   #guest: Guest | null = null;
   readonly #reentry: Reentry;
   #kept: HostRecoveryData | null = null;
@@ -76,7 +79,7 @@ export class Session {
     this.#link = new ServerLink(invite.origin, now, founds);
     this.#admissions = new Admissions(rng);
     this.#invites = new MeetingInvites(invite, rng);
-    this.#readmission = new Readmission(rng);
+    this.#readmission = new Readmission(this.#nextNumber, rng);
     this.#reentry = new Reentry(rng);
     this.#options = options;
     this.#servers = new KnownServers(invite, options);
@@ -175,7 +178,7 @@ export class Session {
     const { secret, origin } = own;
     const contacts = this.#options.contacts;
     const takeBack = (index: number): void => this.#invites.takeBack(this.#room, index);
-    return await HostLobby.open({ keys, secret, origin, book, takeBack, contacts, now, rng: this.#rng });
+    return await HostLobby.open({ keys, secret, origin, book, takeBack, nextNumber: this.#nextNumber, contacts, now, rng: this.#rng });
   }
 
   // -- for the shell ---------------------------------------------------------------------------------------
